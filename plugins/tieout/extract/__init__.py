@@ -1,0 +1,81 @@
+"""Extract: protocols without vendor names. An extractor turns a stream and a window into pages as received."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from tieout.spec import Stream
+
+
+@dataclass(frozen=True)
+class Window:
+    """Half-open: `start <= cursor < end`, both aware and in UTC. `start` None: from the beginning.
+
+    `full` asks for the complete set, whatever the stamps.
+    """
+
+    start: datetime | None
+    end: datetime
+    full: bool = False
+
+
+@dataclass(frozen=True)
+class Page:
+    """One answer of a vendor, as received.
+
+    body: JSON or CSV bytes, or an Arrow batch (files).
+    records: where the list of records is in a JSON body ("records", "items"; "" = the body is the list).
+    parents: for a child stream, the parent keys whose complete content this batch of pages carries: rows of these
+      parents that are not received are gone. A parent may have no record at all.
+    deleted: each record is a notice of deletion and holds the key columns only.
+    """
+
+    stream: str
+    body: bytes | pa.RecordBatch
+    media: Literal["json", "csv", "arrow"] = "json"
+    records: str = ""
+    parents: tuple[str, ...] = ()
+    deleted: bool = False
+
+
+@dataclass
+class Facts:
+    """What an extraction cost, for `ops.run.facts` and `ops.load`."""
+
+    requests: int = 0
+    retries: int = 0
+    bytes: int = 0
+    waited_seconds: float = 0.0
+    token_refreshes: int = 0
+    notes: dict[str, Any] = field(default_factory=dict)
+
+
+class Extractor(Protocol):
+    """Open for one connection and one landing run; a context manager that closes its HTTP client."""
+
+    facts: Facts
+
+    def __enter__(self) -> Extractor: ...
+
+    def __exit__(self, *exc: object) -> None: ...
+
+    def now(self) -> datetime:
+        """The vendor's clock (HTTP `Date`), so that a skewed client clock loses nothing. Aware, UTC."""
+
+    def available(self, stream: Stream) -> bool:
+        """False where an optional feature (multicurrency, multi-book) is off at this vendor."""
+
+    def pages(self, stream: Stream, window: Window, parents: Iterator[str] | None = None) -> Iterator[Page]:
+        """The stream's pages in the window. `parents`: keys of the changed parents, for a child stream.
+
+        Raises SourceError and its kin. Ends only when the vendor said that there is no more.
+        """
+
+    def test(self) -> str:
+        """Authenticate and make one cheap request; return a line for `tieout doctor`."""

@@ -1,0 +1,103 @@
+"""The only reader of the environment. Every setting is `TIEOUT_<SECTION>_<FIELD>`, listed in `.env.example`."""
+
+from __future__ import annotations
+
+import os
+from functools import lru_cache
+from pathlib import Path
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from tieout.errors import ConfigError
+from tieout.spec import Company, load_company
+
+ROOT = Path(__file__).resolve().parents[2]
+ROLES = ("owner", "loader", "transformer", "publisher", "bi")
+ROLE_NAMES = {
+    "owner": "tieout_owner", "loader": "tieout_loader", "transformer": "tieout_transformer",
+    "publisher": "tieout_publisher", "bi": "bi_reader",
+}
+
+
+class Warehouse(BaseSettings):
+    """Where Postgres is. Passwords are per role; an absent one means the role is not used from this process."""
+
+    model_config = SettingsConfigDict(env_prefix="TIEOUT_WAREHOUSE_", extra="ignore", hide_input_in_errors=True)
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=5432, ge=1, le=65535)
+    database: str = "tieout"
+    sslmode: str = "prefer"
+    owner_password: SecretStr | None = None
+    loader_password: SecretStr | None = None
+    transformer_password: SecretStr | None = None
+    publisher_password: SecretStr | None = None
+    bi_password: SecretStr | None = None
+
+
+class Settings(BaseSettings):
+    """Paths and behaviour. `home` holds all that a run writes outside the warehouse."""
+
+    model_config = SettingsConfigDict(env_prefix="TIEOUT_", extra="ignore", hide_input_in_errors=True)
+
+    home: Path = ROOT / ".tieout"
+    config: Path = ROOT / "tieout.yml"
+    archive_url: str = ""
+    dbt_project: Path = ROOT / "dbt_project"
+    expectations: Path = ROOT / "expectations"
+    dbt_threads: int = Field(default=2, ge=1)
+    log_format: str = Field(default="console", pattern="^(console|json)$")
+    log_level: str = "INFO"
+    alert_url: SecretStr | None = None
+    http_timeout_seconds: int = Field(default=60, ge=1)
+    http_max_wait_seconds: int = Field(default=300, ge=0)
+    reload_guard_pct: int = Field(default=80, ge=0, le=100)
+    broken_amount_block_pct: int = Field(default=100, ge=0, le=100)
+
+    @property
+    def archive(self) -> str:
+        """The archive's fsspec URL; a local folder under `home` unless set."""
+        return self.archive_url or (self.home / "archive").as_uri()
+
+    @property
+    def company(self) -> Company:
+        """`tieout.yml`, parsed."""
+        return load_company(self.config)
+
+
+@lru_cache(maxsize=None)
+def settings() -> Settings:
+    """Settings of this process (cached: call `settings.cache_clear()` after changing the environment)."""
+    return _read(Settings)
+
+
+@lru_cache(maxsize=None)
+def warehouse() -> Warehouse:
+    """Warehouse settings of this process (cached)."""
+    return _read(Warehouse)
+
+
+def secret_from_env(connection: str, name: str) -> str | None:
+    """`TIEOUT_SECRET_<CONNECTION>__<NAME>`, or the contents of the file that `…__<NAME>_FILE` names."""
+    variable = f"TIEOUT_SECRET_{connection}__{name}".upper()
+    if path := os.environ.get(f"{variable}_FILE"):
+        try:
+            return Path(path).read_text(encoding="utf-8").strip()
+        except OSError as error:
+            raise ConfigError(f"{variable}_FILE: {error.strerror}: {path}", hint="mount the secret file") from None
+    return os.environ.get(variable)
+
+
+def child_environment() -> dict[str, str]:
+    """The environment to hand to a child process (dbt, Airflow)."""
+    return dict(os.environ)
+
+
+def _read(model):
+    try:
+        return model()
+    except ValidationError as error:
+        prefix = model.model_config["env_prefix"]
+        lines = [f"{prefix}{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors()]
+        raise ConfigError("\n".join(lines), hint="see .env.example") from None
