@@ -29,11 +29,15 @@ class Window:
 class Page:
     """One answer of a vendor, as received.
 
-    body: JSON or CSV bytes, or an Arrow batch (files).
+    body: JSON or CSV bytes, or an Arrow batch (files). A record's keys are the vendor's words (`Column.field`), whose
+      case may differ from the declared one. A CSV body has its header line, on every page.
     records: where the list of records is in a JSON body ("records", "items"; "" = the body is the list).
     parents: for a child stream, the parent keys whose complete content this batch of pages carries: rows of these
-      parents that are not received are gone. A parent may have no record at all.
+      parents that are not received are gone. A parent may have no record at all. Parents are asked for in chunks; a
+      chunk's parents ride on its last page, so that they are never named before all of their rows.
     deleted: each record is a notice of deletion and holds the key columns only.
+    noise: keys of each record that are the protocol's, not data: neither landed nor reported as new fields.
+    omits_nulls: a declared field that a record lacks is NULL (the vendor leaves nulls out), no sign of a lost field.
     """
 
     stream: str
@@ -42,6 +46,8 @@ class Page:
     records: str = ""
     parents: tuple[str, ...] = ()
     deleted: bool = False
+    noise: tuple[str, ...] = ()
+    omits_nulls: bool = False
 
 
 @dataclass
@@ -72,9 +78,12 @@ class Extractor(Protocol):
         """False where an optional feature (multicurrency, multi-book) is off at this vendor."""
 
     def pages(self, stream: Stream, window: Window, parents: Iterator[str] | None = None) -> Iterator[Page]:
-        """The stream's pages in the window. `parents`: keys of the changed parents, for a child stream.
+        """The stream's pages in the window. `parents`: keys of the changed parents, for a child stream; without them a
+        child stream is read whole.
 
-        Raises SourceError and its kin. Ends only when the vendor said that there is no more.
+        The window is a floor, not a promise: a page may hold records a little outside of it (a repeated hour of a local
+        clock), and after a restart the same record twice. Raises SourceError and its kin. Ends only when the vendor said
+        that there is no more.
         """
 
     def test(self) -> str:
