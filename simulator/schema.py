@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Literal
 
@@ -138,7 +138,7 @@ _SALESFORCE_INDEXES: dict[str, tuple[tuple[str, ...], ...]] = {
 }
 
 
-@lru_cache(maxsize=None)
+@cache
 def tables() -> dict[str, Table]:
     """All tables by their name in SQLite."""
     found = [*_netsuite(), *_salesforce()]
