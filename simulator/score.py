@@ -1,0 +1,253 @@
+"""Compare the warehouse with the answer key: what was found, what was missed, what was claimed wrongly.
+
+The pipeline never reads the key; this module never writes to the warehouse. Figures come twice: over everything planted,
+and restricted to documents whose customers' names agree exactly (`restricted`), which is what exact joins can be held to.
+Money is Decimal and leaves as text.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+Document = tuple[str, str]  # (system, id)
+CURRENT = 9223372036854775807
+
+
+@dataclass(frozen=True)
+class Found:
+    """A break as the warehouse reports it."""
+
+    hop: str
+    reason: str
+    documents: frozenset[Document]
+    amount: Decimal
+    currency: str
+
+
+def read_key(folder: Path) -> dict[str, Any]:
+    """The answer key of a simulated company."""
+    plain = folder / "key.json"
+    if plain.is_file():
+        return json.loads(plain.read_text(encoding="utf-8"))
+    with gzip.open(folder / "key.json.gz", "rt", encoding="utf-8") as stream:
+        return json.load(stream)
+
+
+def score(folder: Path, connection: Any) -> dict[str, Any]:
+    """Score the newest state of the marts against `folder`'s key.
+
+    connection: psycopg connection with read access to schema marts. Returns a dict ready for JSON: `hops`, `classes`,
+    `false_auto`, `unexplained`, `auto_match_rate`, each unrestricted and `restricted`.
+    """
+    key = read_key(folder)
+    members = _members(connection)
+    found = _breaks(connection)
+    key_of = _key_groups(key)
+    result = {
+        "seed": key["seed"], "size": key["size"], "level": key["level"], "now": key["now"],
+        "planted": dict(sorted(Counter(b["reason"] for b in key["breaks"]).items())),
+        "classes": _classes(key["breaks"], found, lambda _: True),
+        "restricted": {"classes": _classes(key["breaks"], found, _agrees(key))},
+        "confusion": _confusion(key["breaks"], found),
+        "hops": _hops(key, members, lambda _: True),
+        "false_auto": _false_auto(members, key_of),
+        "unexplained": _unexplained(connection),
+        "auto_match_rate": _rates(connection),
+    }
+    result["restricted"]["hops"] = _hops(key, members, lambda group: group["names_agree"])
+    restricted = [row for row in result["restricted"]["classes"].values() if row["planted"]]
+    result["passed"] = (
+        all(row["recall"] == 1 for row in restricted)
+        and result["false_auto"]["count"] == 0
+        and all(Decimal(amount) == 0 for amount in result["unexplained"].values())
+    )
+    return result
+
+
+def _rows(connection: Any, sql: str) -> list[tuple]:
+    return connection.execute(sql).fetchall()
+
+
+def _members(connection: Any) -> dict[tuple[str, str], list[tuple[str, Document, Decimal]]]:
+    """Confirmed matches: (hop, match_key) → [(side, document, group amount)]."""
+    rows = _rows(connection, f"""
+        select m.hop, m.match_key, m.side, d.source_system, d.document_id, m.group_amount
+        from marts.rec_match_member m
+        join marts.rec_match r on r.match_key = m.match_key and r.superseded_run = {CURRENT}
+        join (select distinct document_key, source_system, document_id from marts.fct_revenue
+              where superseded_run = {CURRENT}) d on d.document_key = m.document_key
+        where m.superseded_run = {CURRENT} and r.status = 'confirmed'
+    """)
+    matches: dict[tuple[str, str], list] = defaultdict(list)
+    for hop, match_key, side, system, document_id, amount in rows:
+        matches[hop, match_key].append((side, (system, document_id), amount))
+    return matches
+
+
+def _breaks(connection: Any) -> list[Found]:
+    """Breaks, each with every document that its match or its own row names."""
+    rows = _rows(connection, f"""
+        with document as (
+            select distinct document_key, source_system, document_id from marts.fct_revenue where superseded_run = {CURRENT}
+        )
+        select b.break_key, b.hop, b.reason_code, b.amount, b.currency_code, d.source_system, d.document_id
+        from marts.rec_break b
+        join document d on d.document_key in (b.document_key, b.counter_document_key)
+        where b.superseded_run = {CURRENT}
+    """)
+    documents: dict[str, set[Document]] = defaultdict(set)
+    facts: dict[str, tuple] = {}
+    for break_key, hop, reason, amount, currency, system, document_id in rows:
+        documents[break_key].add((system, document_id))
+        facts[break_key] = (hop, reason, amount, currency)
+    return [Found(hop, reason, frozenset(documents[k]), amount, currency) for k, (hop, reason, amount, currency) in facts.items()]
+
+
+def _key_groups(key: dict[str, Any]) -> dict[tuple[str, Document], set[str]]:
+    """(hop, document) → ids of the true groups it belongs to (a payment may belong to several)."""
+    groups: dict[tuple[str, Document], set[str]] = defaultdict(set)
+    for group in key["groups"]:
+        for document in (*group["left"], *group["right"]):
+            groups[group["hop"], tuple(document)].add(group["id"])
+    return groups
+
+
+def _agrees(key: dict[str, Any]):
+    return lambda planted: bool(planted["names_agree"])
+
+
+def _classes(planted: list[dict], found: list[Found], keep: Any) -> dict[str, dict[str, Any]]:
+    """Per class: planted, found, right, precision, recall, f1, and how many amounts are exact.
+
+    A planted break is found when a reported one has its hop, its reason and one of its documents. Precision counts all
+    reported breaks of the class, so it is meaningful only over everything planted.
+    """
+    by_document: dict[tuple[str, str, Document], list[int]] = defaultdict(list)
+    for index, one in enumerate(found):
+        for document in one.documents:
+            by_document[one.hop, one.reason, document].append(index)
+    rows: dict[str, dict[str, Any]] = {}
+    used: dict[str, set[int]] = defaultdict(set)
+    for one in planted:
+        row = rows.setdefault(one["reason"], {"planted": 0, "recalled": 0, "amount_exact": 0, "missed": []})
+        for document in one["documents"]:
+            used[one["reason"]].update(by_document.get((one["hop"], one["reason"], tuple(document)), ()))
+        if not keep(one):
+            continue
+        row["planted"] += 1
+        hits = [i for document in one["documents"] for i in by_document.get((one["hop"], one["reason"], tuple(document)), ())]
+        if hits:
+            row["recalled"] += 1
+            exact = any(found[i].amount == Decimal(one["amount"]) and found[i].currency == one["currency"] for i in hits)
+            row["amount_exact"] += exact
+        elif len(row["missed"]) < 5:
+            row["missed"].append({"hop": one["hop"], "documents": one["documents"], "amount": one["amount"]})
+    for reason in {one.reason for one in found} - set(rows):
+        rows[reason] = {"planted": 0, "recalled": 0, "amount_exact": 0, "missed": []}
+    for reason, row in rows.items():
+        reported = [i for i, one in enumerate(found) if one.reason == reason]
+        row["found"] = len(reported)
+        row["precision"] = _ratio(len(used[reason]), len(reported))
+        row["recall"] = _ratio(row["recalled"], row["planted"])
+        both = row["precision"] + row["recall"]
+        row["f1"] = round(2 * row["precision"] * row["recall"] / both, 4) if both else 0.0
+    return dict(sorted(rows.items()))
+
+
+def _confusion(planted: list[dict], found: list[Found]) -> dict[str, dict[str, int]]:
+    """Planted reason → reported reasons on the same documents and hop (`none` where nothing was reported)."""
+    reported: dict[tuple[str, Document], set[str]] = defaultdict(set)
+    for one in found:
+        for document in one.documents:
+            reported[one.hop, document].add(one.reason)
+    table: dict[str, Counter] = defaultdict(Counter)
+    for one in planted:
+        reasons = set().union(*(reported.get((one["hop"], tuple(d)), set()) for d in one["documents"]))
+        said = one["reason"] if one["reason"] in reasons else "+".join(sorted(reasons)) or "none"
+        table[one["reason"]][said] += 1
+    return {reason: dict(row) for reason, row in sorted(table.items())}
+
+
+def _hops(key: dict[str, Any], members: dict, keep: Any) -> dict[str, dict[str, Any]]:
+    """Per hop over pairs (left document, right document): true, found, precision, recall, f1; and exact groups."""
+    rows = {}
+    for hop in sorted({group["hop"] for group in key["groups"]}):
+        groups = [g for g in key["groups"] if g["hop"] == hop]
+        kept = [g for g in groups if keep(g)]
+        all_true = {p for g in groups for p in _pairs(map(tuple, g["left"]), map(tuple, g["right"]))}
+        true = {p for g in kept for p in _pairs(map(tuple, g["left"]), map(tuple, g["right"]))}
+        claimed = set()
+        exact = set()
+        for (match_hop, _), rows_of in members.items():
+            if match_hop == hop:
+                left = [d for side, d, _ in rows_of if side == "left"]
+                right = [d for side, d, _ in rows_of if side == "right"]
+                claimed.update(_pairs(left, right))
+                exact.add((frozenset(left), frozenset(right)))
+        two_sided = [g for g in kept if g["left"] and g["right"]]
+        hit = sum((frozenset(map(tuple, g["left"])), frozenset(map(tuple, g["right"]))) in exact for g in two_sided)
+        precision, recall = _ratio(len(claimed & all_true), len(claimed)), _ratio(len(claimed & true), len(true))
+        both = precision + recall
+        rows[hop] = {
+            "pairs": len(true), "claimed": len(claimed), "precision": precision, "recall": recall,
+            "f1": round(2 * precision * recall / both, 4) if both else 0.0,
+            "groups": len(two_sided), "exact_groups": hit,
+        }
+    return rows
+
+
+def _pairs(left: Any, right: Any) -> set[tuple[Document, Document]]:
+    right = list(right)
+    return {(a, b) for a in left for b in right}
+
+
+def _false_auto(members: dict, key_of: dict) -> dict[str, Any]:
+    """Confirmed matches that join documents of no common true group, by count and by amount in group currency."""
+    total = wrong = 0
+    total_amount = wrong_amount = Decimal(0)
+    samples = []
+    for (hop, match_key), rows in members.items():
+        documents = {document for _, document, _ in rows}
+        if len(documents) < 2:
+            continue
+        amount = sum((abs(value or 0) for side, _, value in rows if side == "left"), Decimal(0))
+        total, total_amount = total + 1, total_amount + amount
+        if not set.intersection(*(key_of.get((hop, document), set()) for document in documents)):
+            wrong, wrong_amount = wrong + 1, wrong_amount + amount
+            if len(samples) < 5:
+                samples.append({"hop": hop, "match_key": match_key, "documents": sorted(documents)})
+    return {
+        "count": wrong, "of": total, "share": _ratio(wrong, total) if total else 0.0, "group_amount": str(wrong_amount),
+        "of_group_amount": str(total_amount), "samples": samples,
+    }
+
+
+def _unexplained(connection: Any) -> dict[str, str]:
+    rows = _rows(connection, f"""
+        select hop, sum(abs(unexplained_amount)) from marts.rec_summary where superseded_run = {CURRENT} group by hop order by hop
+    """)
+    return {hop: str(amount) for hop, amount in rows}
+
+
+def _rates(connection: Any) -> dict[str, Any]:
+    rows = _rows(connection, f"""
+        select hop, count(*), sum(case when outcome = 'matched' then 1 else 0 end),
+               sum(case when outcome = 'broken' then 1 else 0 end), sum(case when outcome = 'scoped_out' then 1 else 0 end)
+        from marts.rec_document where superseded_run = {CURRENT} group by hop order by hop
+    """)
+    return {
+        hop: {"documents": count, "matched": matched, "review": broken, "scoped_out": scoped,
+              "rate": _ratio(matched, count - scoped)}
+        for hop, count, matched, broken, scoped in rows
+    }
+
+
+def _ratio(part: int, whole: int) -> float:
+    """A share of counts, never of money; 1 when there was nothing to find."""
+    return round(part / whole, 4) if whole else 1.0
