@@ -1,0 +1,43 @@
+"""The warehouse's own tables, and one raw table per stream. Idempotent: run at every start."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tieout import settings
+from tieout.errors import WarehouseError
+from tieout.warehouse.connect import connect
+
+if TYPE_CHECKING:
+    from tieout.spec import Company
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+LOCK = 7_160_001  # any constant: two migrations at once would create one table twice
+
+
+def migrate(company: Company | None = None) -> list[str]:
+    """Run migrations/*.sql and create the raw tables of all the company's systems, as owner, in one transaction.
+
+    `company` defaults to tieout.yml where it exists; without one only Tieout's own tables are made.
+    Returns what was done, in readable words. Raises WarehouseError with the file that failed.
+    """
+    import psycopg
+
+    from tieout.landing import ddl
+
+    if company is None and settings.settings().config.is_file():
+        company = settings.settings().company
+    done = []
+    with connect("owner", application="tieout migrate") as connection:
+        connection.execute("select pg_advisory_xact_lock(%s)", (LOCK,))
+        for path in sorted(MIGRATIONS.glob("*.sql")):
+            try:
+                connection.execute(path.read_text(encoding="utf-8"))
+            except psycopg.Error as error:
+                raise WarehouseError(f"migration {path.name} failed: {error}", hint="nothing was changed") from error
+            done.append(path.name)
+        systems = {c.system: c.source for c in company.connections.values()} if company else {}
+        for _, source in sorted(systems.items()):
+            done += ddl.ensure_tables(connection, source.streams)
+    return done

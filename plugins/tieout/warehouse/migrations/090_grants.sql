@@ -1,0 +1,30 @@
+-- Who may do what (least privilege). Rights on raw tables are given where they are created (landing/ddl.py); rights on
+-- marts and reporting are default privileges of their makers (warehouse/bootstrap.py).
+grant usage on schema ops to tieout_loader, tieout_transformer, tieout_publisher;
+grant usage on schema raw to tieout_loader, tieout_transformer;
+grant usage, create on schema staging, intermediate, marts to tieout_transformer;
+grant usage on schema marts to tieout_publisher;
+grant usage, create on schema reporting to tieout_publisher;
+grant usage on schema reporting to bi_reader;
+
+grant select, insert, update on ops.run to tieout_loader, tieout_transformer, tieout_publisher;
+
+grant select, insert, update on ops.load, ops.quarantine to tieout_loader;
+grant select on ops.load, ops.quarantine to tieout_transformer;
+grant select on ops.load to tieout_publisher;
+-- A quarantined record may hold personal data: who publishes sees that it is there, not what it says.
+grant select (quarantine_id, batch_id, connection, stream, field, reason_code, status, first_seen_at, resolved_at)
+    on ops.quarantine to tieout_publisher;
+
+grant select, insert on ops.model_run to tieout_transformer;
+grant select, insert, update on ops.build_watermark to tieout_transformer;
+grant select on ops.model_run, ops.build_watermark to tieout_publisher;
+grant select on ops.build_watermark to tieout_loader;
+
+-- Checks of landed and built tables run as transformer; a repeated check replaces its own results.
+grant select, insert, delete on ops.gate_result to tieout_transformer, tieout_publisher;
+
+grant select, insert on ops.publication to tieout_publisher;
+grant select, insert, update on ops.pointer to tieout_publisher;
+grant select on ops.publication, ops.pointer to tieout_transformer, tieout_loader;
+grant select on ops.gate_result, ops.model_run to tieout_loader;
