@@ -34,6 +34,7 @@ class Warehouse(BaseSettings):
     transformer_password: SecretStr | None = None
     publisher_password: SecretStr | None = None
     bi_password: SecretStr | None = None
+    airflow_password: SecretStr | None = None  # bootstrap then makes a database for Airflow's metadata
     superuser_dsn: SecretStr | None = None  # only `python -m tieout.warehouse bootstrap` uses it
 
 

@@ -8,6 +8,7 @@ import sys
 from tieout import settings
 from tieout.errors import ConfigError, TieoutError
 from tieout.warehouse import bootstrap, migrate
+from tieout.warehouse.bootstrap import ensure_database
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -21,6 +22,8 @@ def main(arguments: list[str] | None = None) -> int:
             if dsn is None:
                 raise ConfigError("TIEOUT_WAREHOUSE_SUPERUSER_DSN is not set", hint="see .env.example")
             bootstrap(dsn.get_secret_value())
+            if (password := settings.warehouse().airflow_password) is not None:
+                ensure_database(dsn.get_secret_value(), "airflow", role="airflow", password=password.get_secret_value())
             print(f"roles and database {settings.warehouse().database} are ready")
         else:
             print("\n".join(migrate()))

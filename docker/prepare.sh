@@ -1,0 +1,7 @@
+#!/usr/bin/env bash
+# Prepare an empty or an existing Postgres for Tieout and for Airflow's metadata. Safe to repeat.
+set -euo pipefail
+cd /opt/tieout
+python -m tieout.warehouse bootstrap
+python -m tieout.warehouse migrate
+airflow db migrate
