@@ -7,8 +7,7 @@ import sys
 
 from tieout import settings
 from tieout.errors import ConfigError, TieoutError
-from tieout.warehouse import bootstrap, migrate
-from tieout.warehouse.bootstrap import ensure_database
+from tieout.warehouse import bootstrap, ensure_database, migrate
 
 
 def main(arguments: list[str] | None = None) -> int:
