@@ -1,0 +1,1 @@
+"""Quality: what must be true before anybody reads. Suites from `expectations/`, a verdict with evidence."""

@@ -1,0 +1,181 @@
+"""The verdict: which suites a check covers, whether all of them were really evaluated, and what blocks."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tieout import warehouse
+from tieout.quality import docs, engine, statements, suites
+from tieout.quality.engine import GateResult
+from tieout.quality.suites import Stage, Suite
+
+if TYPE_CHECKING:
+    import psycopg
+
+log = logging.getLogger(__name__)
+
+# The gate's own row in ops.gate_result: a run whose expectations were not all evaluated has not passed.
+OWN_SUITE, OWN_CHECK = "gate", "all_declared_evaluated"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a gate says. `passed` is false when anything critical failed, did not run, or nothing was declared.
+
+    `declared`, `evaluated`: expectations of the suites in scope. `skipped`: tables that were not in scope, and why.
+    `docs`: the folder of Data Docs. `seconds`: wall clock, the first import of Great Expectations included.
+    """
+
+    stage: Stage
+    run_id: int
+    passed: bool
+    results: tuple[GateResult, ...]
+    declared: int
+    evaluated: int
+    skipped: tuple[tuple[str, str], ...]
+    docs: Path
+    seconds: float
+
+    @property
+    def failures(self) -> tuple[GateResult, ...]:
+        """What blocks: failed critical expectations, and those that could not be evaluated."""
+        return tuple(result for result in self.results if result.blocks)
+
+    @property
+    def warnings(self) -> tuple[GateResult, ...]:
+        """What failed and alerts without blocking."""
+        return tuple(result for result in self.results if not result.passed and not result.blocks)
+
+    def __str__(self) -> str:
+        word = "passed" if self.passed else "FAILED"
+        head = (f"{self.stage} gate {word}: {self.evaluated} of {self.declared} expectations evaluated, "
+                f"{len(self.failures)} block, {len(self.warnings)} warn")
+        return "\n".join([head, *(_line(result) for result in self.failures + self.warnings)])
+
+
+def check(stage: Stage, run_id: int) -> Verdict:
+    """Evaluate the suites of `stage` for a run, store the results in `ops.gate_result` and write Data Docs.
+
+    landing: the raw tables that were loaded since the last build (all connected ones when nothing was), and the load
+    ledger. marts: the candidate, before anybody can read it. A failed gate is a verdict, not an exception; ConfigError
+    and WarehouseError mean that there is no verdict. A repeated check replaces the run's earlier results.
+    """
+    started = time.monotonic()
+    declared = suites.load(stage=stage)
+    engine.verify(declared)
+    with warehouse.connect("transformer", application="tieout gate") as connection:
+        chosen, skipped = _scope(connection, declared, stage, run_id)
+        if stage == "marts":
+            _analyze(connection, chosen)
+    folder = docs.folder(stage, run_id)
+    results = engine.evaluate(chosen, run_id, docs=folder)
+    results.append(_completeness(chosen, results))
+    docs.close()
+    with warehouse.connect("transformer", application="tieout gate") as connection:
+        _store(connection, stage, run_id, results)
+    verdict = Verdict(
+        stage=stage, run_id=run_id, passed=not any(result.blocks for result in results), results=tuple(results),
+        declared=_count(chosen), evaluated=_evaluated(results), skipped=tuple(skipped), docs=folder,
+        seconds=time.monotonic() - started)
+    log.log(logging.INFO if verdict.passed else logging.ERROR, "%s", verdict)
+    return verdict
+
+
+def _count(chosen: Iterable[Suite]) -> int:
+    return sum(len(suite.expectations) for suite in chosen)
+
+
+def _evaluated(results: Iterable[GateResult]) -> int:
+    return sum(result.evaluated for result in results if result.suite != OWN_SUITE)
+
+
+def _completeness(chosen: Sequence[Suite], results: Sequence[GateResult]) -> GateResult:
+    """Fails when an expectation was dropped on the way, could not run, or when there was none."""
+    declared, evaluated = _count(chosen), _evaluated(results)
+    wanted = {(suite.name, check.id) for suite in chosen for check in suite.expectations}
+    missing = sorted(wanted - {(result.suite, result.expectation) for result in results if result.evaluated})
+    return GateResult(
+        suite=OWN_SUITE, expectation=OWN_CHECK, severity="critical", passed=evaluated == declared > 0,
+        observed=f"{evaluated} of {declared} evaluated", evaluated_rows=evaluated, failed_rows=declared - evaluated,
+        sample_keys=tuple({"suite": suite, "expectation": check} for suite, check in missing[: statements.SAMPLE_ROWS]),
+        statement="evaluated = declared and declared > 0")
+
+
+# --- scope ------------------------------------------------------------------------------------------------------------
+
+
+def _scope(connection: psycopg.Connection, declared: Sequence[Suite], stage: Stage,
+           run_id: int) -> tuple[list[Suite], list[tuple[str, str]]]:
+    """Suites to run, and (table, reason) of the others."""
+    if stage == "marts":
+        return list(declared), []  # an absent mart is a failure, not a reason to skip
+    present = _tables(connection)
+    loaded = _loaded(connection, run_id)
+    chosen, skipped = [], []
+    for suite in declared:
+        reason = None
+        if suite.table not in present:
+            reason = "no such table: its system is not connected"
+        elif suite.table.startswith("raw.") and loaded and suite.table not in loaded:
+            reason = "not loaded since the last build"
+        else:
+            read = {table for check in suite.expectations for table in statements.tables(check.template or "")}
+            if absent := read - present:
+                reason = f"reads {', '.join(sorted(absent))}, which does not exist"
+        if reason:
+            skipped.append((suite.table, reason))
+        else:
+            chosen.append(suite)
+    for table, reason in skipped:
+        log.info("landing gate skips %s: %s", table, reason)
+    return chosen, skipped
+
+
+def _tables(connection: psycopg.Connection) -> set[str]:
+    rows = connection.execute(
+        "select n.nspname || '.' || c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace "
+        "where n.nspname in ('raw', 'ops', 'marts') and c.relkind in ('r', 'p')").fetchall()
+    return {table for (table,) in rows}
+
+
+def _loaded(connection: psycopg.Connection, run_id: int) -> set[str]:
+    sql = f"select distinct table_name from ({statements.rows('ops.load', run_id)}) as loads"
+    rows = connection.execute(sql).fetchall()
+    return {f"raw.{table.removeprefix('raw.')}" for (table,) in rows}
+
+
+def _analyze(connection: psycopg.Connection, chosen: Sequence[Suite]) -> None:
+    """A table that was never analysed is joined as if it were small: a check of seconds becomes one of minutes."""
+    rows = connection.execute(
+        "select schemaname || '.' || relname from pg_stat_user_tables "
+        "where schemaname = 'marts' and last_analyze is null and last_autoanalyze is null").fetchall()
+    for table in sorted({table for (table,) in rows} & {suite.table for suite in chosen}):
+        connection.execute(f"analyze {table}")
+
+
+# --- evidence ---------------------------------------------------------------------------------------------------------
+
+
+def _store(connection: psycopg.Connection, stage: Stage, run_id: int, results: Sequence[GateResult]) -> None:
+    connection.execute("delete from ops.gate_result where run_id = %s and stage = %s", (run_id, stage))
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            "insert into ops.gate_result (run_id, stage, suite, expectation, severity, passed, observed, "
+            "evaluated_rows, failed_rows, sample_keys, statement) values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+            [(run_id, stage, result.suite, result.expectation, result.severity, result.passed, result.observed,
+              result.evaluated_rows, result.failed_rows, json.dumps(result.sample_keys), result.statement)
+             for result in results])
+
+
+def _line(result: GateResult) -> str:
+    keys = "; ".join(", ".join(f"{k}={v}" for k, v in key.items()) for key in result.sample_keys[:3])
+    example = f" (e.g. {keys})" if keys else ""
+    return f"  {result.severity:8} {result.suite}.{result.expectation}: {result.observed}{example}"
+
+
