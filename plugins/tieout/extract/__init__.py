@@ -81,9 +81,9 @@ class Extractor(Protocol):
         """The stream's pages in the window. `parents`: keys of the changed parents, for a child stream; without them a
         child stream is read whole.
 
-        The window is a floor, not a promise: a page may hold records a little outside of it (a repeated hour of a local
-        clock), and after a restart the same record twice. Raises SourceError and its kin. Ends only when the vendor said
-        that there is no more.
+        All records of the window come; a page may also hold records a little outside of it (a repeated hour of a local
+        clock), and after a restart the same record twice. Raises SourceError and its kin. Ends only when the vendor
+        said that there is no more.
         """
 
     def test(self) -> str:

@@ -1,0 +1,112 @@
+"""Ways to prove who asks: bearer tokens from a token endpoint, signed assertions, and OAuth 1.0a signatures.
+
+Standards: RFC 6749 (client credentials), RFC 7523 (JWT bearer and client assertions), RFC 5849 (OAuth 1.0a).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from threading import RLock
+from typing import Any
+
+import httpx
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from joserfc import jwt
+from joserfc.jwk import ECKey, RSAKey
+from oauthlib.oauth1 import SIGNATURE_HMAC_SHA256
+from oauthlib.oauth1 import Client as OAuth1Client
+
+from tieout import logs
+from tieout.extract import Facts
+
+_EC_ALGORITHMS = {"secp256r1": "ES256", "secp384r1": "ES384", "secp521r1": "ES512"}
+_EARLY = 0.9  # renew when so much of a token's life is over
+
+
+@dataclass(frozen=True)
+class Token:
+    """A bearer token, and the seconds it lives where the vendor says so."""
+
+    value: str
+    lifetime: float | None = None
+
+
+class Bearer:
+    """`Authorization: Bearer …`. The token is fetched when first needed, before it ends, and when it is refused."""
+
+    def __init__(
+        self, fetch: Callable[[], Token], facts: Facts, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._fetch, self._facts, self._monotonic = fetch, facts, monotonic
+        self._token: Token | None = None
+        self._ends: float | None = None
+        self._lock = RLock()
+
+    def apply(self, request: httpx.Request) -> str:
+        """Sets the header; returns the token, which `renew` takes."""
+        value = self.token()
+        request.headers["Authorization"] = f"Bearer {value}"
+        return value
+
+    def token(self) -> str:
+        """The current token; fetched when there is none or when it is about to end."""
+        with self._lock:
+            if self._token is None or (self._ends is not None and self._monotonic() >= self._ends):
+                self._get()
+            return self._token.value
+
+    def renew(self, used: str) -> None:
+        """Fetch another token, unless another thread already replaced `used`."""
+        with self._lock:
+            if self._token is None or self._token.value == used:
+                self._get()
+
+    def _get(self) -> None:
+        renewal = self._token is not None
+        self._token = self._fetch()
+        logs.register_secret(self._token.value)
+        lifetime = self._token.lifetime
+        self._ends = None if lifetime is None else self._monotonic() + lifetime * _EARLY
+        if renewal:
+            self._facts.token_refreshes += 1
+
+
+class OAuth1:
+    """OAuth 1.0a, HMAC-SHA256, in the header; a new nonce and stamp for every try. A JSON body is not signed."""
+
+    def __init__(self, *, realm: str, consumer_key: str, consumer_secret: str, token: str, token_secret: str) -> None:
+        self._words = {
+            "client_key": consumer_key, "client_secret": consumer_secret, "resource_owner_key": token,
+            "resource_owner_secret": token_secret, "realm": realm, "signature_method": SIGNATURE_HMAC_SHA256,
+        }
+
+    def apply(self, request: httpx.Request) -> str:
+        """Sets the header for the request's method and address, query included."""
+        request.headers["Authorization"] = self.header(request.method, str(request.url))
+        return ""
+
+    def renew(self, used: str) -> None:
+        """There is nothing to renew: the next try has a new signature anyway."""
+
+    def header(self, method: str, url: str, *, nonce: str | None = None, timestamp: str | None = None) -> str:
+        """The header's value. `nonce` and `timestamp` are for test vectors only."""
+        signer = OAuth1Client(**self._words, nonce=nonce, timestamp=timestamp)
+        # No body is passed: oauthlib would add `oauth_body_hash`, which changes the signature.
+        _, headers, _ = signer.sign(url, http_method=method)
+        return headers["Authorization"]
+
+
+def assertion(private_key: str, claims: dict[str, Any], *, rsa: str, kid: str | None = None) -> str:
+    """A signed JWT. `rsa`: the algorithm for an RSA key (RS256, PS256); an EC key's curve names its own."""
+    pem = private_key.encode()
+    loaded = load_pem_private_key(pem, password=None)
+    header = {"typ": "JWT", "alg": rsa} | ({"kid": kid} if kid else {})
+    if isinstance(loaded, EllipticCurvePrivateKey):
+        header["alg"] = _EC_ALGORITHMS[loaded.curve.name]
+        key = ECKey.import_key(pem)
+    else:
+        key = RSAKey.import_key(pem)
+    return jwt.encode(header, claims, key, algorithms=[header["alg"]])

@@ -1,0 +1,420 @@
+"""SuiteQL: NetSuite's SQL over REST, read by key.
+
+Source: SuiteTalk REST Web Services API Guide (SuiteQL queries, token-based authentication, OAuth 2.0 client credentials).
+
+Paging. A statement yields at most 100,000 rows whatever the offset, and rows that change while it is paged are doubled
+or lost. So pages go by key: `WHERE t.id > last ORDER BY t.id`, always from offset 0. Where the keyset column is not
+unique (`previousdoc`), a page is cut before its last value, whose rows may go on; only a value that fills whole pages is
+read by offset, in the order of the full key. Each row comes once.
+
+Children (lines) are read for the changed parents in chunks `IN (…)`, several at a time, handed on in order.
+
+Stamps come in the integration user's zone, which is the connection's `time_zone`.
+
+Options: `account`, `base_url` (instead of the account's own address), `accounting_books` (`all`, or a list of ids; the
+primary book unless set).
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import islice
+from typing import Any
+
+import httpx
+import msgspec
+
+from tieout import logs
+from tieout.errors import AuthError, ConfigError, RateLimitError, SchemaError, SourceError
+from tieout.extract import Facts, Page, Window
+from tieout.extract.auth import Bearer, OAuth1, Token, assertion
+from tieout.extract.http import Answer, Call, Client, Damaged, Refused, Verdict, by_status, checked_address, decode
+from tieout.extract.loopguard import LoopGuard
+from tieout.extract.suiteql_select import Select, chunks, number, table, window_filters
+from tieout.settings import settings
+from tieout.spec import Column, Connection, Stream
+
+log = logs.logger(__name__)
+
+MOST_ROWS = 100_000  # the vendor's cap on offset paging
+_NO_FIELD = re.compile(r"Field '([^']+)' for record '[^']+' was not found", re.IGNORECASE)
+_NO_RECORD = re.compile(r"Record '([^']+)' was not found", re.IGNORECASE)
+_PING = "SELECT t.id FROM transaction t WHERE 1 = 0"
+_PRIMARY_BOOK = "SELECT t.id FROM accountingbook t WHERE t.isprimary = 'T' ORDER BY t.id"
+_ASSERTION_LIFE = 300  # seconds; the vendor allows an hour
+_THROTTLED = {
+    "CONCURRENCY_LIMIT_EXCEEDED", "SSS_REQUEST_LIMIT_EXCEEDED", "WS_CONCUR_SESSION_DISALLWD", "WS_REQUEST_BLOCKED",
+}
+
+
+class _Items(msgspec.Struct, rename="camel"):
+    has_more: bool
+    items: list[msgspec.Raw]
+    count: int | None = None
+
+
+class _Granted(msgspec.Struct):
+    access_token: str
+    expires_in: int | str = 3600
+
+
+@dataclass(frozen=True)
+class _Batch:
+    """One answer: its body, its records, whether there are more, and the records' values of the keyset column."""
+
+    body: bytes
+    items: list[msgspec.Raw]
+    more: bool
+    keys: list[int]
+
+    def first(self, rows: int) -> bytes:
+        """The body with the first `rows` records only, each as received."""
+        return self.body if rows == len(self.items) else b'{"items":[%s]}' % b",".join(map(bytes, self.items[:rows]))
+
+
+class SuiteqlExtractor:
+    """Extractor for one NetSuite account: see the module's docstring, and `tieout.extract.Extractor`."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        secrets: dict[str, str],
+        *,
+        transport: httpx.BaseTransport | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self.facts = Facts()
+        self._connection, self._secrets, self._clock = connection, secrets, clock
+        self._account = str(connection.options["account"])
+        self._base = address(connection)
+        self._rows = min(connection.defaults.page_size, 1000)
+        self._client = Client(
+            connection.name, classify=classify, facts=self.facts, origins=(self._base,), transport=transport,
+            sleep=sleep, clock=clock, timeout=settings().http_timeout_seconds,
+            max_wait=settings().http_max_wait_seconds, max_concurrency=connection.defaults.max_concurrency,
+        )
+        self._client.auth = self._signature() if connection.auth == "tba" else Bearer(self._token, self.facts)
+        self._selects: dict[str, Select | None] = {}
+        self._books: tuple[int, ...] | None = None
+
+    def __enter__(self) -> SuiteqlExtractor:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._client.close()
+
+    def now(self) -> datetime:
+        """The `Date` of the latest answer: a little behind the vendor's clock, never ahead of it."""
+        if self._client.date is None:
+            self._query("clock", _PING, rows=1)
+        return self._client.date or self._clock()
+
+    def available(self, stream: Stream) -> bool:
+        """False for a table of a feature (OneWorld, multi-currency, multi-book) that is not switched on."""
+        return "feature" not in stream.options or self._select(stream) is not None
+
+    def test(self) -> str:
+        """Authenticate and ask for nothing."""
+        self._query("test", _PING, rows=1)
+        return f"NetSuite account {self._account} at {self._base}"
+
+    def pages(self, stream: Stream, window: Window, parents: Iterator[str] | None = None) -> Iterator[Page]:
+        """See `Extractor.pages`. A child stream without `parents` is read whole, by key."""
+        select = self._select(stream)
+        if select is None:
+            raise SchemaError(
+                f"connection {self._connection.name}: table {table(stream)} is not served",
+                hint="give the integration's role access to it, or leave the stream out of `streams`",
+            )
+        if parents is not None:
+            yield from self._children(select, parents)
+            return
+        filters: tuple[str, ...] = ()
+        if stream.mode == "incremental" and stream.cursor and not window.full:
+            field = stream.column(stream.cursor).field
+            filters = window_filters(field, window.start, window.end, self._connection.zone)
+        for body in self._read(select, filters):
+            yield self._page(stream, body)
+
+    def _page(self, stream: Stream, body: bytes, parents: tuple[str, ...] = ()) -> Page:
+        return Page(stream.name, body, records="items", parents=parents, noise=("links",), omits_nulls=True)
+
+    def _children(self, select: Select, parents: Iterator[str]) -> Iterator[Page]:
+        """The rows of the parents, chunk by chunk; a chunk's ids are on its last page."""
+        column = select.stream.column(select.stream.parent.column).field
+        groups = chunks(parents, f"connection {self._connection.name}, parents of {select.stream.name}")
+        workers = self._client.max_concurrency
+        pool = ThreadPoolExecutor(workers, thread_name_prefix="children")
+        waiting: deque[tuple[tuple[str, ...], Future[list[bytes]]]] = deque()
+
+        def submit(group: tuple[str, ...]) -> None:
+            filters = (f"t.{column} IN ({','.join(group)})",)
+            # With a copy of the context, so that lines logged in the worker keep their connection and stream.
+            future = pool.submit(copy_context().run, lambda: list(self._read(select, filters)))
+            waiting.append((group, future))
+
+        try:
+            for group in islice(groups, workers):
+                submit(group)
+            while waiting:
+                group, future = waiting.popleft()
+                *bodies, last = future.result()
+                for following in islice(groups, 1):
+                    submit(following)
+                for body in bodies:
+                    yield self._page(select.stream, body)
+                yield self._page(select.stream, last, parents=group)
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+    def _read(self, select: Select, filters: tuple[str, ...]) -> Iterator[bytes]:
+        """All bodies of a statement, by key; at least one, which may hold no record. Each row comes once."""
+        stream, key = select.stream.name, f"t.{select.keyset}"
+        guard = LoopGuard(self._connection.name, stream)
+        last: int | None = None
+        offset = 0
+        while True:
+            bound = () if last is None else (f"{key} > {last}",)
+            batch = self._query(stream, select.statement(*filters, *bound), offset=offset, keyset=select.keyset)
+            guard.page(batch.body, len(batch.items))
+            self._check_order(select, batch, last)
+            if not batch.more:
+                yield batch.body
+                return
+            whole = len(batch.keys) if select.is_unique else batch.keys.index(batch.keys[-1])
+            if whole:
+                yield batch.first(whole)
+                last, offset = batch.keys[whole - 1], 0
+                continue
+            yield batch.body  # one value fills the page: go on in it
+            offset += self._rows
+            if offset >= MOST_ROWS:
+                raise SourceError(
+                    f"connection {self._connection.name}, stream {stream}: {select.keyset} {batch.keys[-1]} has over "
+                    f"{MOST_ROWS:,} rows, and NetSuite serves no more of one statement",
+                    hint="leave the stream out of `streams`",
+                )
+
+    def _check_order(self, select: Select, batch: _Batch, last: int | None) -> None:
+        """Paging by key stands and falls with the order: a row out of it would be lost without a word."""
+        previous = last
+        for position, key in enumerate(batch.keys):
+            strict = select.is_unique or position == 0
+            if previous is not None and (key < previous or (strict and key == previous)):
+                raise SourceError(
+                    f"connection {self._connection.name}, stream {select.stream.name}: rows are not in the order of "
+                    f"{select.keyset} ({key} after {previous})",
+                    hint="the vendor ignored ORDER BY or the bound; report it",
+                )
+            previous = key
+
+    def _query(
+        self, about: str, statement: str, *, offset: int = 0, rows: int | None = None, keyset: str | None = None
+    ) -> _Batch:
+        """One page of a statement."""
+        limit = rows or self._rows
+        call = Call(
+            "POST", f"{self._base}/services/rest/query/v1/suiteql", about, {"limit": str(limit), "offset": str(offset)},
+            {"prefer": "transient", "accept": "application/json"}, json={"q": statement},
+        )
+
+        def read(answer: Answer) -> _Batch:
+            found = decode(answer.body, _Items)
+            if found.count is not None and found.count != len(found.items):
+                raise Damaged(f"{len(found.items)} of {found.count} rows")
+            if found.has_more and len(found.items) != limit:
+                raise Damaged(f"more rows announced after {len(found.items)} of {limit}")
+            keys = _keys(found.items, keyset) if keyset else []
+            return _Batch(answer.body, found.items, found.has_more, keys)
+
+        return self._client.request(call, read)
+
+    def _select(self, stream: Stream) -> Select | None:
+        """What this account serves of the stream, found out once by asking for no rows; None without such a table.
+
+        Columns are a matter of features and permissions: an optional one that is not served is left out, another one
+        is a SchemaError that names it.
+        """
+        if stream.name not in self._selects:
+            columns = tuple(column for column in stream.columns if column.field)
+            self._selects[stream.name] = self._probed(Select(stream, columns))
+        return self._selects[stream.name]
+
+    def _probed(self, select: Select) -> Select | None:
+        stream, book = select.stream, select.stream.options.get("book")
+        while True:
+            try:
+                self._query(stream.name, f"{select.head()} WHERE 1 = 0", rows=1)
+                break
+            except Refused as refusal:
+                if refusal.status != 400:
+                    raise
+                if found := _NO_FIELD.search(refusal.reason):
+                    select = self._without(select, found[1], book)
+                elif _NO_RECORD.search(refusal.reason):
+                    return None
+                else:
+                    select = self._without_unnamed(select, refusal)
+        if book and (books := self._books_wanted()) and not select.constants:
+            select = Select(stream, select.columns, filters=(f"t.{book} IN ({','.join(map(str, books))})",))
+        return select
+
+    def _without(self, select: Select, word: str, book: str | None) -> Select:
+        """The selection without a column that the account does not serve."""
+        lost = [column for column in select.columns if column.field.lower() == word.lower()]
+        kept = tuple(column for column in select.columns if column not in lost)
+        stream = select.stream
+        if book and lost and lost[0].name == book:  # no multi-book: one book, whose id is 1
+            return Select(stream, kept, constants=((lost[0].field.lower(), 1),))
+        if not lost or not all(column.optional for column in lost):
+            raise SchemaError(
+                f"connection {self._connection.name}: table {table(stream)} has no column {word}",
+                hint="a feature is off, or the integration's role may not see it; "
+                f"another name is told under `fields.{stream.name}`",
+            )
+        self._note("absent_fields", stream.name, sorted(column.field for column in lost))
+        return Select(stream, kept, select.constants)
+
+    def _without_unnamed(self, select: Select, refusal: Refused) -> Select:
+        """The vendor refuses and does not say which column it means: find out which optional ones it takes."""
+        kept = [column for column in select.columns if not column.optional]
+        optional = [column for column in select.columns if column.optional]
+        if not optional:
+            raise refusal
+        accepted: list[Column] = []
+        for trial in ([], *([column] for column in optional)):
+            try:
+                columns = (*kept, *trial)
+                self._query(select.stream.name, f"{Select(select.stream, columns).head()} WHERE 1 = 0", rows=1)
+                accepted += trial
+            except Refused:
+                if not trial:
+                    raise refusal from None
+        self._note("absent_fields", select.stream.name, sorted(c.field for c in optional if c not in accepted))
+        return Select(select.stream, tuple(c for c in select.columns if c in kept or c in accepted), select.constants)
+
+    def _books_wanted(self) -> tuple[int, ...]:
+        """Ids of the accounting books to read; empty for all of them, or where there are no books."""
+        wanted = self._connection.options.get("accounting_books")
+        if wanted == "all":
+            return ()
+        if wanted:
+            where = f"connection {self._connection.name}: options.accounting_books"
+            return tuple(number(each, where) for each in (wanted if isinstance(wanted, (list, tuple)) else [wanted]))
+        if self._books is None:
+            try:
+                batch = self._query("accountingbook", _PRIMARY_BOOK, keyset="id")
+                self._books = tuple(batch.keys)
+            except Refused as refusal:
+                if not _NO_RECORD.search(refusal.reason):
+                    raise
+                self._books = ()
+        return self._books
+
+    def _signature(self) -> OAuth1:
+        secrets = self._secrets
+        return OAuth1(
+            realm=self._account.upper().replace("-", "_"), consumer_key=secrets["consumer_key"],
+            consumer_secret=secrets["consumer_secret"], token=secrets["token_id"], token_secret=secrets["token_secret"],
+        )
+
+    def _token(self) -> Token:
+        """A token for a signed assertion; there is no refresh token, a new one is asked for."""
+        url = f"{self._base}/services/rest/auth/oauth2/v1/token"
+
+        def form() -> dict[str, str]:
+            issued = int(self._clock().timestamp())
+            claims = {
+                "iss": self._secrets["consumer_key"], "scope": ["rest_webservices"], "aud": url, "iat": issued,
+                "exp": issued + _ASSERTION_LIFE,
+            }
+            return {
+                "grant_type": "client_credentials",
+                "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+                "client_assertion": assertion(
+                    self._secrets["private_key"], claims, rsa="PS256", kid=self._secrets["certificate_id"]
+                ),
+            }
+
+        call = Call("POST", url, "authentication", form=form, signed=False, headers={"accept": "application/json"})
+        granted = self._client.request(call, lambda answer: decode(answer.body, _Granted))
+        return Token(granted.access_token, float(granted.expires_in))
+
+    def _note(self, word: str, stream: str, names: list[str]) -> None:
+        noted = self.facts.notes.setdefault(word, {})
+        noted[stream] = sorted({*noted.get(stream, ()), *names})
+
+
+def _keys(items: list[msgspec.Raw], keyset: str) -> list[int]:
+    """The records' values of the keyset column; Damaged for a record without one."""
+    shape = msgspec.defstruct("Row", [(keyset.lower(), int | str)])
+    return [number(getattr(decode(bytes(item), shape), keyset.lower()), keyset) for item in items]
+
+
+def classify(answer: Answer) -> Verdict:
+    """NetSuite's error table. Errors are an object with `o:errorDetails`; the token endpoint's one with `error`."""
+    code, detail, status = _error(answer)
+    reason = f"{code}: {detail}" if code else answer.excerpt()
+    if not code:
+        if answer.status == 401:
+            return Verdict("reauth", f"{reason} {answer.headers.get('www-authenticate', '')[:200]}", error=AuthError)
+        return by_status(answer)
+    if code in _THROTTLED or status == 429:
+        return Verdict("retry", reason, error=RateLimitError, code=code)
+    if code == "oauth":
+        if status >= 500:
+            return by_status(answer)
+        hint = "check consumer_key, certificate_id, and that the certificate of private_key is uploaded and not expired"
+        return Verdict("fatal", detail, error=AuthError, code=code, hint=hint)
+    if status == 401 or code == "INVALID_LOGIN":
+        hint = "check the secrets and the account; repeated failures lock the token"
+        return Verdict("reauth", reason, error=AuthError, code=code, hint=hint)
+    if code == "UNEXPECTED_ERROR":
+        hint = "often a column that cannot be read: leave one out with `fields.<stream>.<column>: null`"
+        return Verdict("retry", reason, tries=4, code=code, hint=hint)
+    if status >= 500 or status == 408:
+        return Verdict("retry", reason, code=code)
+    if status == 403:
+        return Verdict("fatal", reason, code=code, hint="give the integration's role the permission")
+    return Verdict("fatal", reason, code=code)
+
+
+def _error(answer: Answer) -> tuple[str, str, int]:
+    """Code, text and status of an error body; no code where the body is none. A 200 may carry an error too."""
+    nothing = "", "", answer.status
+    if answer.status < 300 and b'"o:errorDetails"' not in answer.body[:2000]:
+        return nothing
+    try:
+        value: Any = msgspec.json.decode(answer.body)
+    except msgspec.DecodeError:
+        return nothing
+    if not isinstance(value, dict):
+        return nothing
+    if "error" in value:
+        return "oauth", f"{value['error']}: {value.get('error_description', 'no description')}", answer.status
+    details = value.get("o:errorDetails")
+    if not isinstance(details, list) or not details or not isinstance(details[0], dict):
+        return nothing
+    status = value.get("status") if answer.status < 300 else answer.status
+    text = "; ".join(str(each.get("detail", "")) for each in details if isinstance(each, dict))
+    return str(details[0].get("o:errorCode", "UNKNOWN")), text, status if isinstance(status, int) else 400
+
+
+def address(connection: Connection) -> str:
+    """The account's REST address: `1234567_SB1` is served at `1234567-sb1.suitetalk.api.netsuite.com`."""
+    account = str(connection.options["account"])
+    if not re.fullmatch(r"[A-Za-z0-9]+([_-][A-Za-z0-9]+)*", account):
+        raise ConfigError(
+            f"connection {connection.name}: options.account {account!r} is not an account id", hint="such as 1234567_SB1"
+        )
+    host = account.lower().replace("_", "-")
+    url = str(connection.options.get("base_url") or f"https://{host}.suitetalk.api.netsuite.com").rstrip("/")
+    return checked_address(url, f"connection {connection.name}: options.base_url")
