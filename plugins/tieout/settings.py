@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 
@@ -91,9 +92,36 @@ def secret_from_env(connection: str, name: str) -> str | None:
     return os.environ.get(variable)
 
 
-def child_environment() -> dict[str, str]:
-    """The environment to hand to a child process (dbt, Airflow)."""
-    return dict(os.environ)
+def child_environment(**more: str) -> dict[str, str]:
+    """The environment to hand to a child process (dbt, Airflow), with `more` on top."""
+    return {**os.environ, **more}
+
+
+def is_set(variable: str) -> bool:
+    """Whether the variable is in the environment at all."""
+    return variable in os.environ
+
+
+def apply(variables: Mapping[str, str], *, override: bool = True) -> None:
+    """Put variables into this process's environment, for the settings read from now on. Existing ones may be kept."""
+    os.environ.update({name: value for name, value in variables.items() if override or name not in os.environ})
+    settings.cache_clear()
+    warehouse.cache_clear()
+
+
+def read_env_file(path: Path) -> dict[str, str]:
+    """Lines `NAME=value`; blank lines and lines that begin with # do not count. Quotes around a value are dropped."""
+    found = {}
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        text = line.strip().removeprefix("export ")
+        if not text or text.startswith("#"):
+            continue
+        name, equals, value = text.partition("=")
+        if not equals or not name.strip().isidentifier():
+            raise ConfigError(f"{path}:{number}: expected NAME=value", hint="see .env.example")
+        value = value.strip()
+        found[name.strip()] = value[1:-1] if len(value) > 1 and value[0] == value[-1] and value[0] in "'\"" else value
+    return found
 
 
 def _read(model):
