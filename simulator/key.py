@@ -1,0 +1,205 @@
+"""The answers: which records belong together at each hop, and why two sides differ, as of a moment.
+
+Groups and the breaks that any chain shows while it is under way follow from the records (`answers`). What a scenario
+planted is added once its records are seen. What is left of a group's difference must be unbilled (A2, B3) or unpaid
+(A10, B3) money: anything else is a fault of the generator and raises.
+
+An entry of `groups` is `{id, hop, left, right, scenario, names_agree}`, of `breaks` `{id, hop, reason, documents, amount,
+currency, names_agree, scenario}`. Documents are `[system, id]`. A break's amount is its contribution to left − right in
+the document's currency (`invoice_ledger`: functional); where that nets to nothing (B1: two periods, D3: two currencies)
+it is the amount that moved. H1 and H2 name documents out of scope.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from simulator.clock import DAY, stamp_text
+from simulator.customers import Customers, agree
+from simulator.documents import BILLS, CREDITS, Chain, Deal, Doc, Planted
+from simulator.money import CURRENCIES, amount_text
+from simulator.store import State
+
+VERSION = 1
+HOPS = ("deal_order", "order_invoice", "invoice_cash", "invoice_ledger")
+
+
+class KeyFault(AssertionError):
+    """The generator planted something that does not add up."""
+
+
+class Answers:
+    """The answers of one chain at one moment."""
+
+    def __init__(self, chain: Chain, now: int) -> None:
+        self.chain, self.now, self.today = chain, now, now // DAY
+        self.docs = [doc for doc in chain.docs if doc.seen(now)]
+        self.deals = [deal for deal in chain.deals if deal.won(now)]
+        self.planted = [p for p in chain.planted if all(self._holds(d) for d in p.documents)]
+        self.groups: list[dict[str, Any]] = []
+        self.breaks: list[dict[str, Any]] = []
+        self._deal_order()
+        self._order_invoice()
+        self._invoice_cash()
+        self._invoice_ledger()
+        for planted in self.planted:
+            if planted.reason in ("H1", "H2"):
+                self._add_planted(planted, True)
+
+    def entries(self) -> Iterator[tuple[str, str]]:
+        """(kind, JSON text) of all entries."""
+        for kind, found in (("groups", self.groups), ("breaks", self.breaks)):
+            for number, entry in enumerate(found):
+                yield kind, json.dumps({"id": f"{self.chain.number}-{kind[0]}{number}", **entry}, separators=(",", ":"))
+
+    # --- what can be seen
+
+    def _holds(self, record: Deal | Doc) -> bool:
+        if isinstance(record, Deal):
+            return record in self.deals
+        if record.earlier and self.now <= record.earlier[0]:
+            return False  # a later change is what was planted
+        return record in self.docs and all(moment is None or moment < self.now for moment in (record.voided, record.cancelled))
+
+    def _bills(self) -> list[Doc]:
+        """Bills and credits in scope."""
+        return [d for d in self.docs if d.kind in (*BILLS, *CREDITS) and d.approved and not d.intercompany]
+
+    # --- hops
+
+    def _deal_order(self) -> None:
+        orders = [doc for doc in self.docs if doc.kind == "SalesOrd"]
+        for deal in self.deals:
+            mine = [order for order in orders if order.deal is deal]
+            agreed = all(agree(deal.account, order.customer) for order in mine)
+            if not mine:
+                self._break("deal_order", "A1", [deal], deal.net(self.now), deal.currency, True)
+                continue
+            self._group("deal_order", [deal], mine, agreed)
+            planted = self._plant("deal_order", [deal, *mine], agreed)
+            if all(order.currency == deal.currency for order in mine):
+                ordered = sum(order.net(self.now) for order in mine if not order.is_cancelled(self.now))
+                self._balance("deal_order", deal.net(self.now) - ordered, planted)
+        for order in orders:
+            if order.deal is None:
+                reason = "A9" if order.external else "A4"
+                self._break("deal_order", reason, [order], -order.net(self.now), order.currency, True)
+
+    def _order_invoice(self) -> None:
+        bills = self._bills()
+        for order in (doc for doc in self.docs if doc.kind == "SalesOrd" and not doc.is_cancelled(self.now)):
+            mine = [b for b in bills if b.source is order or (b.source and b.source.source is order)]
+            if mine:
+                self._group("order_invoice", [order], mine, True)
+            planted = self._plant("order_invoice", [order, *mine], True)
+            rest = order.net(self.now) - sum(b.net(self.now) for b in mine) - planted
+            if rest < 0:
+                raise KeyFault(f"{self._where()}: order {order.id} billed {-rest} too much")
+            if rest:
+                self._break("order_invoice", "B3" if order.schedule else "A2", [order], rest, order.currency, True)
+        for bill in bills:
+            if bill.source is None:
+                reason = "A9" if bill.dangling or bill.reference else "A4"
+                self._break("order_invoice", reason, [bill], -bill.net(self.now), bill.currency, True)
+
+    def _invoice_cash(self) -> None:
+        payments = [doc for doc in self.docs if doc.kind == "CustPymt"]
+        memos = [doc for doc in self.docs if doc.kind == "CustCred"]
+        for bill in self._bills():
+            if bill.kind in ("CashSale", "CashRfnd"):
+                self._group("invoice_cash", [bill], [bill], True)
+            elif bill.kind == "CustInvc" and not bill.is_void(self.now):
+                self._open(bill, payments, memos)
+        for payment in payments:
+            settled = [bill for bill, _ in payment.applied if bill.seen(self.now)]
+            if settled:
+                credits = [m for m in memos if any(t in settled for t, _ in m.applied)]
+                self._group("invoice_cash", [*settled, *credits], [payment], True)
+            unused = payment.amount - sum(a for bill, a in payment.applied if bill.seen(self.now))
+            if unused:
+                self._break("invoice_cash", "A7", [payment], -unused, payment.currency, True)
+
+    def _open(self, bill: Doc, payments: list[Doc], memos: list[Doc]) -> None:
+        settled = sum(a for doc in (*payments, *memos) for target, a in doc.applied if target is bill)
+        rest = bill.total(self.now) - settled - self._plant("invoice_cash", [bill, *payments], True)
+        if rest < 0:
+            raise KeyFault(f"{self._where()}: invoice {bill.id} settled {-rest} too much")
+        if rest:
+            reason = "B3" if bill.due_day is not None and bill.due_day >= self.today else "A10"
+            self._break("invoice_cash", reason, [bill], rest, bill.currency, True)
+
+    def _invoice_ledger(self) -> None:
+        for bill in self._bills():
+            if bill.is_void(self.now):
+                continue
+            if bill.posted:
+                self._group("invoice_ledger", [bill], [bill], True)
+            self._plant("invoice_ledger", [bill], True)
+
+    # --- entries
+
+    def _plant(self, hop: str, among: list[Any], agreed: bool) -> int:
+        """Write what was planted on these records; return what it contributes to left − right."""
+        mine = [p for p in self.planted if p.hop == hop and p.reason not in ("H1", "H2") and any(p.documents[0] is d for d in among)]
+        for planted in mine:
+            self._add_planted(planted, agreed)
+        return sum(planted.amount for planted in mine)
+
+    def _add_planted(self, planted: Planted, agreed: bool) -> None:
+        first = planted.documents[0]
+        currency = first.base if planted.hop == "invoice_ledger" and isinstance(first, Doc) else first.currency
+        self._break(planted.hop, planted.reason, planted.documents, planted.amount, currency, agreed)
+
+    def _balance(self, hop: str, difference: int, planted: int) -> None:
+        if difference != planted:
+            raise KeyFault(f"{self._where()}: {hop} differs by {difference}, planted {planted}")
+
+    def _group(self, hop: str, left: Iterable[Deal | Doc], right: Iterable[Deal | Doc], agreed: bool) -> None:
+        self.groups.append({"hop": hop, "left": _named(left), "right": _named(right), "scenario": self.chain.scenario,
+                            "names_agree": agreed})
+
+    def _break(self, hop: str, reason: str, documents: Iterable[Deal | Doc], amount: int, currency: str, agreed: bool) -> None:
+        self.breaks.append({"hop": hop, "reason": reason, "documents": _named(documents),
+                            "amount": amount_text(amount, CURRENCIES[currency].decimals), "currency": currency,
+                            "names_agree": agreed, "scenario": self.chain.scenario})
+
+    def _where(self) -> str:
+        return f"chain {self.chain.number} ({self.chain.scenario}) at {stamp_text(self.now)}"
+
+
+def _named(records: Iterable[Deal | Doc]) -> list[list[str]]:
+    return [["salesforce" if isinstance(r, Deal) else "netsuite", str(r.id)] for r in records]
+
+
+def answers(chain: Chain, now: int) -> Iterator[tuple[int, str, str]]:
+    """(chain, kind, JSON text) of a chain's groups and breaks at `now`, as kept in `sim__key`."""
+    for kind, entry in Answers(chain, now).entries():
+        yield chain.number, kind, entry
+
+
+def write_key(folder: Path, database: sqlite3.Connection, state: State, customers: Customers) -> Path:
+    """Write `key.json` (`key.json.gz` above the smallest size) from `sim__key`, as a stream."""
+    counts = dict(database.execute("SELECT scenario, count(*) FROM sim__chain GROUP BY 1 ORDER BY 1"))
+    path = folder / ("key.json" if state.size == "1k" else "key.json.gz")
+    opened = path.open("wt", encoding="utf-8") if path.suffix == ".json" else gzip.open(path, "wt", 6, encoding="utf-8")
+    with opened as out:
+        head = {"version": VERSION, "seed": state.seed, "size": state.size, "level": state.level, "now": state.now}
+        out.write(json.dumps(head)[:-1])
+        for kind in ("groups", "breaks"):
+            found = database.execute("SELECT entry FROM sim__key WHERE kind = ? ORDER BY chain, rowid", (kind,))
+            _write_list(out, kind, (entry for (entry,) in found))
+        _write_list(out, "customers", (json.dumps(pair) for pair in customers.pairs()))
+        out.write(f',\n"counts": {json.dumps(counts)}}}\n')
+    return path
+
+
+def _write_list(out: Any, name: str, entries: Iterator[str]) -> None:
+    out.write(f',\n"{name}": [')
+    for number, entry in enumerate(entries):
+        out.write(f"{',' if number else ''}\n{entry}")
+    out.write("]")

@@ -1,0 +1,130 @@
+"""Money in integers of minor units, the group's legal entities, and the daily rates between its currencies."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from functools import cache
+
+from simulator.clock import RATES_FROM
+
+RATE_SCALE = 10**8
+
+
+@dataclass(frozen=True)
+class Currency:
+    """`number` is NetSuite's internal id; `micros` the first day's value of one unit in millionths of a US dollar."""
+
+    code: str
+    number: int
+    decimals: int
+    name: str
+    sign: str
+    micros: int
+    corporate_rate: str  # Salesforce: units per 1 US dollar, static
+
+
+@dataclass(frozen=True)
+class Entity:
+    """A legal entity = a NetSuite subsidiary. `tax` in basis points of the net amount."""
+
+    code: str
+    number: int
+    currency: str
+    country: str
+    tax: int
+    name: str
+    legal_name: str
+    share: int
+
+
+CURRENCIES = {
+    c.code: c for c in (
+        Currency("USD", 1, 2, "US Dollar", "$", 1_000_000, "1"),
+        Currency("GBP", 2, 2, "British Pound", "£", 1_270_000, "0.79"),
+        Currency("EUR", 4, 2, "Euro", "€", 1_080_000, "0.92"),
+        Currency("JPY", 5, 0, "Japanese Yen", "¥", 6_700, "149.5"),
+        Currency("KWD", 6, 3, "Kuwaiti Dinar", "KD", 3_250_000, "0.3077"),
+    )
+}
+ENTITIES = {
+    e.code: e for e in (
+        Entity("US01", 1, "USD", "US", 800, "Halden US", "Halden Inc.", 42),
+        Entity("GB01", 2, "GBP", "GB", 2000, "Halden UK", "Halden UK Limited", 21),
+        Entity("DE01", 3, "EUR", "DE", 1900, "Halden Germany", "Halden Deutschland GmbH", 21),
+        Entity("JP01", 4, "JPY", "JP", 1000, "Halden Japan", "Halden Japan KK", 10),
+        Entity("KW01", 5, "KWD", "KW", 0, "Halden Kuwait", "Halden Kuwait WLL", 6),
+    )
+}
+ELIMINATION = Entity("XE01", 6, "USD", "US", 0, "Halden Eliminations", "Halden Eliminations", 0)
+
+
+def rounded(numerator: int, denominator: int) -> int:
+    """The quotient rounded half away from zero, as Postgres rounds numeric."""
+    half = (2 * abs(numerator) + denominator) // (2 * denominator)
+    return half if numerator >= 0 else -half
+
+
+def tax_on(net: int, basis_points: int) -> int:
+    """Tax in minor units on a net amount in minor units."""
+    return rounded(net * basis_points, 10_000)
+
+
+@cache
+def _unit(decimals: int) -> int:
+    return 10**decimals
+
+
+def amount_text(minor: int, decimals: int) -> str:
+    """'1234.50' of 123450 with two decimals; no decimal point for yen."""
+    if decimals == 0:
+        return str(minor)
+    unit = 10**decimals
+    whole, rest = divmod(abs(minor), unit)
+    return f"{'-' if minor < 0 else ''}{whole}.{rest:0{decimals}d}"
+
+
+def decimal_text(scaled: int, decimals: int) -> str:
+    """A decimal without trailing zeros."""
+    text = amount_text(scaled, decimals)
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+@cache
+def rate_text(rate: int) -> str:
+    """A rate of eight decimals as text, trailing zeros trimmed."""
+    return decimal_text(rate, 8)
+
+
+class Rates:
+    """Daily rates as a walk around the first day's values, in integers, from `clock.RATES_FROM` on."""
+
+    def __init__(self, seed: int) -> None:
+        self._draws = {code: random.Random(f"{seed}/rates/{code}") for code in CURRENCIES}
+        self._values = {code: [currency.micros * 10**6] for code, currency in CURRENCIES.items()}
+        self._cache: dict[tuple[str, str, int], int] = {}
+
+    def _value(self, code: str, day: int) -> int:
+        values, start = self._values[code], CURRENCIES[code].micros * 10**6
+        while len(values) <= day - RATES_FROM:
+            last = values[-1]
+            step = 0 if code == "USD" else self._draws[code].randint(-700, 700)
+            values.append(last + last * step // 100_000 + (start - last) // 150)
+        return values[day - RATES_FROM]
+
+    def rate(self, base: str, transaction: str, day: int) -> int:
+        """Units of `base` per 1 unit of `transaction` on that day, in RATE_SCALE."""
+        if base == transaction:
+            return RATE_SCALE
+        key = (base, transaction, day)
+        if key not in self._cache:
+            self._cache[key] = rounded(self._value(transaction, day) * RATE_SCALE, self._value(base, day))
+        return self._cache[key]
+
+
+def converted(minor: int, transaction: str, base: str, rate: int) -> int:
+    """Minor units of `base` of an amount in minor units of `transaction`, at a rate in RATE_SCALE."""
+    if transaction == base and rate == RATE_SCALE:
+        return minor
+    numerator = minor * rate * _unit(CURRENCIES[base].decimals)
+    return rounded(numerator, RATE_SCALE * _unit(CURRENCIES[transaction].decimals))
