@@ -1,0 +1,49 @@
+{# Small pieces of business meaning that several models share. #}
+
+{# Rows of a versioned model that were recorded or closed after the last good build. #}
+{% macro changed_since_last_build() -%}
+    (
+        recorded_run > {{ var('previous_run_id') | int }}
+        or (superseded_run > {{ var('previous_run_id') | int }} and superseded_run < {{ open_run() }})
+    )
+{%- endmacro %}
+
+{# 'crm' or 'erp' of a connection's system. #}
+{% macro system_role(source_system) -%}
+    case {{ source_system }}{% for system, role in var('roles').items() %} when '{{ system }}' then '{{ role }}'{% endfor %} end
+{%- endmacro %}
+
+{# Tomorrow's rate is not known: a document dated after the as-of date takes the as-of date's. #}
+{% macro rate_day(date) -%}
+    case when {{ date }} > cast('{{ var("as_of_date") }}' as date) then cast('{{ var("as_of_date") }}' as date) else {{ date }} end
+{%- endmacro %}
+
+{% macro last_day_of_month(date) -%}
+    cast({{ dbt.last_day(date, 'month') }} as date)
+{%- endmacro %}
+
+{# The legal forms that a name may end with. Longer words first where one begins with the other. #}
+{% macro legal_forms() -%}
+    {{ return([
+        'incorporated', 'inc', 'corporation', 'corp', 'company', 'co', 'limited', 'ltd', 'llc', 'llp', 'lp', 'plc', 'pllc', 'pc',
+        'gmbh', 'mbh', 'ag', 'kgaa', 'kg', 'ohg', 'ug', 'ev', 'eg', 'se', 'sarl', 'sas', 'sasu', 'sa', 'snc', 'eurl', 'srl', 'spa', 'sl', 'slu',
+        'sapi de cv', 'sa de cv', 'ltda', 'eireli', 'bv', 'nv', 'vof', 'cv', 'bvba', 'sprl', 'oy', 'oyj', 'ab', 'as', 'asa', 'aps', 'ivs', 'hf', 'ehf',
+        'doo', 'dd', 'sro', 'spol', 'as', 'kft', 'zrt', 'nyrt', 'spzoo', 'sp z oo', 'ood', 'eood', 'ad', 'ooo', 'oao', 'pao', 'zao',
+        'pty', 'pvt', 'private', 'pte', 'bhd', 'sdn', 'tbk', 'kk', 'gk', 'kabushiki kaisha', 'godo kaisha', 'wll', 'ksc', 'kscc', 'kscp', 'bsc', 'fzco',
+        'fze', 'fzc', 'fz', 'pjsc', 'psc', 'jsc', 'sti'
+    ]) }}
+{%- endmacro %}
+
+{#
+  A name without what two systems spell differently: case, marks on letters, punctuation, the legal form at the end,
+  blanks. 'Müller & Söhne G.m.b.H.' and 'MULLER SOHNE GMBH' are equal; 'AG Insurance' keeps its AG.
+#}
+{% macro normalised_name(name) -%}
+    {%- set marked = 'áàâäãåāăąçćčďđéèêëēėęěğíìîïīįıłľñńňóòôöõøōőřśšşșťţțúùûüūůűųýÿźżž' -%}
+    {%- set plain  = 'aaaaaaaaacccddeeeeeeeegiiiiiiillnnnoooooooorsssstttuuuuuuuuyyzzz' -%}
+    {%- set lowered = "translate(lower(" ~ name ~ "), '" ~ marked ~ "', '" ~ plain ~ "')" -%}
+    {%- set joined = regex_replace(lowered, "[.''’`]", '') -%}
+    {%- set spaced = "trim(" ~ regex_replace(joined, '[^[:alnum:]]+', ' ') ~ ")" -%}
+    {%- set stripped = regex_replace(spaced, '( (' ~ legal_forms() | unique | join('|') ~ '))+$', '') -%}
+    coalesce({{ stripped }}, '')
+{%- endmacro %}

@@ -1,0 +1,115 @@
+{#
+  The canonical contracts. Each stg_<system>__<contract> yields exactly these columns, NULL where its system has nothing
+  to say; union_contract brings the systems together.
+
+  Types are the engine's; `id` columns are the source's own, and mean something only beside their connection.
+  Amounts are in currency_code, in the seller's view: a sale is positive, what takes it back is negative.
+  net_amount includes freight and is after discount; discount_amount and freight_amount say how much of it they are.
+  total_amount = net_amount + tax_amount. Settlements have a total only.
+#}
+{% macro contract_columns(contract) -%}
+    {%- set text, flag, day, instant = dbt.type_string(), 'boolean', 'date', 'timestamp with time zone' -%}
+    {%- set money, rate, batch = 'numeric(28, 4)', 'numeric(28, 12)', 'bigint' -%}
+    {%- set contracts = {
+        'customers': {
+            'connection': text, 'customer_id': text, 'parent_customer_id': text, 'name': text, 'legal_name': text,
+            'tax_id': text, 'domain': text, 'email': text, 'phone': text, 'street': text, 'city': text, 'region': text,
+            'postal_code': text, 'country_code': text, 'external_customer_id': text, 'is_person': flag,
+            'is_intercompany': flag, 'is_active': flag, 'modified_at': instant
+        },
+        'products': {
+            'connection': text, 'product_id': text, 'product_code': text, 'gtin': text, 'name': text, 'family': text,
+            'unit': text, 'is_stocked': flag, 'is_liability': flag, 'is_active': flag
+        },
+        'legal_entities': {
+            'connection': text, 'legal_entity_id': text, 'source_id': text, 'name': text, 'country_code': text,
+            'functional_currency_code': text, 'parent_id': text, 'fiscal_year_start_month': 'integer',
+            'is_elimination': flag
+        },
+        'fiscal_periods': {
+            'connection': text, 'period': text, 'source_id': text, 'name': text, 'is_closed': flag, 'is_ar_locked': flag,
+            'start_date': day, 'end_date': day
+        },
+        'documents': {
+            'document_key': text, 'connection': text, 'document_type': text, 'document_id': text, 'document_number': text,
+            'legal_entity_id': text, 'customer_id': text, 'currency_code': text, 'source_type_code': text,
+            'source_status_code': text, 'status': text, 'external_id': text, 'reference': text, 'posting_period': text,
+            'source_url': text, 'header_total_amount': money, 'exchange_rate': rate, 'line_count': 'integer',
+            'is_posting': flag, 'is_voided': flag, 'is_cancelled': flag, 'is_pending': flag, 'is_intercompany': flag,
+            'has_billing_schedule': flag, 'document_date': day, 'due_date': day, 'closed_date': day,
+            'modified_at': instant, 'batch_id': batch
+        },
+        'revenue_events': {
+            'document_key': text, 'connection': text, 'legal_entity_id': text, 'document_type': text, 'document_id': text,
+            'document_number': text, 'line_id': text, 'event_type': text, 'leg': text, 'customer_id': text,
+            'product_id': text, 'quantity': 'numeric(28, 6)', 'unit': text, 'currency_code': text, 'net_amount': money,
+            'discount_amount': money, 'tax_amount': money, 'freight_amount': money, 'total_amount': money,
+            'source_amount': money, 'source_sign': 'integer', 'functional_amount': money, 'fx_rate': rate,
+            'fx_rate_type': text, 'fx_rate_date': day, 'event_date': day, 'document_date': day, 'posting_date': day,
+            'period': text, 'service_start_date': day, 'service_end_date': day, 'due_date': day, 'basis': text,
+            'scope': text, 'scope_reason': text, 'source_table': text, 'source_key': text, 'source_url': text,
+            'modified_at': instant, 'batch_id': batch
+        },
+        'document_links': {
+            'connection': text, 'from_document_key': text, 'from_type': text, 'from_id': text, 'from_line_id': text,
+            'to_connection': text, 'to_type': text, 'to_id': text, 'to_line_id': text, 'link_type': text, 'amount': money,
+            'document_id': text
+        },
+        'settlements': {
+            'connection': text, 'payment_document_key': text, 'payment_type': text, 'payment_id': text,
+            'invoice_document_key': text, 'invoice_type': text, 'invoice_id': text, 'currency_code': text,
+            'applied_amount': money, 'discount_amount': money, 'applied_date': day, 'document_id': text
+        },
+        'gl_entries': {
+            'document_key': text, 'connection': text, 'legal_entity_id': text, 'entry_id': text, 'line_id': text,
+            'account_code': text, 'account_kind': text, 'amount': money, 'currency_code': text,
+            'functional_amount': money, 'functional_currency_code': text, 'posting_date': day, 'period': text,
+            'document_type': text, 'document_id': text, 'customer_id': text, 'is_manual': flag, 'ledger_book': text
+        },
+        'fx_rates': {
+            'connection': text, 'from_currency_code': text, 'to_currency_code': text, 'rate_type': text,
+            'quoted_as': text, 'rate': rate, 'priority': 'integer', 'rate_date': day
+        },
+        'recognition_schedules': {
+            'connection': text, 'document_id': text, 'line_id': text, 'period': text, 'amount': money,
+            'currency_code': text, 'basis': text, 'status': text
+        }
+    } -%}
+    {%- if contract not in contracts -%}
+        {{ exceptions.raise_compiler_error("no contract '" ~ contract ~ "'; known: " ~ contracts.keys() | join(', ')) }}
+    {%- endif -%}
+    {{ return(contracts[contract]) }}
+{%- endmacro %}
+
+{# All systems' rows of a contract. A system joins by one word in the var `systems`; `silent` lists what it does not have. #}
+{% macro union_contract(contract) -%}
+    {%- set columns = contract_columns(contract) -%}
+    {%- set speaking = [] -%}
+    {%- for system in var('systems') if contract not in var('silent').get(system, []) -%}
+        {%- do speaking.append(system) -%}
+    {%- endfor -%}
+    {%- for system in speaking %}
+    select
+        {% for column in columns %}{{ column }},
+        {% endfor -%}
+        cast('{{ system }}' as {{ dbt.type_string() }}) as source_system
+    from {{ ref('stg_' ~ system ~ '__' ~ contract) }}
+    {% if not loop.last %}union all{% endif -%}
+    {%- endfor -%}
+    {%- if not speaking %}
+    select
+        {% for column, type in columns.items() %}cast(null as {{ type }}) as {{ column }},
+        {% endfor -%}
+        cast(null as {{ dbt.type_string() }}) as source_system
+    where 1 = 0
+    {%- endif -%}
+{%- endmacro %}
+
+{# The last select of a staging model: the contract's columns of `source`, in order and typed. #}
+{% macro select_contract(contract, source) -%}
+    select
+        {% for column, type in contract_columns(contract).items() -%}
+        cast({{ column }} as {{ type }}) as {{ column }}{% if not loop.last %},{% endif %}
+        {% endfor -%}
+    from {{ source }}
+{%- endmacro %}

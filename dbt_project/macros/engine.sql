@@ -1,0 +1,104 @@
+{#
+  What differs between engines. Models call these and nothing that only one engine knows.
+#}
+
+{# A surrogate key: md5 of the columns as text, joined by '|', NULL as ''. #}
+{% macro hash_key(columns) -%}
+    {{ return(adapter.dispatch('hash_key')(columns)) }}
+{%- endmacro %}
+
+{% macro default__hash_key(columns) -%}
+    md5({% for column in columns %}coalesce(cast({{ column }} as {{ dbt.type_string() }}), ''){% if not loop.last %} || '|' || {% endif %}{% endfor %})
+{%- endmacro %}
+
+{# A hash over whole rows, to tell whether a version changed. NULL and '' differ. #}
+{% macro row_digest(columns) -%}
+    {{ return(adapter.dispatch('row_digest')(columns)) }}
+{%- endmacro %}
+
+{% macro default__row_digest(columns) -%}
+    md5({% for column in columns %}coalesce(cast({{ column }} as {{ dbt.type_string() }}), '~'){% if not loop.last %} || '|' || {% endif %}{% endfor %})
+{%- endmacro %}
+
+{% macro postgres__row_digest(columns) -%}
+    md5(cast(row({{ columns | join(', ') }}) as text))
+{%- endmacro %}
+
+{# An amount rounded to `digits` decimals (ISO 4217 minor units), half away from zero. #}
+{% macro round_minor(amount, digits) -%}
+    {{ return(adapter.dispatch('round_minor')(amount, digits)) }}
+{%- endmacro %}
+
+{% macro default__round_minor(amount, digits) -%}
+    round({{ amount }}, {{ digits }})
+{%- endmacro %}
+
+{# 'YYYY-MM' of a date. #}
+{% macro period_of(date) -%}
+    {{ return(adapter.dispatch('period_of')(date)) }}
+{%- endmacro %}
+
+{% macro default__period_of(date) -%}
+    substring(cast({{ date }} as {{ dbt.type_string() }}) from 1 for 7)
+{%- endmacro %}
+
+{% macro spark__period_of(date) -%}
+    date_format({{ date }}, 'yyyy-MM')
+{%- endmacro %}
+
+{# A text member of a JSON object. #}
+{% macro json_text(document, member) -%}
+    {{ return(adapter.dispatch('json_text')(document, member)) }}
+{%- endmacro %}
+
+{% macro default__json_text(document, member) -%}
+    ({{ document }} ->> '{{ member }}')
+{%- endmacro %}
+
+{% macro spark__json_text(document, member) -%}
+    get_json_object({{ document }}, '$.{{ member }}')
+{%- endmacro %}
+
+{# Replace every match of a regular expression. `pattern` and `replacement` are plain texts. #}
+{% macro regex_replace(value, pattern, replacement) -%}
+    {{ return(adapter.dispatch('regex_replace')(value, pattern, replacement)) }}
+{%- endmacro %}
+
+{% macro default__regex_replace(value, pattern, replacement) -%}
+    regexp_replace({{ value }}, '{{ pattern }}', '{{ replacement }}')
+{%- endmacro %}
+
+{% macro postgres__regex_replace(value, pattern, replacement) -%}
+    regexp_replace({{ value }}, '{{ pattern }}', '{{ replacement }}', 'g')
+{%- endmacro %}
+
+{# One row per day, both ends included; column `date_day`. Ends are SQL expressions of type date. #}
+{% macro days_between(first_day, last_day) -%}
+    {{ return(adapter.dispatch('days_between')(first_day, last_day)) }}
+{%- endmacro %}
+
+{% macro default__days_between(first_day, last_day) -%}
+    select cast(day as date) as date_day
+    from generate_series(cast({{ first_day }} as timestamp), cast({{ last_day }} as timestamp), interval '1 day') as series (day)
+{%- endmacro %}
+
+{% macro spark__days_between(first_day, last_day) -%}
+    select explode(sequence(cast({{ first_day }} as date), cast({{ last_day }} as date))) as date_day
+{%- endmacro %}
+
+{# Settings of the session in which a table is built. #}
+{% macro session_settings() -%}
+    {{ return(adapter.dispatch('session_settings')()) }}
+{%- endmacro %}
+
+{% macro default__session_settings() -%}{%- endmacro %}
+
+{# jit costs more than it saves; views of views need the planner to see through more than eight joins. #}
+{% macro postgres__session_settings() -%}
+    set jit = off; set work_mem = '64MB'; set join_collapse_limit = 12; set from_collapse_limit = 12
+{%- endmacro %}
+
+{# A quoted SQL text. #}
+{% macro literal(value) -%}
+    {%- if value is none -%}cast(null as {{ dbt.type_string() }}){%- else -%}'{{ value | string | replace("'", "''") }}'{%- endif -%}
+{%- endmacro %}

@@ -1,0 +1,164 @@
+{#
+  Marts are versioned by run. A version is valid for a publication p when recorded_run <= p < superseded_run.
+
+  A model with `incremental_strategy='versioned'` yields candidate rows for what it touched. Against the current
+  versions (superseded_run = open_run()):
+    same key, same row_hash   left alone
+    same key, other row_hash  closed (superseded_run = this run), and the candidate is inserted
+    no current version        inserted
+    current, in scope, absent closed
+  Config:
+    unique_key      the key column
+    scope           'all': everything not among the candidates is gone;
+                    'document': only rows with the same values in `scope_columns` (default connection, document_id)
+    scope_model     the model that lists the touched scope values, so that a document without any row left is closed too
+                    (default: the values among the candidates)
+    hash_exclude    columns that say where a row came from, not what it says: a change in them is no new version
+  With previous_batch_id = -1 every scope is 'all'. Never drops history: `full_refresh` is false for these models.
+#}
+
+{% macro open_run() -%}9223372036854775807{%- endmacro %}
+
+{% macro version_columns() -%}
+    {{ return(['recorded_run', 'superseded_run', 'row_hash']) }}
+{%- endmacro %}
+
+{# The columns of the model being built, as its properties declare them, without the version columns. #}
+{% macro declared_columns() -%}
+    {%- set node = model -%}
+    {%- if model.resource_type == 'unit_test' -%}
+        {%- set node = graph.nodes[model.tested_node_unique_id] -%}
+    {%- endif -%}
+    {%- set columns = [] -%}
+    {%- for column in node.columns.values() if column.name not in version_columns() -%}
+        {%- if not column.data_type -%}
+            {{ exceptions.raise_compiler_error(node.name ~ "." ~ column.name ~ ": a versioned model declares the data_type of every column") }}
+        {%- endif -%}
+        {%- do columns.append(column) -%}
+    {%- endfor -%}
+    {%- if not columns -%}
+        {{ exceptions.raise_compiler_error(node.name ~ ": a versioned model declares its columns in its properties") }}
+    {%- endif -%}
+    {{ return(columns) }}
+{%- endmacro %}
+
+{# The last select of a versioned model: the declared columns of `source`, cast to their types, and the version columns. #}
+{% macro versioned(source) -%}
+{%- if execute -%}
+{%- set columns = declared_columns() -%}
+{%- set names = columns | map(attribute='name') | list -%}
+{%- set excluded = config.get('hash_exclude', []) -%}
+select
+    {% for name in names %}candidate.{{ name }},
+    {% endfor -%}
+    cast({{ var('run_id') }} as bigint) as recorded_run,
+    cast({{ open_run() }} as bigint) as superseded_run,
+    {{ row_digest(names | reject('in', excluded) | list) }} as row_hash
+from (
+    select
+        {% for column in columns %}cast({{ column.name }} as {{ column.data_type }}) as {{ column.name }}{% if not loop.last %},{% endif %}
+        {% endfor %}
+    from {{ source }}
+) as candidate
+{%- else -%}
+select * from {{ source }}
+{%- endif -%}
+{%- endmacro %}
+
+{# The current rows of a versioned model, for `from` and `join`. In a unit test: the fixture as given. #}
+{% macro ref_current(name) -%}
+    {%- set relation = ref(name) -%}
+    {%- if model.resource_type == 'unit_test' -%}
+        {{ relation }}
+    {%- else -%}
+        (select * from {{ relation }} where superseded_run = {{ open_run() }})
+    {%- endif -%}
+{%- endmacro %}
+
+{# True where a model may restrict itself to what was touched since the last build. #}
+{% macro is_partial() -%}
+    {{ return(is_incremental() and var('previous_batch_id') | int >= 0) }}
+{%- endmacro %}
+
+{% macro get_incremental_versioned_sql(arg_dict) -%}
+    {{ return(adapter.dispatch('versioned_sql')(arg_dict)) }}
+{%- endmacro %}
+
+{% macro default__versioned_sql(arg_dict) -%}
+    {%- set target = arg_dict['target_relation'] -%}
+    {%- set candidate = arg_dict['temp_relation'] -%}
+    {%- set key = arg_dict['unique_key'] -%}
+    {%- set columns = arg_dict['dest_columns'] | map(attribute='quoted') | join(', ') -%}
+    {%- set run_id = var('run_id') | int -%}
+    {%- set scope = config.get('scope', 'all') -%}
+    {%- set scope_columns = config.get('scope_columns', ['connection', 'document_id']) -%}
+    {%- set scope_model = config.get('scope_model', none) -%}
+    {%- if key is not string -%}
+        {{ exceptions.raise_compiler_error(target.identifier ~ ": a versioned model has one unique_key column") }}
+    {%- endif -%}
+    {%- if scope not in ['all', 'document'] -%}
+        {{ exceptions.raise_compiler_error(target.identifier ~ ": scope is 'all' or 'document', not '" ~ scope ~ "'") }}
+    {%- endif -%}
+    {%- if var('previous_batch_id') | int < 0 -%}{%- set scope = 'all' -%}{%- endif %}
+    analyze {{ candidate }};
+
+    -- Changed: the key stands, its row says something else.
+    update {{ target }} as stored
+    set superseded_run = {{ run_id }}
+    from {{ candidate }} as candidate
+    where
+        stored.superseded_run = {{ open_run() }}
+        and stored.{{ key }} = candidate.{{ key }}
+        and stored.row_hash <> candidate.row_hash;
+
+    -- Gone: in scope, and no longer among the candidates.
+    update {{ target }} as stored
+    set superseded_run = {{ run_id }}
+    {% if scope == 'document' -%}
+    from (
+        select distinct {{ scope_columns | join(', ') }}
+        from {{ ref(scope_model) if scope_model else candidate }}
+    ) as touched
+    {% endif -%}
+    where
+        stored.superseded_run = {{ open_run() }}
+        {% if scope == 'document' -%}
+        {% for column in scope_columns %}and stored.{{ column }} = touched.{{ column }}
+        {% endfor -%}
+        {% endif -%}
+        and not exists (select 1 from {{ candidate }} as candidate where candidate.{{ key }} = stored.{{ key }});
+
+    -- A repeated run replaces what it recorded itself: such a version was never published.
+    delete from {{ target }} where recorded_run = {{ run_id }} and superseded_run = {{ run_id }};
+
+    insert into {{ target }} ({{ columns }})
+    select {{ columns }}
+    from {{ candidate }} as candidate
+    where not exists (
+        select 1
+        from {{ target }} as stored
+        where stored.superseded_run = {{ open_run() }} and stored.{{ key }} = candidate.{{ key }}
+    )
+{%- endmacro %}
+
+{# One current version of a key; the scope of a document; what a run recorded and closed. Runs after every build. #}
+{% macro versioned_indexes() -%}
+    {%- if config.get('incremental_strategy') == 'versioned' -%}
+        {{ return(adapter.dispatch('versioned_indexes')()) }}
+    {%- endif -%}
+{%- endmacro %}
+
+{% macro default__versioned_indexes() -%}{%- endmacro %}
+
+{% macro postgres__versioned_indexes() -%}
+    {%- set name = this.identifier -%}
+    create unique index if not exists {{ name }}__current on {{ this }} ({{ config.get('unique_key') }}) where superseded_run = {{ open_run() }};
+    create index if not exists {{ name }}__recorded on {{ this }} (recorded_run);
+    create index if not exists {{ name }}__superseded on {{ this }} (superseded_run) where superseded_run < {{ open_run() }};
+    {%- if config.get('scope') == 'document' %}
+    create index if not exists {{ name }}__scope on {{ this }} ({{ config.get('scope_columns', ['connection', 'document_id']) | join(', ') }}) where superseded_run = {{ open_run() }};
+    {%- endif %}
+    {%- if not is_incremental() %}
+    analyze {{ this }}
+    {%- endif %}
+{%- endmacro %}

@@ -1,0 +1,147 @@
+{#
+  One rate per pair of currencies and calendar day, for every pair that the facts need: from any currency that somebody
+  quotes, to the functional currency of a legal entity or the group's. The latest quote on or before the day holds.
+  Per day the best route wins: the ERP's own quote, its inverse, the CRM's, its inverse; then a cross through the group's
+  currency. `fx_direction` says which. A pair without any quote before a day has no row: nothing is made up.
+#}
+{{ config(
+    materialized='incremental', incremental_strategy='versioned', unique_key='fx_rate_key', scope='all',
+    on_schema_change='append_new_columns', post_hook="{{ versioned_indexes() }}", full_refresh=false,
+    contract={'enforced': true}
+) }}
+
+with quotes as (
+    {{ union_contract('fx_rates') }}
+),
+
+targets as (
+    select functional_currency_code as currency_code
+    from {{ ref_current('dim_legal_entity') }}
+    where functional_currency_code is not null
+    union
+    select cast({{ group_currency() }} as {{ dbt.type_string() }}) as currency_code
+),
+
+directed as (
+    select from_currency_code, to_currency_code, rate_date, rate, rate_type, priority * 2 as preference, 'direct' as fx_direction
+    from quotes
+    where rate > 0 and from_currency_code <> to_currency_code
+    union all
+    select to_currency_code, from_currency_code, rate_date, 1 / rate, rate_type, priority * 2 + 1, 'inverse'
+    from quotes
+    where rate > 0 and from_currency_code <> to_currency_code
+),
+
+wanted as (
+    select *
+    from directed
+    where
+        to_currency_code in (select currency_code from targets)
+        or to_currency_code = {{ group_currency() }}
+        or from_currency_code = {{ group_currency() }}
+),
+
+routes as (
+    select from_currency_code, to_currency_code, preference, rate_type, fx_direction, min(rate_date) as first_date
+    from wanted
+    group by from_currency_code, to_currency_code, preference, rate_type, fx_direction
+),
+
+calendar as (
+    select date_day
+    from {{ ref('dim_date') }}
+    where date_day <= cast('{{ var("as_of_date") }}' as date)
+),
+
+grid as (
+    select
+        routes.from_currency_code,
+        routes.to_currency_code,
+        routes.preference,
+        routes.rate_type,
+        routes.fx_direction,
+        calendar.date_day,
+        wanted.rate,
+        wanted.rate_date,
+        count(wanted.rate) over (
+            partition by routes.from_currency_code, routes.to_currency_code, routes.preference, routes.rate_type
+            order by calendar.date_day
+        ) as quote_number
+    from routes
+    inner join calendar on routes.first_date <= calendar.date_day
+    left join wanted
+        on routes.from_currency_code = wanted.from_currency_code
+        and routes.to_currency_code = wanted.to_currency_code
+        and routes.preference = wanted.preference
+        and routes.rate_type = wanted.rate_type
+        and calendar.date_day = wanted.rate_date
+),
+
+filled as (
+    select
+        from_currency_code,
+        to_currency_code,
+        preference,
+        rate_type,
+        fx_direction,
+        date_day,
+        max(rate) over (
+            partition by from_currency_code, to_currency_code, preference, rate_type, quote_number
+        ) as rate,
+        max(rate_date) over (
+            partition by from_currency_code, to_currency_code, preference, rate_type, quote_number
+        ) as quoted_date
+    from grid
+),
+
+crossed as (
+    select
+        first_leg.from_currency_code,
+        second_leg.to_currency_code,
+        100 + first_leg.preference + second_leg.preference as preference,
+        first_leg.rate_type,
+        'cross' as fx_direction,
+        first_leg.date_day,
+        first_leg.rate * second_leg.rate as rate,
+        case when first_leg.quoted_date < second_leg.quoted_date then first_leg.quoted_date else second_leg.quoted_date end
+            as quoted_date
+    from filled as first_leg
+    inner join filled as second_leg
+        on first_leg.to_currency_code = {{ group_currency() }}
+        and second_leg.from_currency_code = {{ group_currency() }}
+        and first_leg.date_day = second_leg.date_day
+        and first_leg.from_currency_code <> second_leg.to_currency_code
+),
+
+candidates as (
+    select * from filled
+    union all
+    select * from crossed
+),
+
+ranked as (
+    select
+        *,
+        row_number() over (
+            partition by from_currency_code, to_currency_code, date_day
+            order by preference, quoted_date desc, rate_type
+        ) as choice
+    from candidates
+    where to_currency_code in (select currency_code from targets)
+),
+
+daily as (
+    select
+        {{ hash_key(['from_currency_code', 'to_currency_code', 'date_day']) }} as fx_rate_key,
+        from_currency_code,
+        to_currency_code,
+        rate_type,
+        fx_direction,
+        rate as fx_rate,
+        date_day as rate_date,
+        quoted_date
+    from ranked
+    where choice = 1
+)
+
+{{ versioned('daily') }}

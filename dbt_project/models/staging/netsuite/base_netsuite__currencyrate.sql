@@ -1,0 +1,12 @@
+select
+    _connection as connection,
+    _key as record_key,
+    id,
+    basecurrency,
+    transactioncurrency,
+    exchangerate,
+    effectivedate,
+    _modified_at as modified_at,
+    _batch_id as batch_id
+from {{ source('netsuite', 'netsuite__currencyrate') }}
+where _superseded_batch is null and not _is_deleted

@@ -1,0 +1,16 @@
+select
+    _connection as connection,
+    _key as record_key,
+    id,
+    name,
+    fullname,
+    legalname,
+    country,
+    currency,
+    parent,
+    iselimination,
+    isinactive,
+    _modified_at as modified_at,
+    _batch_id as batch_id
+from {{ source('netsuite', 'netsuite__subsidiary') }}
+where _superseded_batch is null and not _is_deleted

@@ -1,0 +1,26 @@
+select
+    _connection as connection,
+    _key as record_key,
+    id,
+    name,
+    accountid,
+    ownerid,
+    contractid,
+    type,
+    stagename,
+    forecastcategoryname,
+    currencyisocode,
+    selling_entity,
+    amount,
+    probability,
+    isclosed,
+    iswon,
+    hasopportunitylineitem,
+    closedate,
+    createddate,
+    lastmodifieddate,
+    systemmodstamp,
+    _modified_at as modified_at,
+    _batch_id as batch_id
+from {{ source('salesforce', 'salesforce__opportunity') }}
+where _superseded_batch is null and not _is_deleted

@@ -1,0 +1,27 @@
+select
+    _connection as connection,
+    _key as record_key,
+    id,
+    ordernumber,
+    accountid,
+    opportunityid,
+    contractid,
+    originalorderid,
+    status,
+    statuscode,
+    type,
+    ponumber,
+    currencyisocode,
+    erp_order_id,
+    totalamount,
+    isreductionorder,
+    effectivedate,
+    enddate,
+    activateddate,
+    createddate,
+    lastmodifieddate,
+    systemmodstamp,
+    _modified_at as modified_at,
+    _batch_id as batch_id
+from {{ source('salesforce', 'salesforce__order') }}
+where _superseded_batch is null and not _is_deleted
