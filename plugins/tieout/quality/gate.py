@@ -113,27 +113,21 @@ def _completeness(chosen: Sequence[Suite], results: Sequence[GateResult]) -> Gat
 def _scope(connection: psycopg.Connection, declared: Sequence[Suite], stage: Stage,
            run_id: int) -> tuple[list[Suite], list[tuple[str, str]]]:
     """Suites to run, and (table, reason) of the others."""
-    if stage == "marts":
-        return list(declared), []  # an absent mart is a failure, not a reason to skip
     present = _tables(connection)
-    loaded = _loaded(connection, run_id)
+    loaded = _loaded(connection, run_id) if stage == "landing" else set()
     chosen, skipped = [], []
     for suite in declared:
         reason = None
-        if suite.table not in present:
-            reason = "no such table: its system is not connected"
-        elif suite.table.startswith("raw.") and loaded and suite.table not in loaded:
-            reason = "not loaded since the last build"
-        else:
-            read = {table for check in suite.expectations for table in statements.tables(check.template or "")}
-            if absent := read - present:
-                reason = f"reads {', '.join(sorted(absent))}, which does not exist"
+        if suite.table.startswith("raw."):  # an absent mart is a failure, not a reason to skip
+            if suite.table not in present:
+                reason = "no such table: its system is not connected"
+            elif loaded and suite.table not in loaded:
+                reason = "not loaded since the last build"
         if reason:
             skipped.append((suite.table, reason))
+            log.info("%s gate skips %s: %s", stage, suite.table, reason)
         else:
             chosen.append(suite)
-    for table, reason in skipped:
-        log.info("landing gate skips %s: %s", table, reason)
     return chosen, skipped
 
 

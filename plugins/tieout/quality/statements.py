@@ -58,11 +58,6 @@ def rows(table: str, run_id: int) -> str:
     return _source(table, table, run_id)[1:-1]
 
 
-def tables(text: str) -> set[str]:
-    """Other tables that a template reads: `raw.x`, `marts.x`."""
-    return {word for word in _PLACEHOLDER.findall(text) if word.startswith(("raw.", "marts."))}
-
-
 def sampled(sql: str) -> str:
     """At most SAMPLE_ROWS of the offending rows, each with the exact count of all of them: one pass."""
     return f"select count(*) over () as failed_rows_, offending_.* from (\n{sql}\n) as offending_ limit {SAMPLE_ROWS}"
