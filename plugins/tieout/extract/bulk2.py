@@ -111,7 +111,7 @@ class BulkJobs:
 
     def _error(self, stream: str, what: str) -> SourceError:
         return SourceError(
-            f"connection {self._connection}, stream {stream}: {what}", hint="run again, or see Setup › Bulk Data Load Jobs"
+            f"connection {self._connection}, stream {stream}: {what}", hint="run again, or see Bulk Data Load Jobs"
         )
 
 

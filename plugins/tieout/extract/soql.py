@@ -23,7 +23,7 @@ import httpx
 import msgspec
 
 from tieout import logs
-from tieout.errors import AuthError, ConfigError, RateLimitError, SchemaError, SourceError, UnsafeLinkError
+from tieout.errors import ConfigError, RateLimitError, SchemaError, SourceError, UnsafeLinkError
 from tieout.extract import Facts, Page, Window
 from tieout.extract.auth import Bearer, Token, assertion
 from tieout.extract.bulk2 import BulkFailed, BulkJobs
@@ -33,13 +33,12 @@ from tieout.extract.http import (
     Client,
     Damaged,
     Refused,
-    Verdict,
-    by_status,
     checked_address,
     decode,
     origin,
 )
 from tieout.extract.loopguard import LoopGuard
+from tieout.extract.soql_errors import classify
 from tieout.settings import settings
 from tieout.spec import Connection, Stream
 
@@ -50,19 +49,9 @@ _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 _ASSERTION_LIFE = 180  # seconds; the vendor refuses more than about five minutes
 _LONGEST_QUERY = 8_000  # characters once encoded; address and headers must stay under 16 KB
 _SHARED_LOGINS = {"login.salesforce.com", "test.salesforce.com"}
-_LONGEST_ERROR = 100_000  # bytes; a longer body is data
-_OAUTH = "oauth"
 _RESTARTS = 3
-_NOT_EXPIRED = ("not valid for use with", "policy", "policies", "connected app")
 _TOO_BIG_FOR_REST = {
     "QUERY_TIMEOUT", "QUERY_TOO_COMPLICATED", "EXCEEDED_ID_LIMIT", "OPERATION_TOO_LARGE", "414", "431",
-}
-_FORBIDDEN = {"INSUFFICIENT_ACCESS", "API_DISABLED_FOR_ORG", "API_CURRENTLY_DISABLED", "FUNCTIONALITY_NOT_ENABLED"}
-_OAUTH_HINTS = {
-    "user hasn't approved this consumer": "pre-authorise the integration user for the app",
-    "audience is invalid": "set options.audience to the login host's base address",
-    "invalid assertion": "check consumer_key, username, and that the app holds the certificate of private_key",
-    "inactive_user": "activate the integration user",
 }
 # A compound field repeats its parts; base64 is a file. Neither is a value.
 _NOT_SELECTABLE = {"address", "location", "base64"}
@@ -224,7 +213,7 @@ class SoqlExtractor:
             log.warning("starting the window again", extra={"stream": query.stream.name, "reason": reason})
             self._note("restarts", query.stream.name, restart + 1)
         raise SourceError(
-            f"connection {self._connection.name}, stream {query.stream.name}: {reason}, even after {_RESTARTS} restarts",
+            f"connection {self._connection.name}, stream {query.stream.name}: {reason}, after {_RESTARTS} restarts",
             hint="land smaller windows, or set options.bulk_from_rows to 0",
         )
 
@@ -380,54 +369,6 @@ class SoqlExtractor:
 
     def _note(self, word: str, stream: str, value: Any) -> None:
         self.facts.notes.setdefault(word, {})[stream] = value
-
-
-def classify(answer: Answer) -> Verdict:
-    """Salesforce's error table. Errors are a list of {message, errorCode}, of OAuth an object {error, error_description}.
-
-    A list of errors counts as an error whatever the status says.
-    """
-    code, message = _error(answer)
-    reason = f"{code}: {message}" if code else answer.excerpt()
-    if answer.status in (406, 420):  # seen to pass
-        return Verdict("retry", reason, error=RateLimitError if answer.status == 420 else None, code=code)
-    if not code or answer.status == 429 or answer.status >= 500:
-        return by_status(answer)
-    if code in ("INVALID_SESSION_ID", "INVALID_AUTH_HEADER"):
-        if any(text in message.lower() for text in _NOT_EXPIRED):
-            hint = "the app needs the `api` scope, and its policies must let the integration user in"
-            return Verdict("fatal", reason, error=AuthError, code=code, hint=hint)
-        return Verdict("reauth", reason, error=AuthError, code=code)
-    if code == "REQUEST_LIMIT_EXCEEDED":
-        if "concurrent" in message.lower():
-            return Verdict("retry", reason, error=RateLimitError, code=code)
-        hint = "the organisation's requests of 24 hours are used up: run again in some hours"
-        return Verdict("fatal", reason, error=RateLimitError, code=code, hint=hint)
-    if code == _OAUTH:
-        hint = next((hint for text, hint in _OAUTH_HINTS.items() if text in message), "check the app and the secrets")
-        return Verdict("fatal", message, error=AuthError, code=code, hint=hint)
-    if code == "INVALID_FIELD":
-        hint = "the field was removed, or is hidden from the integration user"
-        return Verdict("fatal", reason, error=SchemaError, code=code, hint=hint)
-    if code in _FORBIDDEN:
-        return Verdict("fatal", reason, code=code, hint="the user lacks a permission, or the API is switched off")
-    return Verdict("fatal", reason, code=code, error=AuthError if answer.status == 401 else None)
-
-
-def _error(answer: Answer) -> tuple[str, str]:
-    """Code and text of an error body; the code is empty where the body is none, and `oauth` for a token error."""
-    start = answer.body[:20].lstrip()[:1]
-    if start != b"[" and (start != b"{" or answer.status < 400) or len(answer.body) > _LONGEST_ERROR:
-        return "", ""
-    try:
-        value = msgspec.json.decode(answer.body)
-    except msgspec.DecodeError:
-        return "", ""
-    if isinstance(value, list) and value and isinstance(value[0], dict) and "errorCode" in value[0]:
-        return str(value[0]["errorCode"]), str(value[0].get("message", ""))
-    if isinstance(value, dict) and "error" in value:
-        return _OAUTH, f"{value['error']}: {value.get('error_description', 'no description')}"
-    return "", ""
 
 
 def literal(value: datetime | date | bool | int | str) -> str:

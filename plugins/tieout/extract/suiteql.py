@@ -1,11 +1,11 @@
 """SuiteQL: NetSuite's SQL over REST, read by key.
 
-Source: SuiteTalk REST Web Services API Guide (SuiteQL queries, token-based authentication, OAuth 2.0 client credentials).
+Source: SuiteTalk REST Web Services API Guide (SuiteQL, token-based authentication, OAuth 2.0 client credentials).
 
 Paging. A statement yields at most 100,000 rows whatever the offset, and rows that change while it is paged are doubled
 or lost. So pages go by key: `WHERE t.id > last ORDER BY t.id`, always from offset 0. Where the keyset column is not
-unique (`previousdoc`), a page is cut before its last value, whose rows may go on; only a value that fills whole pages is
-read by offset, in the order of the full key. Each row comes once.
+unique (`previousdoc`), a page is cut before its last value, whose rows may go on; only a value that fills whole pages
+is read by offset, in the order of the full key. Each row comes once.
 
 Children (lines) are read for the changed parents in chunks `IN (…)`, several at a time, handed on in order.
 
@@ -413,7 +413,7 @@ def address(connection: Connection) -> str:
     account = str(connection.options["account"])
     if not re.fullmatch(r"[A-Za-z0-9]+([_-][A-Za-z0-9]+)*", account):
         raise ConfigError(
-            f"connection {connection.name}: options.account {account!r} is not an account id", hint="such as 1234567_SB1"
+            f"connection {connection.name}: options.account {account!r} is no account id", hint="such as 1234567_SB1"
         )
     host = account.lower().replace("_", "-")
     url = str(connection.options.get("base_url") or f"https://{host}.suitetalk.api.netsuite.com").rstrip("/")

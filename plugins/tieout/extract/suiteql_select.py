@@ -96,9 +96,9 @@ def window_filters(field: str, start: datetime | None, end: datetime, zone: tzin
 def local_bounds(start: datetime | None, end: datetime, zone: tzinfo) -> tuple[datetime | None, datetime]:
     """Naive local bounds that hold every instant of [start, end).
 
-    When clocks go back, an hour of local time happens twice: an instant after `start` may read earlier than `start`, and
-    one before `end` later than `end`. The bound then takes the offset that widens the window. When clocks go forward, an
-    hour is missing, and no bound made from an instant falls into it.
+    When clocks go back, an hour of local time happens twice: an instant after `start` may read earlier than `start`,
+    and one before `end` later than `end`. The bound then takes the offset that widens the window. When clocks go
+    forward, an hour is missing, and no bound made from an instant falls into it.
     """
     low = None
     if start is not None:
