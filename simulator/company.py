@@ -179,7 +179,7 @@ def _note(database: sqlite3.Connection, chain: Chain, now: int) -> None:
     database.executemany("INSERT INTO sim__key VALUES (?, ?, ?)", key.answers(chain, now))
 
 
-def _write(database: sqlite3.Connection, rows: Iterable[Row]) -> None:
+def _write(database: sqlite3.Connection, rows: Iterable[Row], *, replace: bool = False) -> None:
     """Insert, sorted by key within the batch: tables are clustered by it."""
     by_table: dict[str, list[tuple]] = defaultdict(list)
     for table, row in rows:
@@ -187,13 +187,13 @@ def _write(database: sqlite3.Connection, rows: Iterable[Row]) -> None:
     for table, found in by_table.items():
         places = _key_places(table)
         found.sort(key=lambda row, places=places: [row[place] for place in places])
-        store.upsert(database, table, COLUMNS[table], found)
+        store.write(database, table, COLUMNS[table], found, replace=replace)
 
 
 def _replace(database: sqlite3.Connection, before: Iterable[Row], after: Iterable[Row]) -> None:
     """Write the difference of two renderings."""
     old, new = set(before), set(after)
-    _write(database, sorted(new - old, key=repr))
+    _write(database, new - old, replace=True)
     kept = {_key(row) for row in new}
     lost: dict[str, list[tuple]] = defaultdict(list)
     for table, values in {_key(row) for row in old - new} - kept:

@@ -137,8 +137,8 @@ class Customers:
             stem = next(self._stems)
             domain = f"{stem.lower()}.example"
             self._family = (stem, domain) if draw.random() < 0.08 else None
-        used = {p.name for p in self.parties[-3:]}
-        name = next(n for n in iter(lambda: f"{stem} {draw.choice(names.NOUNS)}", None) if n not in used)
+        drawn = iter(lambda: f"{stem} {draw.choice(names.NOUNS)}", None)
+        name = next(name for name in drawn if (name, ENTITIES[entity].country) not in self._names)
         others = [code for code in CURRENCIES if code != own and code != "KWD"]
         party = Party(len(self.parties), name, ENTITIES[entity].country, entity, draw.choice(others) if foreign else own,
                       domain, draw.choices((2, 3, 4), (70, 15, 15))[0], draw.random() < 0.9, draw.random() < 0.3)
@@ -196,10 +196,13 @@ class Customers:
         for party in self._draw.sample(linked, max(1, round(len(linked) * 0.015))):
             # external ids are unique in the ERP, so the wrong one is of somebody whose own record has none
             stranger = others.pop(self._draw.randrange(len(others)))
+            while stranger.domain == party.domain:  # a relative would look right
+                stranger = others.pop(self._draw.randrange(len(others)))
             party.erp[0].external = str(stranger.crm[0].id)
         linked = [p for p in shared if p.crm[0].external]
         for party in self._draw.sample(linked, max(1, round(len(linked) * 0.015))):
-            party.crm[0].external = str(self._draw.choice([p for p in shared if p is not party]).erp[0].id)
+            stranger = next(p for p in iter(lambda: self._draw.choice(shared), None) if p.domain != party.domain)
+            party.crm[0].external = str(stranger.erp[0].id)
 
     def _prospect(self, buyers: list[Party]) -> None:
         draw = self._draw

@@ -87,9 +87,9 @@ def _chart(world: World, now: int) -> Iterator[tuple[str, tuple]]:
 
 def _periods(world: World, now: int) -> Iterator[tuple[str, tuple]]:
     for year in (2024, 2025, 2026, 2027):
-        spans = [(year * 10 - 20_000, f"FY {year}", None, 1, 12, 0, 1)]
+        spans = [(year * 10 - 19_000, f"FY {year}", None, 1, 12, 0, 1)]
         for quarter in (1, 2, 3, 4):
-            number = year * 10 - 20_000 + quarter
+            number = year * 10 - 19_000 + quarter
             spans.append((number, f"Q{quarter} {year}", spans[0][0], quarter * 3 - 2, quarter * 3, 1, 0))
             for month in range(quarter * 3 - 2, quarter * 3 + 1):
                 name = f"{('Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec')[month - 1]} {year}"

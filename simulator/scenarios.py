@@ -132,7 +132,9 @@ def payment_for_many(plan: Plan) -> None:
     party, bills = plan.party(), []
     for _ in range(plan.days(2, 4)):
         deal = plan.deal(party, plan.lines(party, party.currency), closed_day=plan.day + plan.days(0, 6))
-        bills.append(plan.bill(plan.order(deal)))
+        order = plan.order(deal)
+        order.customer = bills[0].customer if bills else order.customer  # a payment settles one customer's invoices
+        bills.append(plan.bill(order))
     settles = [(bill, plan.open_amount(bill)) for bill in bills]
     if plan.draw.random() < 0.4:
         bill, amount = settles.pop()

@@ -81,11 +81,12 @@ def open_for_reading(folder: Path) -> sqlite3.Connection:
     return database
 
 
-def upsert(database: sqlite3.Connection, table: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Insert rows, or replace those of the same key. Columns that are not named become NULL."""
+def write(database: sqlite3.Connection, table: str, columns: Sequence[str], rows: Iterable[Sequence[object]], *,
+          replace: bool) -> None:
+    """Insert rows; a row of the same key is replaced, or without `replace` an error. Unnamed columns become NULL."""
     names = ", ".join(f'"{name}"' for name in columns)
     marks = ", ".join("?" * len(columns))
-    database.executemany(f'INSERT OR REPLACE INTO "{table}" ({names}) VALUES ({marks})', rows)
+    database.executemany(f'INSERT {"OR REPLACE " if replace else ""}INTO "{table}" ({names}) VALUES ({marks})', rows)
 
 
 def delete(database: sqlite3.Connection, table: str, keys: Iterable[Sequence[object]]) -> None:
