@@ -93,7 +93,7 @@ class Books:
         """(table, row) of all ERP documents of the chain that are seen at `now`."""
         seen = [doc for doc in chain.docs if doc.seen(now)]
         for doc in seen:
-            yield from self._document(doc, seen, now)
+            yield from self._document(doc, seen, stamp_text(_changed(doc, chain, now)), now)
         for doc in chain.docs:
             if doc.deleted is not None and doc.deleted < now:
                 record = RECORD_TYPES[doc.kind]
@@ -101,9 +101,8 @@ class Books:
                     doc.id, _TRANSACTION_RECORDS, record, record, f"{record} #{doc.number}", -5, "UI", 0,
                     stamp_text(doc.deleted))
 
-    def _document(self, doc: Doc, seen: list[Doc], now: int) -> Iterator[tuple[str, tuple]]:
+    def _document(self, doc: Doc, seen: list[Doc], changed: str, now: int) -> Iterator[tuple[str, tuple]]:
         entries = self._entries(doc, seen, now)
-        changed = stamp_text(_changed(doc, seen, now))
         decimals, base = CURRENCIES[doc.currency].decimals, CURRENCIES[doc.base].decimals
         functional = [converted(e.foreign, doc.currency, doc.base, doc.rate) if e.functional is None else e.functional
                       for e in entries]
@@ -263,9 +262,12 @@ def _bills(order: Doc, seen: list[Doc]) -> list[Doc]:
     return [doc for doc in seen if doc.source is order]
 
 
-def _changed(doc: Doc, seen: list[Doc], now: int) -> int:
+def _changed(doc: Doc, chain: Chain, now: int) -> int:
+    """When the header was last touched: by itself, or by what was made from it, applied to it, or taken back again."""
     moments = [doc.created, doc.earlier[0] if doc.earlier else 0, doc.cancelled or 0, doc.voided or 0]
-    moments += [other.created for other in seen if other.source is doc or any(t is doc for t, _ in other.applied)]
+    for other in chain.docs:
+        if other.source is doc or any(target is doc for target, _ in other.applied):
+            moments += [other.created, other.voided or 0, other.deleted or 0]
     return max(moment for moment in moments if moment < now)
 
 

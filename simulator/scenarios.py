@@ -60,7 +60,8 @@ Out of scope       (key entries of hop order_invoice; amount −N; what counts i
   pending_invoice    H2: an invoice that awaits approval (status D, posting F). Its order is A2.
 No books           pipeline: open and lost opportunities. journal: manual entries, expense against accruals.
 
-Each day that `advance` adds brings ordinary chains, and one of each of these, which start up to three days before:
+Each day that `advance` adds brings ordinary chains, and one of each of these, which start some days before:
+  paid_today         an open invoice is paid.
   amended            deal, copy and order get more units on the day.
   repriced_order     only the order gets a lower price: C1.
   withdrawn          a deal (A1) is soft-deleted.
@@ -491,6 +492,14 @@ def journal(plan: Plan) -> None:
 
 
 # --- one a day: `plan.day` is the day of the change
+
+@scenario(daily=True)
+def paid_today(plan: Plan) -> None:
+    party = plan.party()
+    order = plan.order(plan.deal(party, plan.lines(party, party.currency), closed_day=plan.day - 40))
+    bill = plan.bill(order, day=plan.day - plan.days(12, 30))
+    plan.payment([(bill, plan.open_amount(bill))], day=plan.day)
+
 
 @scenario(daily=True)
 def amended(plan: Plan) -> None:
