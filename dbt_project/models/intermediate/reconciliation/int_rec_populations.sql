@@ -1,18 +1,19 @@
--- What each hop compares: one row per (hop, side, document), and for cash one per invoice that a payment settles plus one
--- for its unapplied rest. Amounts are in the hop's measure, before anything is matched or left out.
+-- What each hop compares: one row per (hop, side, document, piece). A document is one piece, but for cash: a payment (or a
+-- credit memo) is one piece for each invoice that it settles and one for its rest; and for the ledger: one for each period.
+-- Amounts are in the hop's measure, before anything is matched or left out.
 with documents as (
     select * from {{ ref('int_rec_documents') }}
 ),
 
 ordered as (
     select
-        'deal_order' as hop, 'left' as side, document_key, cast(null as {{ dbt.type_string() }}) as settled_key,
+        'deal_order' as hop, 'left' as side, document_key, cast(null as {{ dbt.type_string() }}) as piece,
         currency_code, period, net_amount as amount
     from documents
     where role = 'deal'
     union all
     select
-        'deal_order' as hop, 'right' as side, document_key, cast(null as {{ dbt.type_string() }}) as settled_key,
+        'deal_order' as hop, 'right' as side, document_key, cast(null as {{ dbt.type_string() }}) as piece,
         currency_code, period, net_amount as amount
     from documents
     where role = 'order'
@@ -20,40 +21,41 @@ ordered as (
 
 billed as (
     select
-        'order_invoice' as hop, 'left' as side, document_key, cast(null as {{ dbt.type_string() }}) as settled_key,
+        'order_invoice' as hop, 'left' as side, document_key, cast(null as {{ dbt.type_string() }}) as piece,
         currency_code, period, net_amount as amount
     from documents
     where role = 'order'
     union all
     select
-        'order_invoice' as hop, 'right' as side, document_key, cast(null as {{ dbt.type_string() }}) as settled_key,
+        'order_invoice' as hop, 'right' as side, document_key, cast(null as {{ dbt.type_string() }}) as piece,
         currency_code, period, net_amount as amount
     from documents
     where role = 'billing'
 ),
 
+-- Credit memos come in pieces: what they take off an invoice belongs to that invoice.
 settled as (
     select
-        'invoice_cash' as hop, 'left' as side, document_key, cast(null as {{ dbt.type_string() }}) as settled_key,
+        'invoice_cash' as hop, 'left' as side, document_key, cast(null as {{ dbt.type_string() }}) as piece,
         currency_code, period, total_amount as amount
     from documents
-    where role = 'billing'
+    where role = 'billing' and (settles_itself or not is_credit)
     union all
     select
-        'invoice_cash' as hop, 'right' as side, document_key, settled_key, currency_code, period, amount
+        'invoice_cash' as hop, side, document_key, piece, currency_code, period, amount
     from {{ ref('int_rec_applications') }}
 ),
 
 posted as (
     select
-        'invoice_ledger' as hop, 'left' as side, document_key, cast(null as {{ dbt.type_string() }}) as settled_key,
+        'invoice_ledger' as hop, 'left' as side, document_key, cast(null as {{ dbt.type_string() }}) as piece,
         functional_currency_code as currency_code, period, coalesce(functional_net_amount, 0) as amount
     from documents
     where role = 'billing'
     union all
     select
-        'invoice_ledger' as hop, 'right' as side, document_key, cast(null as {{ dbt.type_string() }}) as settled_key,
-        functional_currency_code as currency_code, period, amount
+        'invoice_ledger' as hop, 'right' as side, document_key, period as piece, functional_currency_code as currency_code,
+        period, amount
     from {{ ref('int_rec_postings') }}
 ),
 
@@ -68,11 +70,11 @@ measured as (
 )
 
 select
-    {{ hash_key(['measured.hop', 'measured.side', 'measured.document_key', 'measured.settled_key', 'measured.period']) }} as population_key,
+    {{ hash_key(['measured.hop', 'measured.side', 'measured.document_key', 'measured.piece']) }} as population_key,
     measured.hop,
     measured.side,
     measured.document_key,
-    measured.settled_key,
+    measured.piece,
     measured.currency_code,
     measured.period,
     measured.amount

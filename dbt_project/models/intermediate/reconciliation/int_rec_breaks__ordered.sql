@@ -1,0 +1,201 @@
+-- Why deals and orders, orders and billing differ. Each reason gets only what its own evidence yields; what is left of a
+-- group is found by int_rec_breaks and named X.
+with balances as (
+    select
+        balances.*,
+        effects.group_key is not null as has_lines,
+        coalesce(effects.price_amount, 0) as price_amount,
+        coalesce(effects.fraction_amount, 0) as fraction_amount,
+        coalesce(effects.missing_amount, 0) as missing_amount,
+        coalesce(effects.excess_amount, 0) as excess_amount,
+        coalesce(effects.left_discount_amount, 0) as left_discount_amount,
+        coalesce(effects.right_discount_amount, 0) as right_discount_amount,
+        coalesce(effects.left_freight_amount, 0) as left_freight_amount,
+        coalesce(effects.right_freight_amount, 0) as right_freight_amount
+    from {{ ref('int_rec_balances') }} as balances
+    left join {{ ref('int_rec_line_effects') }} as effects
+        on balances.hop = effects.hop and balances.group_key = effects.group_key
+    where balances.base_amount <> 0
+),
+
+-- One kind of explanation per group, the most exact first.
+explained as (
+    select
+        *,
+        case
+            when left_amount = 0 and has_left_void then 'void'
+            when core_count = 0 then 'nothing'
+            when abs(base_amount) <= rounding_amount then 'rounding'
+            when abs(base_amount) in (nullif(abs(left_tax_amount), 0), nullif(abs(core_tax_amount), 0)) then 'tax'
+            when has_lines then 'lines'
+            when hop = 'order_invoice' and has_schedule and base_amount > 0 then 'schedule'
+            else 'none'
+        end as explanation,
+        missing_amount > 0 and abs(price_amount) <= rounding_amount + fraction_amount as is_price_part_of_rest
+    from balances
+),
+
+-- With lines: the rest that is still to follow takes with it discounts and freight that only the left side has.
+decomposed as (
+    select
+        *,
+        case when is_price_part_of_rest then 0 else price_amount end as priced_amount,
+        case
+            when missing_amount > 0
+                then missing_amount
+                    + case when is_price_part_of_rest then price_amount else 0 end
+                    + case when right_discount_amount = 0 then left_discount_amount else 0 end
+                    + case when right_freight_amount = 0 then left_freight_amount else 0 end
+            else 0
+        end as rest_amount,
+        case
+            when missing_amount > 0 and right_discount_amount = 0 then 0
+            else left_discount_amount - right_discount_amount
+        end as discounted_amount,
+        case
+            when missing_amount > 0 and right_freight_amount = 0 then 0
+            else left_freight_amount - right_freight_amount
+        end as freight_amount
+    from explained
+),
+
+slots as (
+    select 'whole' as slot
+    union all
+    select 'price' as slot
+    union all
+    select 'discount' as slot
+    union all
+    select 'rest' as slot
+    union all
+    select 'excess' as slot
+    union all
+    select 'freight' as slot
+),
+
+measured as (
+    select
+        decomposed.*,
+        slots.slot,
+        case slots.slot
+            when 'whole' then case when explanation in ('void', 'nothing', 'rounding', 'tax', 'schedule') then base_amount end
+            when 'price' then case when explanation = 'lines' then priced_amount end
+            when 'discount' then case when explanation = 'lines' then discounted_amount end
+            when 'rest' then case when explanation = 'lines' then rest_amount end
+            when 'excess' then case when explanation = 'lines' then excess_amount end
+            when 'freight' then case when explanation = 'lines' then freight_amount end
+        end as amount
+    from decomposed
+    cross join slots
+),
+
+reasoned as (
+    select
+        *,
+        case
+            when explanation = 'void' then 'G1'
+            when explanation = 'rounding' then 'C6'
+            when explanation = 'tax' then 'C3'
+            when slot = 'price' and abs(amount) <= rounding_amount then 'C6'
+            when slot = 'price' and abs(amount) in (nullif(abs(left_tax_amount), 0), nullif(abs(core_tax_amount), 0)) then 'C3'
+            when slot in ('price', 'discount') then 'C1'
+            when slot = 'freight' then 'C4'
+            when slot = 'excess' then 'C2'
+            -- what follows is not followed up at all, or not yet
+            when has_right_void then 'G1'
+            when hop = 'deal_order' and slot = 'rest' then 'C2'
+            when hop = 'deal_order' then 'A1'
+            when has_schedule then 'B3'
+            else 'A2'
+        end as reason_code,
+        case
+            when explanation = 'void' then 'cancelled, and yet followed up'
+            when explanation = 'rounding' then 'at most one minor unit a line, and two in all'
+            when explanation = 'tax' and abs(base_amount) = abs(left_tax_amount) then 'exactly the tax of the left side'
+            when explanation = 'tax' then 'exactly the tax of the right side'
+            when explanation = 'schedule' then 'billing schedule: the rest is not billed yet'
+            when slot = 'price' then 'same products and quantities at other unit prices'
+            when slot = 'discount'
+                then 'discounts: left ' || cast(left_discount_amount as {{ dbt.type_string() }})
+                    || ', right ' || cast(right_discount_amount as {{ dbt.type_string() }})
+            when slot = 'freight'
+                then 'freight: left ' || cast(left_freight_amount as {{ dbt.type_string() }})
+                    || ', right ' || cast(right_freight_amount as {{ dbt.type_string() }})
+            when slot = 'excess' then 'units that only the right side has, at its unit prices'
+            when slot = 'rest' and has_right_void then 'units whose counterpart is cancelled or void'
+            when slot = 'rest' then 'units that only the left side has, at its unit prices'
+            when has_right_void then 'its only counterpart is cancelled or void'
+            when hop = 'deal_order' then 'no order refers to it'
+            when has_schedule then 'billing schedule: nothing billed yet'
+            else 'nothing billed yet'
+        end as evidence
+    from measured
+    where amount <> 0
+),
+
+of_groups as (
+    select
+        hop,
+        group_key,
+        group_key as document_key,
+        min(coalesce(core_document_key, void_document_key)) as counter_document_key,
+        reason_code,
+        sum(amount) as amount,
+        min(case when reason_code = 'C3' then 0.95 when explanation = 'schedule' then 0.9 else 1 end) as confidence,
+        min(evidence) as evidence
+    from reasoned
+    group by hop, group_key, reason_code
+    having sum(amount) <> 0
+),
+
+-- Single documents of a group with a left side.
+of_followers as (
+    select
+        hop,
+        group_key,
+        document_key,
+        case when is_duplicate then first_document_key else group_key end as counter_document_key,
+        case
+            when is_credit then 'C5'
+            when is_duplicate then 'F1'
+            else 'D3'
+        end as reason_code,
+        case when is_credit or is_duplicate then -amount else amount end as amount,
+        1 as confidence,
+        case
+            when is_credit then 'credit memo or refund of the same chain'
+            when is_duplicate then 'same amount, currency and reference within days, and more than the left side asks for'
+            else 'same figures in ' || left_currency_code || ' and ' || currency_code
+        end as evidence,
+        case when is_credit or is_duplicate then currency_code else left_currency_code end as currency_code,
+        case when not is_credit and not is_duplicate then currency_code end as counter_currency_code
+    from {{ ref('int_rec_followers') }}
+    where amount <> 0 and (is_credit or is_duplicate or is_wrong_code)
+)
+
+select
+    of_groups.hop,
+    of_groups.group_key,
+    of_groups.document_key,
+    of_groups.counter_document_key,
+    of_groups.reason_code,
+    of_groups.amount,
+    documents.currency_code,
+    cast(null as {{ dbt.type_string() }}) as counter_currency_code,
+    of_groups.confidence,
+    of_groups.evidence
+from of_groups
+inner join {{ ref('int_rec_documents') }} as documents on of_groups.group_key = documents.document_key
+union all
+select
+    hop,
+    group_key,
+    document_key,
+    counter_document_key,
+    reason_code,
+    amount,
+    currency_code,
+    counter_currency_code,
+    confidence,
+    evidence
+from of_followers

@@ -1,0 +1,162 @@
+-- Line by line, why the two sides of a group differ: the price of what both sides have, the quantity that only one side has,
+-- discounts, freight. Only for groups with something to explain and with products on both sides.
+--
+-- Lines of the same product at the same unit price cancel first, so that a product sold at two prices and billed in part is
+-- no price difference. What is left of a product is compared as a whole:
+--   quantity effect = units that only one side has × the unit price of that side
+--   price effect    = the rest of the product's difference
+with balances as (
+    select hop, group_key, minor_units
+    from {{ ref('int_rec_balances') }}
+    where base_amount <> 0 and core_count > 0
+),
+
+sided as (
+    select members.hop, members.group_key, 'left' as side, members.document_key
+    from {{ ref('int_rec_members') }} as members
+    inner join balances on members.hop = balances.hop and members.group_key = balances.group_key
+    where members.side = 'left'
+    union all
+    select followers.hop, followers.group_key, 'right' as side, followers.document_key
+    from {{ ref('int_rec_followers') }} as followers
+    inner join balances on followers.hop = balances.hop and followers.group_key = balances.group_key
+    where followers.is_core and not followers.is_void
+),
+
+lines as (
+    select
+        sided.hop,
+        sided.group_key,
+        sided.side,
+        revenue.product_key,
+        coalesce(revenue.quantity, 0) as quantity,
+        coalesce(revenue.net_amount, 0) as net_amount,
+        case
+            when revenue.leg in ('discount', 'freight') then revenue.leg
+            when revenue.product_key is not null and coalesce(revenue.quantity, 0) <> 0 then 'product'
+            else 'other'
+        end as line_kind
+    from sided
+    inner join {{ ref_current('fct_revenue') }} as revenue on sided.document_key = revenue.document_key
+    where revenue.event_type in ('booking', 'order', 'billing') and coalesce(revenue.net_amount, 0) <> 0
+),
+
+priced as (
+    select
+        hop,
+        group_key,
+        product_key,
+        {{ round_minor('net_amount / quantity', 6) }} as unit_price,
+        sum(case when side = 'left' then quantity else 0 end) as left_quantity,
+        sum(case when side = 'left' then net_amount else 0 end) as left_amount,
+        sum(case when side = 'right' then quantity else 0 end) as right_quantity,
+        sum(case when side = 'right' then net_amount else 0 end) as right_amount,
+        -- A fraction of a unit is written with five decimals: so far its price cannot be told.
+        sum(case when side = 'right' and quantity <> round(quantity, 0) then 0.00001 * net_amount / quantity else 0 end)
+            as fraction_amount
+    from lines
+    where line_kind = 'product'
+    group by hop, group_key, product_key, {{ round_minor('net_amount / quantity', 6) }}
+),
+
+cancelled as (
+    select
+        *,
+        case
+            when left_quantity > 0 and right_quantity > 0 then least(left_quantity, right_quantity)
+            else 0
+        end as common_quantity
+    from priced
+),
+
+rested as (
+    select
+        hop,
+        group_key,
+        product_key,
+        left_quantity - common_quantity as left_quantity,
+        case when left_quantity = common_quantity then 0 else left_amount - common_quantity * unit_price end as left_amount,
+        right_quantity - common_quantity as right_quantity,
+        case when right_quantity = common_quantity then 0 else right_amount - common_quantity * unit_price end as right_amount,
+        left_amount - right_amount as difference_amount,
+        fraction_amount,
+        case when left_quantity > 0 then 1 else 0 end as on_left,
+        case when right_quantity > 0 then 1 else 0 end as on_right
+    from cancelled
+),
+
+products as (
+    select
+        hop,
+        group_key,
+        product_key,
+        sum(left_quantity) as left_quantity,
+        sum(left_amount) as left_amount,
+        sum(right_quantity) as right_quantity,
+        sum(right_amount) as right_amount,
+        sum(difference_amount) as difference_amount,
+        sum(fraction_amount) as fraction_amount,
+        max(on_left) * max(on_right) as on_both
+    from rested
+    group by hop, group_key, product_key
+),
+
+effects as (
+    select
+        products.hop,
+        products.group_key,
+        products.on_both,
+        products.difference_amount,
+        products.fraction_amount,
+        case
+            when products.left_quantity > products.right_quantity
+                then {{ round_minor('(products.left_quantity - products.right_quantity) * products.left_amount / products.left_quantity', 'balances.minor_units') }}
+            when products.right_quantity > products.left_quantity
+                then {{ round_minor('(products.left_quantity - products.right_quantity) * products.right_amount / products.right_quantity', 'balances.minor_units') }}
+            else 0
+        end as quantity_amount
+    from products
+    inner join balances on products.hop = balances.hop and products.group_key = balances.group_key
+),
+
+of_products as (
+    select
+        hop,
+        group_key,
+        max(on_both) as has_common_product,
+        sum(difference_amount - quantity_amount) as price_amount,
+        sum(fraction_amount) as fraction_amount,
+        sum(case when quantity_amount > 0 then quantity_amount else 0 end) as missing_amount,
+        sum(case when quantity_amount < 0 then quantity_amount else 0 end) as excess_amount
+    from effects
+    group by hop, group_key
+),
+
+of_others as (
+    select
+        hop,
+        group_key,
+        sum(case when line_kind = 'discount' and side = 'left' then net_amount else 0 end) as left_discount_amount,
+        sum(case when line_kind = 'discount' and side = 'right' then net_amount else 0 end) as right_discount_amount,
+        sum(case when line_kind = 'freight' and side = 'left' then net_amount else 0 end) as left_freight_amount,
+        sum(case when line_kind = 'freight' and side = 'right' then net_amount else 0 end) as right_freight_amount,
+        sum(case when line_kind = 'other' then 1 else 0 end) as other_count
+    from lines
+    where line_kind <> 'product'
+    group by hop, group_key
+)
+
+select
+    of_products.hop,
+    of_products.group_key,
+    of_products.price_amount,
+    of_products.fraction_amount,
+    of_products.missing_amount,
+    of_products.excess_amount,
+    coalesce(of_others.left_discount_amount, 0) as left_discount_amount,
+    coalesce(of_others.right_discount_amount, 0) as right_discount_amount,
+    coalesce(of_others.left_freight_amount, 0) as left_freight_amount,
+    coalesce(of_others.right_freight_amount, 0) as right_freight_amount
+from of_products
+left join of_others on of_products.hop = of_others.hop and of_products.group_key = of_others.group_key
+where of_products.has_common_product = 1 and coalesce(of_others.other_count, 0) = 0

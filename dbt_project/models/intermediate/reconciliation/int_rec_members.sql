@@ -1,0 +1,111 @@
+-- Every row of the populations that is in scope, with its group, the cell (entity, period, currency) in which it counts,
+-- and its amount in the group's currency. A group of one side only is a document without counterpart.
+--
+-- Everybody in a group counts in the anchor's entity and period, at the anchor's rate: the hop asks whether the document was
+-- followed up, not when. Only the ledger hop keeps the period of the posting.
+with populations as (
+    select * from {{ ref('int_rec_populations') }}
+),
+
+documents as (
+    select * from {{ ref('int_rec_documents') }}
+),
+
+scoped as (
+    select
+        populations.*,
+        coalesce(own.scope_reason, settled.scope_reason) as scope_reason,
+        case
+            when populations.hop in ('invoice_cash', 'invoice_ledger')
+                then coalesce(case when populations.hop = 'invoice_cash' then populations.piece end, populations.document_key)
+            else coalesce(grouped.group_key, populations.document_key)
+        end as group_key,
+        case
+            when populations.hop in ('invoice_cash', 'invoice_ledger') then 2
+            else grouped.match_pass
+        end as match_pass
+    from populations
+    inner join documents as own on populations.document_key = own.document_key
+    left join documents as settled
+        on populations.piece = settled.document_key and populations.hop = 'invoice_cash'
+    left join {{ ref('int_rec_groups') }} as grouped
+        on populations.hop = grouped.hop
+        and populations.side = grouped.side
+        and populations.document_key = grouped.document_key
+),
+
+placed as (
+    select
+        scoped.population_key,
+        scoped.hop,
+        scoped.side,
+        scoped.document_key,
+        scoped.piece,
+        scoped.group_key,
+        scoped.match_pass,
+        scoped.currency_code,
+        scoped.amount,
+        own.document_date,
+        own.document_number,
+        coalesce(
+            anchor.legal_entity_id,
+            min(own.legal_entity_id) over (partition by scoped.hop, scoped.group_key)
+        ) as legal_entity_id,
+        coalesce(anchor.customer_key, own.customer_key) as customer_key,
+        case
+            when scoped.hop = 'invoice_ledger' then scoped.period
+            else coalesce(anchor.period, scoped.period)
+        end as period,
+        case
+            when scoped.hop = 'invoice_ledger' then own.functional_group_rate
+            when scoped.currency_code = anchor.currency_code then anchor.group_rate
+            else own.group_rate
+        end as group_rate,
+        case
+            when scoped.hop = 'invoice_ledger' then scoped.amount
+            when scoped.amount = own.net_amount and scoped.hop <> 'invoice_cash' then own.functional_net_amount
+            when scoped.amount = own.total_amount and scoped.hop = 'invoice_cash' then own.functional_total_amount
+            else {{ round_minor('scoped.amount * own.fx_rate', 'own.functional_minor_units') }}
+        end as functional_amount,
+        own.functional_currency_code
+    from scoped
+    inner join documents as own on scoped.document_key = own.document_key
+    left join documents as anchor on scoped.group_key = anchor.document_key
+    where scoped.scope_reason is null
+),
+
+-- Rounding the running total, not each amount: the parts add up to the rounded whole, so that equal sides stay equal.
+running as (
+    select
+        *,
+        sum(amount) over (
+            partition by hop, group_key, side, currency_code, period, group_rate
+            order by document_date, document_key, piece
+            rows between unbounded preceding and current row
+        ) as running_amount
+    from placed
+)
+
+select
+    running.population_key,
+    running.hop,
+    running.side,
+    running.document_key,
+    running.piece,
+    running.group_key,
+    running.match_pass,
+    running.legal_entity_id,
+    running.customer_key,
+    running.currency_code,
+    running.period,
+    running.amount,
+    running.functional_currency_code,
+    running.functional_amount,
+    {{ round_minor('running.running_amount * running.group_rate', 'in_group.minor_units') }}
+    - {{ round_minor('(running.running_amount - running.amount) * running.group_rate', 'in_group.minor_units') }} as group_amount,
+    running.group_rate,
+    running.document_number,
+    running.document_date
+from running
+cross join {{ ref('dim_currency') }} as in_group
+where in_group.currency_code = {{ group_currency() }}
