@@ -38,8 +38,11 @@ def land_dag(connection: Connection) -> None:
         run = context["dag_run"]
         with heals_or_fails():
             return steps.land(
-                connection, start=run.data_interval_start, end=run.data_interval_end,
-                backfill=is_backfill(run), dag_run_id=f"{run.dag_id}/{run.run_id}",
+                connection,
+                start=run.data_interval_start,
+                end=run.data_interval_end,
+                backfill=is_backfill(run),
+                dag_run_id=f"{run.dag_id}/{run.run_id}",
             ).run_id
 
     @task(task_id="check_landing", outlets=[landed])
@@ -50,7 +53,9 @@ def land_dag(connection: Connection) -> None:
     @dag(
         dag_id=land_dag_id(name),
         description=f"Land {connection.source.title} ({name})",
-        schedule=CronDataIntervalTimetable(connection.schedule, timezone=connection.time_zone) if connection.schedule else None,
+        schedule=CronDataIntervalTimetable(connection.schedule, timezone=connection.time_zone)
+        if connection.schedule
+        else None,
         start_date=start_of(connection),
         catchup=False,
         max_active_runs=1,

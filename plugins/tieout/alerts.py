@@ -22,7 +22,9 @@ def task_failed(context: dict[str, Any]) -> None:
         "attempt": getattr(instance, "try_number", None),
         "error": logs.redact(str(context.get("exception") or "no exception given")),
     }
-    log.error("%s.%s failed", words["dag_id"], words["task_id"], extra={"task": words["task_id"], "reason": words["error"]})
+    log.error(
+        "%s.%s failed", words["dag_id"], words["task_id"], extra={"task": words["task_id"], "reason": words["error"]}
+    )
     send({"text": f"Tieout: {words['dag_id']}.{words['task_id']} failed: {words['error']}", **words})
 
 

@@ -53,6 +53,8 @@ class Settings(BaseSettings):
     log_format: str = Field(default="console", pattern="^(console|json)$")
     log_level: str = "INFO"
     alert_url: SecretStr | None = None
+    airflow_port: int = Field(default=8080, ge=1, le=65535)
+    airflow_log_port: int = Field(default=8793, ge=1, le=65534)  # the triggerer's log server takes the next one
     http_timeout_seconds: int = Field(default=60, ge=1)
     http_max_wait_seconds: int = Field(default=300, ge=0)
     reload_guard_pct: int = Field(default=80, ge=0, le=100)
@@ -107,6 +109,13 @@ def apply(variables: Mapping[str, str], *, override: bool = True) -> None:
     os.environ.update({name: value for name, value in variables.items() if override or name not in os.environ})
     settings.cache_clear()
     warehouse.cache_clear()
+
+
+def airflow_dsn() -> str | None:
+    """Airflow's metadata database as a libpq URL, where it is a Postgres."""
+    url = os.environ.get("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", "")
+    scheme, separator, rest = url.partition("://")
+    return f"postgresql://{rest}" if separator and scheme.startswith("postgres") else None
 
 
 def read_env_file(path: Path) -> dict[str, str]:

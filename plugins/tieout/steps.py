@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from tieout import logs
 from tieout.errors import GateError, LandingError, PublishError, TieoutError
+from tieout.progress import Event, tell, timed
 from tieout.settings import settings
 
 if TYPE_CHECKING:
@@ -51,7 +52,11 @@ class LandReport:
 
 
 def open_run(
-    kind: Literal["land", "revenue"], label: str = "revenue", logical_at: datetime | None = None, *, dag_run_id: str | None = None
+    kind: Literal["land", "revenue"],
+    label: str = "revenue",
+    logical_at: datetime | None = None,
+    *,
+    dag_run_id: str | None = None,
 ) -> int:
     """Draw a run id. `logical_at` is the instant for which the run stands; a revenue run defaults to `landed_until()`."""
     if kind == "revenue" and logical_at is None:
@@ -68,12 +73,18 @@ def landed_until() -> datetime:
     """The instant up to which every connection of the company is landed. LandingError while one has landed nothing."""
     names = list(settings().company.connections)
     with _books() as books:
-        ends = dict(books.execute(
-            "select connection, max(window_end) from ops.load where state = 'committed' and connection = any(%s)"
-            " group by connection", (names,)).fetchall())
+        ends = dict(
+            books.execute(
+                "select connection, max(window_end) from ops.load where state = 'committed' and connection = any(%s)"
+                " group by connection",
+                (names,),
+            ).fetchall()
+        )
     missing = [name for name in names if ends.get(name) is None]
     if missing:
-        raise LandingError(f"nothing has been landed for {', '.join(missing)}", hint=f"run `tieout land {missing[0]}` first")
+        raise LandingError(
+            f"nothing has been landed for {', '.join(missing)}", hint=f"run `tieout land {missing[0]}` first"
+        )
     return min(ends.values())
 
 
@@ -98,13 +109,30 @@ def land(
     chosen = settings().company.connection(connection)
     run_id = open_run("land", connection, end, dag_run_id=dag_run_id)
     started = time.monotonic()
-    with _recording(run_id, "land", close=True) as facts, logs.bound(run=run_id, connection=connection):
-        loads = tuple(land_connection(
-            chosen, run_id, start=start, end=end, streams=streams, full=full, backfill=backfill, on_progress=progress))
+    with (
+        timed("land", connection) as step,
+        _recording(run_id, "land", close=True) as facts,
+        logs.bound(run=run_id, connection=connection),
+    ):
+        loads = tuple(
+            land_connection(
+                chosen,
+                run_id,
+                start=start,
+                end=end,
+                streams=streams,
+                full=full,
+                backfill=backfill,
+                on_progress=progress or _tell_load,
+            )
+        )
         result = LandReport(connection, run_id, start, end, loads, time.monotonic() - started)
-        facts |= {word: result.total(word) for word in
-                  ("received", "landed", "unchanged", "quarantined", "deleted", "requests")}
+        facts |= {
+            word: result.total(word)
+            for word in ("received", "landed", "unchanged", "quarantined", "deleted", "requests")
+        }
         facts["streams"] = len(loads)
+        step.facts = f"{facts['received']:,} received, {facts['landed']:,} landed, {facts['quarantined']:,} quarantined"
     return result
 
 
@@ -112,14 +140,20 @@ def check(stage: Stage, run_id: int) -> Verdict:
     """Evaluate the stage's suites. Raises GateError when a critical expectation failed; readers keep the last publication."""
     from tieout.quality import gate
 
-    with _recording(run_id, f"check_{stage}") as facts:
+    with timed("check", f"{stage} of run {run_id}") as step, _recording(run_id, f"check_{stage}") as facts:
+        if stage == "marts":
+            _newest_build(run_id)
         verdict = gate.check(stage, run_id)
-        facts["passed"] = verdict.passed
-        facts["failures"] = [str(failure) for failure in verdict.failures]
+        facts |= {
+            "passed": verdict.passed,
+            "evaluated": verdict.evaluated,
+            "failures": [f"{failure.suite}.{failure.expectation}" for failure in verdict.failures],
+        }
+        step.facts = f"{verdict.evaluated} of {verdict.declared} checks, {len(verdict.failures)} block, {len(verdict.warnings)} warn"
         if not verdict.passed:
-            shown = "\n".join(f"  - {failure}" for failure in facts["failures"][:20])
-            raise GateError(f"the {stage} of run {run_id} did not pass:\n{shown}",
-                            hint="see ops.gate_result, or `tieout report`; nothing was published")
+            raise GateError(
+                str(verdict), hint=f"see ops.gate_result of run {run_id}, or {verdict.docs}; nothing was published"
+            )
     return verdict
 
 
@@ -127,9 +161,10 @@ def build(run_id: int, *, full_refresh: bool = False) -> BuildReport:
     """Run dbt for this run. Waits while another build is running."""
     from tieout.transform import build as transform
 
-    with _recording(run_id, "build") as facts, logs.bound(run=run_id):
+    with timed("build", f"run {run_id}") as step, _recording(run_id, "build") as facts, logs.bound(run=run_id):
         result = transform.run(run_id, full_refresh)
         facts |= _plain(result)
+        step.facts = str(result) if "__str__" in vars(type(result)) else ""
     return result
 
 
@@ -140,19 +175,16 @@ def match(run_id: int) -> None:
 
 
 def publish(run_id: int) -> Publication:
-    """Move the pointer to this run. Refuses a run whose marts were not checked, or did not pass."""
+    """Move the pointer to this run. PublishError for a run whose marts were not checked, did not pass, or are no longer
+    the newest: what the gate saw would not be what readers get.
+    """
     from tieout.publish import pointer
 
-    with _recording(run_id, "publish") as facts:
-        with _books() as books:
-            checked, failed = books.execute(
-                "select count(*), count(*) filter (where not passed and severity = 'critical')"
-                " from ops.gate_result where run_id = %s and stage = 'marts'", (run_id,)).fetchone()
-        if not checked or failed:
-            raise PublishError(f"run {run_id} {'did not pass its gates' if failed else 'was never checked'}",
-                               hint=f"tieout check marts --run-id {run_id}")
+    with timed("publish", f"run {run_id}") as step, _recording(run_id, "publish") as facts:
+        _newest_build(run_id)
         publication = pointer.publish(run_id)
         facts |= _plain(publication)
+        step.facts = f"publication {publication.publication_id}, as of {publication.as_of_date}"
     return publication
 
 
@@ -165,21 +197,27 @@ def report(run_id: int | None = None) -> Path:
     path = folder / (f"run-{run_id}.html" if run_id else "published.html")
     if run_id is None:
         return html.write(None, path)
-    with _recording(run_id, "report") as facts:
+    with timed("report", f"run {run_id}") as step, _recording(run_id, "report") as facts:
         written = html.write(run_id, path)
-        facts["path"] = str(written)
+        facts["path"] = step.facts = str(written)
     return written
 
 
 def close_run(run_id: int, state: Literal["succeeded", "failed"] | None = None, error: str | None = None) -> str:
     """Close a run; with no state given, a revenue run succeeded if it was published. Returns the state. Idempotent."""
     with _books() as books:
-        state = state or books.execute(
-            "select case when exists (select from ops.publication where run_id = %s) then 'succeeded' else 'failed' end",
-            (run_id,)).fetchone()[0]
+        state = (
+            state
+            or books.execute(
+                "select case when exists (select from ops.publication where run_id = %s) then 'succeeded' else 'failed' end",
+                (run_id,),
+            ).fetchone()[0]
+        )
         books.execute(
             "update ops.run set state = %s, error = case when %s = 'failed' then coalesce(%s, error) end,"
-            " finished_at = clock_timestamp() where run_id = %s", (state, state, error, run_id))
+            " finished_at = clock_timestamp() where run_id = %s",
+            (state, state, error, run_id),
+        )
     return state
 
 
@@ -210,6 +248,23 @@ class RevenueReport:
     report: Path
 
 
+def _tell_load(load: LoadResult) -> None:
+    words = ("received", "landed", "unchanged", "quarantined", "deleted")
+    facts = ", ".join(f"{getattr(load, word):,} {word}" for word in words if getattr(load, word) or word == "received")
+    tell(Event("·", f"{load.connection}.{load.stream}", facts, load.seconds))
+
+
+def _newest_build(run_id: int) -> None:
+    with _books() as books:
+        newest = books.execute("select max(run_id) from ops.build_watermark").fetchone()[0]
+    if newest is None or newest < run_id:
+        raise PublishError(f"run {run_id} has not been built", hint=f"tieout build --run-id {run_id}")
+    if newest > run_id:
+        raise PublishError(
+            f"run {newest} was built after run {run_id} and superseded it", hint="go on with the newer run"
+        )
+
+
 def _books() -> psycopg.Connection:
     from tieout.warehouse import connect
 
@@ -238,13 +293,19 @@ def _recording(run_id: int, step: str, *, close: bool = False) -> Iterator[dict[
 
 
 def _write(run_id: int, step: str, facts: dict[str, Any], error: str | None, close: bool) -> None:
-    state = "failed" if error else "succeeded" if close else None
+    """`close` ends the run with the step. Otherwise only `close_run` does, and a step that is repeated with success
+    opens a failed run again, so that a task can be cleared after its cause was mended.
+    """
+    state = ("failed" if error else "succeeded") if close else None
+    reopen = not close and error is None and step != "report"
     with _books() as books:
         books.execute(
             "update ops.run set facts = facts || %s::jsonb, error = %s,"
-            " state = coalesce(%s, state), finished_at = case when %s then clock_timestamp() else finished_at end"
+            " state = case when %s and state = 'failed' then 'running' else coalesce(%s, state) end,"
+            " finished_at = case when %s then clock_timestamp() when %s then null else finished_at end"
             " where run_id = %s",
-            (json.dumps({step: facts}, default=str), error, state, bool(error) or close, run_id))
+            (json.dumps({step: facts}, default=str), error, reopen, state, close, reopen, run_id),
+        )
 
 
 def _plain(result: Any) -> dict[str, Any]:

@@ -1,0 +1,77 @@
+"""The environment of an Airflow that lives under one folder: paths, keys, ports. Nothing of the user's own Airflow is used."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import secrets
+from pathlib import Path
+
+from tieout.settings import ROOT
+
+USER = "admin"
+
+
+def variables(home: Path, *, port: int, log_port: int) -> dict[str, str]:
+    """AIRFLOW_* for `home`/airflow, with keys that are generated once and kept in a file of mode 0600.
+
+    port: the api-server's; log_port: the scheduler's log server, the triggerer's is the next one.
+    """
+    folder = home / "airflow"
+    folder.mkdir(parents=True, exist_ok=True)
+    keys = _keys(folder)
+    return {
+        "AIRFLOW_HOME": str(folder),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"),
+        "AIRFLOW__CORE__PLUGINS_FOLDER": str(ROOT / "plugins"),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
+        "AIRFLOW__CORE__PARALLELISM": "4",
+        "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
+        "AIRFLOW__CORE__FERNET_KEY": keys["fernet"],
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{USER}:admin",
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(folder / "passwords.json"),
+        "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"http://127.0.0.1:{port}/execution/",
+        "AIRFLOW__API__HOST": "127.0.0.1",
+        "AIRFLOW__API__PORT": str(port),
+        "AIRFLOW__API__BASE_URL": f"http://127.0.0.1:{port}",
+        "AIRFLOW__API__WORKERS": "1",
+        "AIRFLOW__API__SECRET_KEY": keys["api"],
+        "AIRFLOW__API_AUTH__JWT_SECRET": keys["jwt"],
+        "AIRFLOW__DATABASE__LOAD_DEFAULT_CONNECTIONS": "False",
+        "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(home / "logs" / "airflow"),
+        "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(log_port),
+        "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(log_port + 1),
+        "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
+        "DO_NOT_TRACK": "1",
+        "GX_ANALYTICS_ENABLED": "False",
+    }
+
+
+def password(home: Path) -> tuple[str, bool]:
+    """The admin's password, and whether it was generated just now. Airflow's own file holds it (mode 0600)."""
+    path = home / "airflow" / "passwords.json"
+    if path.is_file():
+        return json.loads(path.read_text(encoding="utf-8"))[USER], False
+    fresh = secrets.token_urlsafe(12)
+    _write_secret(path, json.dumps({USER: fresh}))
+    return fresh, True
+
+
+def _keys(folder: Path) -> dict[str, str]:
+    path = folder / "keys.json"
+    if not path.is_file():
+        fresh = {
+            "fernet": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
+            "jwt": secrets.token_hex(32),
+            "api": secrets.token_hex(32),
+        }
+        _write_secret(path, json.dumps(fresh))
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def _write_secret(path: Path, text: str) -> None:
+    """0600 from the first byte on."""
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as handle:
+        handle.write(text)

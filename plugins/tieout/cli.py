@@ -1,0 +1,356 @@
+"""The command line: the steps of a run as verbs.
+
+    0 done · 1 failed · 2 settings, tieout.yml or secrets · 3 a vendor · 4 landing · 5 dbt · 6 a gate · 7 publishing
+    8 Postgres · 9 Airflow's processes · 10 a DAG of the demo
+
+An expected failure is one message with what to do next, on standard error; --debug adds the traceback. --json prints one
+document on standard output and nothing else.
+"""
+
+from __future__ import annotations
+
+import sys
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from tieout import cli_demo, cli_operate, logs, place, progress, show, status, steps
+from tieout.errors import ConfigError, TieoutError
+from tieout.settings import settings
+
+app = typer.Typer(
+    name="tieout",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    rich_markup_mode="rich",
+    help="Lands CRM and ERP records, builds one revenue fact, and proves that deal, order, invoice, ledger and cash agree.",
+    epilog="Exit codes: 0 done, 1 failed, 2 settings or secrets, 3 a vendor, 4 landing, 5 dbt, 6 a gate, 7 publishing, "
+    "8 Postgres, 9 Airflow's processes, 10 a DAG of the demo.",
+)
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done; change nothing.")]
+RunId = Annotated[int | None, typer.Option("--run-id", help="Default: the newest revenue run.")]
+Streams = Annotated[list[str] | None, typer.Option("--stream", help="Only this stream; may be repeated.")]
+Connections = Annotated[
+    list[str] | None, typer.Argument(help="Default: all connections of tieout.yml.", show_default=False)
+]
+
+
+@dataclass
+class _Options:
+    debug: bool = False
+
+
+_options = _Options()
+
+
+@app.callback()
+def _common(
+    debug: Annotated[bool, typer.Option("--debug", help="Tracebacks and all log lines.")] = False,
+) -> None:
+    _options.debug = debug
+
+
+@app.command()
+def land(
+    connections: Connections = None,
+    streams: Streams = None,
+    full: Annotated[bool, typer.Option("--full", help="Read the complete set, whatever the stamps.")] = False,
+    dry_run: DryRun = False,
+    json: Json = False,
+) -> None:
+    """Land what changed since the last committed window."""
+    with _at_work(json, vendors=not dry_run) as out:
+        names = connections or list(settings().company.connections)
+        if dry_run:
+            _say(out, json, _planned(names, streams, full))
+            return
+        reports = []
+        for name in names:
+            reports.append(steps.land(name, streams=streams, full=full))
+            steps.check("landing", reports[-1].run_id)
+        _say(out, json, reports, quiet=True)
+
+
+@app.command()
+def check(
+    stage: Annotated[str, typer.Argument(help="landing or marts")],
+    run_id: RunId = None,
+    json: Json = False,
+) -> None:
+    """Evaluate the gates of a stage; exit code 6 when a critical one fails."""
+    if stage not in ("landing", "marts"):
+        raise ConfigError(f"no stage {stage!r}", hint="landing or marts")
+    with _at_work(json) as out:
+        verdict = steps.check(stage, _run(run_id, "land" if stage == "landing" else "revenue"))
+        _say(out, json, verdict, text=str(verdict))
+
+
+@app.command()
+def build(
+    run_id: Annotated[int | None, typer.Option("--run-id", help="Default: open a new run.")] = None,
+    full_refresh: Annotated[
+        bool, typer.Option("--full-refresh", help="Rebuild everything from what is landed.")
+    ] = False,
+    dry_run: DryRun = False,
+    json: Json = False,
+) -> None:
+    """Run dbt: the candidate that gates judge before anybody can read it."""
+    with _at_work(json) as out:
+        if dry_run:
+            waiting = status.waiting_batches()
+            _say(
+                out,
+                json,
+                {"waiting": waiting, "full_refresh": full_refresh},
+                text="\n".join(
+                    f"{table}: {rows:,} rows changed since the last build" for table, rows in waiting.items()
+                )
+                or "nothing was landed since the last build",
+            )
+            return
+        _say(out, json, steps.build(run_id or steps.open_run("revenue"), full_refresh=full_refresh), quiet=True)
+
+
+@app.command()
+def match(run_id: RunId = None, json: Json = False) -> None:
+    """Match documents in Python. Every rule is SQL so far: does nothing."""
+    with _at_work(json) as out:
+        _say(out, json, steps.match(_run(run_id)), quiet=True)
+
+
+@app.command()
+def publish(run_id: RunId = None, dry_run: DryRun = False, json: Json = False) -> None:
+    """Let readers see a run that passed its gates."""
+    with _at_work(json) as out:
+        run = _run(run_id)
+        if dry_run:
+            seen = status.published_run()
+            _say(
+                out,
+                json,
+                {"run_id": run, "published_run_id": seen},
+                text=f"would publish run {run}; readers now see {seen or 'nothing'}",
+            )
+            return
+        publication = steps.publish(run)
+        steps.close_run(run)
+        _say(out, json, publication, quiet=True)
+
+
+@app.command()
+def run(
+    full_refresh: Annotated[bool, typer.Option("--full-refresh")] = False,
+    dry_run: DryRun = False,
+    json: Json = False,
+) -> None:
+    """All of it: land every connection, check, build, match, check, publish, report."""
+    with _at_work(json, vendors=not dry_run) as out:
+        names = list(settings().company.connections)
+        if dry_run:
+            _say(
+                out,
+                json,
+                {"land": _planned(names, None, False), "then": ["build", "match", "check", "publish", "report"]},
+            )
+            return
+        for name in names:
+            steps.check("landing", steps.land(name).run_id)
+        done = steps.revenue(full_refresh=full_refresh)
+        if json:
+            show.as_json(
+                {"run_id": done.run_id, "publication": done.publication, "report": done.report, "hops": _hops()}
+            )
+        else:
+            cli_demo.show_outcome(out, done.report)
+
+
+@app.command()
+def backfill(
+    connection: Annotated[str, typer.Argument(help="A connection of tieout.yml.")],
+    start: Annotated[str, typer.Option("--from", help="First day, YYYY-MM-DD, in UTC.")],
+    end: Annotated[str, typer.Option("--to", help="Day after the last, YYYY-MM-DD, in UTC.")],
+    days: Annotated[int, typer.Option("--days", min=1, help="Days per window.")] = 1,
+    streams: Streams = None,
+    publish: Annotated[bool, typer.Option(help="Build, check and publish afterwards.")] = True,
+    dry_run: DryRun = False,
+    json: Json = False,
+) -> None:
+    """Land past windows again, exactly, and let the changes flow through as restatements. The cursor stays where it is."""
+    with _at_work(json, vendors=not dry_run) as out:
+        windows = _windows(_day(start), _day(end), days)
+        settings().company.connection(connection)
+        if dry_run:
+            _say(
+                out,
+                json,
+                {"connection": connection, "windows": windows},
+                text=f"{len(windows)} windows of {days} day(s) of {connection}, from {start} to {end}",
+            )
+            return
+        reports = []
+        for low, high in windows:
+            reports.append(steps.land(connection, start=low, end=high, streams=streams, backfill=True))
+            steps.check("landing", reports[-1].run_id)
+        done = steps.revenue() if publish else None
+        _say(out, json, {"windows": reports, "publication": done and done.publication}, quiet=True)
+
+
+@app.command(name="status")
+def status_(json: Json = False) -> None:
+    """The publication that readers see, the newest runs, open quarantine, failed checks."""
+    with _at_work(json) as out:
+        facts = status.overview()
+        if json:
+            show.as_json(facts)
+        else:
+            cli_operate.show_status(out, facts)
+
+
+@app.command()
+def sources(json: Json = False) -> None:
+    """Each connection with its system, streams and freshness."""
+    with _at_work(json) as out:
+        found = status.sources()
+        if json:
+            show.as_json(found)
+            return
+        for each in found:
+            show.table(
+                out,
+                f"{each['connection']}: {each['title']}, landed until {show.cell(each['landed_until'])}",
+                ["stream", "table", "mode", "landed until", "rows landed", "quarantined"],
+                [
+                    [s["stream"], s["table"], s["mode"], s["landed_until"], s["landed"], s["quarantined"]]
+                    for s in each["streams"]
+                ],
+            )
+
+
+@app.command()
+def report(
+    run_id: Annotated[int | None, typer.Option("--run-id", help="Default: the published run.")] = None,
+    json: Json = False,
+) -> None:
+    """Write the HTML report and print its path."""
+    with _at_work(json) as out:
+        path = steps.report(run_id)
+        _say(out, json, {"path": path}, text=str(path))
+
+
+cli_operate.register(app)
+cli_demo.register(app)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The console script. Returns the exit code."""
+    try:
+        app(args=arguments, prog_name="tieout")
+    except TieoutError as error:
+        if _options.debug:
+            raise
+        show.errors.print(f"[red]error[/] {_escaped(logs.redact(str(error)))}", soft_wrap=True)
+        return error.exit_code
+    except SystemExit as ended:
+        return ended.code if isinstance(ended.code, int) else int(bool(ended.code))
+    return 0
+
+
+@contextmanager
+def _at_work(json: bool, *, vendors: bool = False):
+    """Enter the place where commands work; yields the console. `vendors`: the demo's stand-ins are needed too."""
+    logs.configure(settings().log_format, "DEBUG" if _options.debug else "WARNING")
+    here = place.find()
+    if not place.exists(here):
+        raise ConfigError("nothing is set up here", hint="`make demo`, or write tieout.yml (see tieout.example.yml)")
+    out = show.console()
+    with ExitStack() as stack:
+        if not json:
+            stack.enter_context(progress.listening(show.Lines(out)))
+        place.enter(here)
+        if vendors and here.kind == "demo":
+            stack.enter_context(cli_demo.vendors(here))
+        yield out
+
+
+def _say(out: Any, json: bool, value: Any, *, text: str = "", quiet: bool = False) -> None:
+    if json:
+        show.as_json(value)
+    elif text:
+        out.print(text, markup=False, soft_wrap=True)
+    elif not quiet:
+        out.print_json(data=value, default=show.plain)
+
+
+def _run(run_id: int | None, kind: str = "revenue") -> int:
+    found = run_id or status.newest_run(kind)
+    if found is None:
+        raise ConfigError(f"there is no {kind} run yet", hint="tieout run")
+    return found
+
+
+def _hops() -> Any:
+    from tieout.publish import summary
+
+    return summary.hop_table()
+
+
+def _planned(names: list[str], streams: list[str] | None, full: bool) -> list[dict[str, Any]]:
+    """What landing would ask for: `since` None means from the beginning."""
+    planned = []
+    for name in names:
+        connection = settings().company.connection(name)
+        for stream in connection.selected():
+            if streams and stream.name not in streams:
+                continue
+            complete = full or stream.mode == "full"
+            since = None if complete else status.landed_until(name, stream.name)
+            planned.append(
+                {
+                    "connection": name,
+                    "stream": stream.name,
+                    "mode": "full" if complete else stream.mode,
+                    "since": since,
+                    "overlap": stream.overlap or connection.defaults.cursor_overlap,
+                }
+            )
+    return planned
+
+
+def _day(text: str) -> datetime:
+    try:
+        return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
+    except ValueError:
+        raise ConfigError(f"{text!r} is not a day", hint="YYYY-MM-DD") from None
+
+
+def _windows(start: datetime, end: datetime, days: int) -> list[tuple[datetime, datetime]]:
+    """Half-open windows of `days` days that cover [start, end); the last may be shorter."""
+    if end <= start:
+        raise ConfigError(
+            f"--to {end:%Y-%m-%d} is not after --from {start:%Y-%m-%d}", hint="--to is the day after the last"
+        )
+    step, lows = timedelta(days=days), [start]
+    while lows[-1] + step < end:
+        lows.append(lows[-1] + step)
+    return [(low, min(low + step, end)) for low in lows]
+
+
+def _escaped(text: str) -> str:
+    from rich.markup import escape
+
+    return escape(text)
+
+
+def _path(text: str) -> Path:
+    return Path(text).expanduser().resolve()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,197 @@
+"""Commands around the simulated company: `demo` and `score`, and what they show at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from tieout import airflow_home, logs, place, progress, settings, show
+from tieout.errors import ConfigError
+from tieout.place import Place
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
+Seed = Annotated[int, typer.Option("--seed", help="Of a new company.")]
+Size = Annotated[str, typer.Option("--size", help="Orders of a new company: 1k, 50k or 1m.")]
+Level = Annotated[int, typer.Option("--level", min=1, max=3, help="How differently the two systems spell names.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands to the command line."""
+    app.command()(demo)
+    app.command()(score)
+
+
+def demo(
+    seed: Seed = 42,
+    size: Size = "1k",
+    level: Level = 2,
+    next_day: Annotated[bool, typer.Option("--next-day", help="First let one day pass in the company.")] = False,
+    home: Annotated[Path, typer.Option("--home", help="Where the demo lives.")] = place.DEMO,
+    json: Json = False,
+) -> None:
+    """The whole pipeline on a simulated company, end to end. Again: continue from its state."""
+    from tieout import demo as room
+
+    logs.configure("console", "WARNING")
+    out = show.console()
+    with progress.listening(show.Lines(out) if not json else _silent):
+        ran = room.run(home.resolve(), seed=seed, size=size, level=level, days=int(next_day))
+    report = newest_report()
+    if json:
+        from tieout.publish import pointer, summary
+
+        show.as_json(
+            {
+                "seconds": round(ran.seconds, 1),
+                "now": ran.now,
+                "dags": ran.dags,
+                "publication": pointer.current(),
+                "report": report,
+                "hops": summary.hop_table(),
+                "log": ran.log,
+            }
+        )
+        return
+    show_outcome(out, report)
+    out.print(f"\n{ran.seconds:.0f} s in all; Airflow's log: {ran.log}", style="dim", soft_wrap=True)
+    out.print(
+        "Next: make demo-next-day · make psql · make up · .venv/bin/tieout status | sources | doctor | score",
+        soft_wrap=True,
+    )
+    out.print(
+        "Postgres stays up for psql and BI tools; `make down` stops it, `make clean` removes the demo.", soft_wrap=True
+    )
+
+
+def score(
+    seed: Annotated[
+        int | None,
+        typer.Option(
+            "--seed",
+            help="Generate, serve, run and score this seed in a scratch "
+            "database. Without it: score the demo as it stands.",
+        ),
+    ] = None,
+    size: Size = "1k",
+    level: Level = 2,
+    days: Annotated[int, typer.Option("--days", help="Days to pass, each with a run, after the first run.")] = 0,
+    json: Json = False,
+) -> None:
+    """Compare the reconciliation with the simulated company's answer key, per hop and break class."""
+    from tieout import scratch
+
+    logs.configure("console", "WARNING")
+    if seed is None:
+        here = place.demo()
+        if not place.exists(here):
+            raise ConfigError("there is no demo to score", hint="`make demo`, or `tieout score --seed 7`")
+        place.enter(here)
+        result = scratch.compare(here.home)
+    else:
+        out = show.console()
+        with progress.listening(_silent if json else show.Lines(out)):
+            result = scratch.score(seed=seed, size=size, level=level, days=days)
+    if json:
+        show.as_json(result)
+    else:
+        _show_score(show.console(), result)
+
+
+def show_outcome(out: Any, report: Path | None) -> None:
+    """The hop table, the publication and the report's path."""
+    from tieout.publish import pointer, summary
+
+    hops = summary.hop_table()
+    out.print()
+    out.print(summary.render(hops)) if hasattr(summary, "render") else out.print_json(data=hops, default=show.plain)
+    seen = pointer.current()
+    if seen:
+        out.print(f"\nPublication {seen.publication_id} (run {seen.run_id}), as of {seen.as_of_date}", style="bold")
+    if report:
+        out.print(f"Report: {report}", soft_wrap=True)
+
+
+def newest_report() -> Path | None:
+    """The report written last, if any."""
+    found = sorted((settings.settings().home / "reports").glob("run-*.html"), key=lambda path: path.stat().st_mtime)
+    return found[-1] if found else None
+
+
+@contextmanager
+def vendors(here: Place) -> Iterator[None]:
+    """The demo's stand-ins, while a command needs the vendors."""
+    from tieout import demo as room
+
+    with room.vendors(here.home):
+        yield
+
+
+def ensure_vendors(here: Place) -> None:
+    """Start the stand-ins and leave them running: `tieout down` stops them."""
+    from tieout import demo as room
+
+    room.prepare(here.home)
+    room.start_vendors(here.home)
+
+
+def quiet(log: Path) -> AbstractContextManager[Path]:
+    """Send this process's output to a file meanwhile."""
+    from tieout import demo as room
+
+    return room.quiet(log)
+
+
+def airflow_metadata(home: Path) -> str:
+    """Airflow's schema, made once."""
+    from tieout import demo as room
+
+    return room.airflow_metadata(home)
+
+
+def password(home: Path) -> tuple[str, bool]:
+    """Airflow's admin password, and whether it is new."""
+    return airflow_home.password(home)
+
+
+def remove(home: Path) -> None:
+    """Stop the demo's Postgres and remove its folder, the data that went elsewhere included."""
+    from tieout import scratch
+
+    scratch.remove(home)
+
+
+def _silent(event: progress.Event) -> None:
+    """Nobody is watching: standard output belongs to the JSON document."""
+
+
+def _show_score(out: Any, result: dict[str, Any]) -> None:
+    classes = result.get("classes", {})
+    show.table(
+        out,
+        f"seed {result.get('seed')}, size {result.get('size')}, level {result.get('level')}",
+        ["class", "planted", "found", "right", "precision", "recall"],
+        [
+            [
+                name,
+                row.get("planted"),
+                row.get("found"),
+                row.get("tp"),
+                _ratio(row.get("precision")),
+                _ratio(row.get("recall")),
+            ]
+            for name, row in classes.items()
+        ],
+    )
+    out.print(
+        f"false-auto {result.get('false_auto')} · unexplained {result.get('unexplained')} · passed {result.get('passed')}",
+        soft_wrap=True,
+    )
+
+
+def _ratio(value: Any) -> Decimal | None:
+    return None if value is None else Decimal(str(round(value, 4)))

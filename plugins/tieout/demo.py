@@ -1,0 +1,230 @@
+"""The demo: a simulated company, its vendors' stand-ins, and the real DAGs, run in this one process.
+
+Everything lives under `.tieout/demo`. What exists is continued from: a second run lands what is new, which is nothing
+until the company's clock advances. The simulator is imported here and in `scratch.py`, inside functions, and nowhere else.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from tieout import airflow_home, airflow_support, dag_words, localpg, place, settings, stack
+from tieout.errors import ConfigError, TieoutError
+from tieout.place import Place
+from tieout.progress import timed
+
+VENDORS = "vendors"
+VENDORS_SECONDS = 60
+
+
+class DemoError(TieoutError):
+    """A DAG of the demo did not succeed. Names the task and the log."""
+
+    exit_code = 10
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What the demo's DAG runs yielded. `dags`: state of each DAG's run, in the order in which they ran."""
+
+    dags: dict[str, str]
+    now: datetime
+    log: Path
+    seconds: float
+
+
+def run(home: Path, *, seed: int, size: str, level: int, days: int = 0) -> Ran:
+    """Prepare what is missing, let `days` pass, run the landing DAGs and `revenue`.
+
+    Raises DemoError with the failed task and the path of the log; TieoutError where a part does not start.
+    """
+    begun = time.monotonic()
+    here = place.demo(home)
+    with timed("warehouse") as step:
+        place.enter(here)
+        step.facts = localpg.status(home)
+    _company(home, seed, size, level, days)
+    with vendors(home), quiet(home / "logs" / "demo.log") as log:
+        _warehouse_tables()
+        dags = _airflow(home)
+        now = simulated_now(home)
+        order = [d for d in dags if d != dag_words.REVENUE_DAG] + [dag_words.REVENUE_DAG]
+        states = {dag_id: _run_dag(dags[dag_id], now, log) for dag_id in order}
+    return Ran(states, now, log, time.monotonic() - begun)
+
+
+def simulated_now(home: Path) -> datetime:
+    """The company's clock, aware, UTC."""
+    state = json.loads((home / "company" / "state.json").read_text(encoding="utf-8"))
+    return datetime.fromisoformat(state["now"]).replace(tzinfo=UTC)
+
+
+def prepare(home: Path, *, seed: int = 42, size: str = "1k", level: int = 2) -> None:
+    """Generate the company unless it exists: what `tieout up` needs before it serves the vendors."""
+    _company(home, seed, size, level, days=0)
+
+
+@contextmanager
+def vendors(home: Path) -> Iterator[None]:
+    """Both vendors' stand-ins in a process of their own, for the duration; this process gets the connections' secrets.
+
+    Joins those of `tieout up` where they run.
+    """
+    if any(each.name == VENDORS for each in stack.running(home)):
+        settings.apply(settings.read_env_file(home / "vendors.env"))
+        yield
+        return
+    with timed("vendors") as step:
+        process = start_vendors(home)
+        step.facts = ", ".join(settings.settings().company.connections)
+    try:
+        yield
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)
+        _reap(process.pid)
+
+
+def start_vendors(home: Path) -> stack.Started:
+    """Start the stand-ins and wait until `tieout.yml` and the secrets say where they listen."""
+    ready = home / "vendors.env"
+    ready.unlink(missing_ok=True)
+    started = stack.start(home, VENDORS, (sys.executable, "-m", "tieout.demo", str(home)), {})
+    give_up = time.monotonic() + VENDORS_SECONDS
+    while not ready.is_file():
+        if not stack.running(home):
+            raise DemoError("the vendors' stand-ins ended while starting", hint=f"see {home / 'logs' / 'vendors.log'}")
+        if time.monotonic() > give_up:
+            raise DemoError("the vendors' stand-ins do not answer", hint=f"see {home / 'logs' / 'vendors.log'}")
+        time.sleep(0.05)
+    settings.apply(settings.read_env_file(ready))
+    return started
+
+
+def serve(home: Path) -> None:
+    """Serve the company of `home` until TERM or INT; `tieout.yml` and `vendors.env` (0600) appear when it is ready."""
+    from simulator import serve as simulator  # noqa: TID251 - the demo starts the stand-ins
+
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    with simulator.start(home / "company") as endpoints:
+        endpoints.tieout_yml(home / "tieout.yml")
+        lines = [f"{name}={value}".replace("\n", "\\n") for name, value in endpoints.environment().items()]
+        half = home / "vendors.env.half"
+        with os.fdopen(os.open(half, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as handle:
+            handle.write("\n".join(lines) + "\n")
+        half.replace(home / "vendors.env")
+        stop.wait()
+
+
+def _company(home: Path, seed: int, size: str, level: int, days: int) -> None:
+    folder = home / "company"
+    exists = (folder / "state.json").is_file()
+    if days and not exists:
+        raise ConfigError("there is no simulated company yet", hint="run `make demo` first")
+    with timed("company") as step:
+        if not exists:
+            from simulator import company  # noqa: TID251 - the demo makes the company
+
+            company.generate(folder, seed=seed, size=size, level=level)
+            verb = "generated"
+        elif days:
+            from simulator import company  # noqa: TID251
+
+            company.advance(folder, days=days)
+            verb = f"{days} day{'s' if days > 1 else ''} passed"
+        else:
+            verb = "exists"
+        facts = json.loads((folder / "state.json").read_text(encoding="utf-8"))
+        step.facts = (
+            f"{verb}: {facts['size']} orders, seed {facts['seed']}, level {facts['level']}; now {facts['now']} UTC"
+        )
+
+
+def _warehouse_tables() -> None:
+    from tieout.warehouse import migrate
+
+    with timed("tables") as step:
+        step.facts = f"{len(migrate())} migrations and tables"
+
+
+def _airflow(home: Path) -> dict[str, object]:
+    """Airflow's metadata in the same Postgres, its schema made once; the DAGs as Airflow loads them."""
+    ports = settings.settings()
+    settings.apply(airflow_home.variables(home, port=ports.airflow_port, log_port=ports.airflow_log_port))
+    with timed("airflow") as step:
+        revision = airflow_metadata(home)
+        dags = airflow_support.load_dags(settings.ROOT / "dags")
+        airflow_support.ensure_pools(dag_words.pool(name) for name in settings.settings().company.connections)
+        step.facts = f"metadata at {revision}, {len(dags)} DAGs"
+    return dags
+
+
+def airflow_metadata(home: Path) -> str:
+    """Make or upgrade Airflow's schema unless it is known to be current; `db migrate` costs seconds even then."""
+    from importlib.metadata import version
+
+    known = home / "airflow" / "schema"
+    current = airflow_support.metadata_revision()
+    if current and known.is_file() and known.read_text(encoding="utf-8") == f"{version('apache-airflow')} {current}":
+        return current
+    current = airflow_support.migrate_metadata()
+    known.write_text(f"{version('apache-airflow')} {current}", encoding="utf-8")
+    return current
+
+
+def _run_dag(dag: object, now: datetime, log: Path) -> str:
+    """Run one DAG for the interval that holds the simulated now. Retries are off: the reader sees the first failure."""
+    dag_id = dag.dag_id
+    with timed("dag", dag_id) as step:
+        # The interval must end at or after now: landing never asks for more than the vendor's own now.
+        whole_hour = now.replace(minute=0, second=0, microsecond=0)
+        end = whole_hour if whole_hour == now else whole_hour + timedelta(hours=1)
+        states = airflow_support.run_dag(dag, end)
+        failed = [task for task, state in states.items() if task and state == "failed"]
+        step.facts = f"{sum(state == 'success' for task, state in states.items() if task)} tasks succeeded"
+        if states[""] != "success":
+            raise DemoError(f"{dag_id}: task {', '.join(failed) or '?'} failed", hint=f"the whole log is in {log}")
+    return states[""]
+
+
+@contextmanager
+def quiet(log: Path) -> Iterator[Path]:
+    """Send what this process prints to a file: Airflow writes hundreds of lines. Progress goes to the terminal's copy."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    saved = [os.dup(number) for number in (1, 2)]
+    with log.open("ab") as output:
+        for number in (1, 2):
+            os.dup2(output.fileno(), number)
+    try:
+        yield log
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        for number, copy in zip((1, 2), saved, strict=True):
+            os.dup2(copy, number)
+            os.close(copy)
+
+
+def _reap(pid: int) -> None:
+    try:
+        os.waitpid(pid, 0)
+    except ChildProcessError:
+        return
+
+
+if __name__ == "__main__":
+    serve(Path(sys.argv[1]))

@@ -1,0 +1,83 @@
+"""Score any seed in a scratch warehouse of its own: generate, serve, land, build, compare with the key, remove everything."""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from tieout import demo, localpg, place, settings, steps
+from tieout.errors import GateError
+
+
+def score(*, seed: int, size: str, level: int, days: int = 0) -> dict[str, Any]:
+    """What `simulator.score` says about a company of that seed, with `seconds` and the gates' verdict.
+
+    A failed gate does not end the scoring: it is a result, under `gate`.
+    """
+    from simulator import company  # noqa: TID251 - the score makes its own company
+
+    begun = time.monotonic()
+    home = Path(tempfile.gettempdir()) / f"tieout-score-{secrets.token_hex(6)}"
+    home.mkdir(mode=0o711)
+    try:
+        company.generate(home / "company", seed=seed, size=size, level=level)
+        place.enter(place.demo(home))
+        with demo.vendors(home), demo.quiet(home / "score.log"):
+            verdicts = [_once()]
+            for _ in range(days):
+                company.advance(home / "company", days=1)
+                verdicts.append(_once())
+        return {**compare(home), "gate": verdicts[-1], "days": days, "seconds": round(time.monotonic() - begun, 1)}
+    finally:
+        remove(home)
+
+
+def compare(home: Path) -> dict[str, Any]:
+    """The marts as they stand against the key of `home`'s company."""
+    from simulator import score as simulator  # noqa: TID251 - the only reader of the answer key
+    from tieout.warehouse import connect
+
+    with connect("transformer", application="tieout score") as connection:
+        return simulator.score(home / "company", connection)
+
+
+def remove(home: Path) -> None:
+    """Stop the Postgres of `home` and remove its folder, and its data where root had to keep them elsewhere."""
+    elsewhere = home / "pg" / "place"
+    if elsewhere.is_file():
+        localpg.stop(home)
+        data = Path(elsewhere.read_text(encoding="utf-8"))
+        if not data.is_relative_to(home):
+            shutil.rmtree(data, ignore_errors=True)
+    shutil.rmtree(home, ignore_errors=True)
+
+
+def _once() -> dict[str, Any]:
+    """Land everything and build; the gates' verdict."""
+    from tieout.warehouse import migrate
+
+    migrate()
+    verdict: dict[str, Any] = {"passed": True, "failures": []}
+    for name in settings.settings().company.connections:
+        landed = steps.land(name)
+        verdict = _gate("landing", landed.run_id, verdict)
+    run_id = steps.open_run("revenue")
+    steps.build(run_id)
+    steps.match(run_id)
+    verdict = _gate("marts", run_id, verdict)
+    if verdict["passed"]:
+        steps.publish(run_id)
+    steps.close_run(run_id)
+    return verdict
+
+
+def _gate(stage: steps.Stage, run_id: int, before: dict[str, Any]) -> dict[str, Any]:
+    try:
+        steps.check(stage, run_id)
+    except GateError as error:
+        return {"passed": False, "failures": [*before["failures"], str(error)]}
+    return before
