@@ -115,14 +115,19 @@ class Answers:
                 self._group("invoice_cash", [bill], [bill], True)
             elif bill.kind == "CustInvc" and not bill.is_void(self.now):
                 self._open(bill, payments, memos)
+        paid: set[Doc] = set()
         for payment in payments:
             settled = [bill for bill, _ in payment.applied if bill.seen(self.now)]
             if settled:
                 credits = [m for m in memos if any(t in settled for t, _ in m.applied)]
                 self._group("invoice_cash", [*settled, *credits], [payment], True)
+                paid.update(settled)
             unused = payment.amount - sum(a for bill, a in payment.applied if bill.seen(self.now))
             if unused:
                 self._break("invoice_cash", "A7", [payment], -unused, payment.currency, True)
+        for memo in memos:  # a credit belongs to its invoice also while nobody has paid
+            if waiting := [bill for bill, _ in memo.applied if bill.seen(self.now) and bill not in paid]:
+                self._group("invoice_cash", [*waiting, memo], [], True)
 
     def _open(self, bill: Doc, payments: list[Doc], memos: list[Doc]) -> None:
         settled = sum(a for doc in (*payments, *memos) for target, a in doc.applied if target is bill)

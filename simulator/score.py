@@ -1,8 +1,9 @@
 """Compare the warehouse with the answer key: what was found, what was missed, what was claimed wrongly.
 
-The pipeline never reads the key; this module never writes to the warehouse. Figures come twice: over everything planted,
-and restricted to documents whose customers' names agree exactly (`restricted`), which is what exact joins can be held to.
-Money is Decimal and leaves as text.
+The pipeline never reads the key; this module never writes to the warehouse. Figures come twice: over everything
+planted, and restricted to documents whose customers' names agree exactly (`restricted`), which is what exact joins can
+be held to. H1 and H2 are found when the document is scoped out for that reason, at whatever hop. Money is Decimal and
+leaves as text.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Any
 
 Document = tuple[str, str]  # (system, id)
 CURRENT = 9223372036854775807
+SCOPED = ("H1", "H2")
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,7 @@ def score(folder: Path, connection: Any) -> dict[str, Any]:
     """
     key = read_key(folder)
     members = _members(connection)
-    found = _breaks(connection)
+    found = _breaks(connection) + _scoped(connection)
     key_of = _key_groups(key)
     result = {
         "seed": key["seed"], "size": key["size"], "level": key["level"], "now": key["now"],
@@ -91,22 +93,45 @@ def _members(connection: Any) -> dict[tuple[str, str], list[tuple[str, Document,
 
 
 def _breaks(connection: Any) -> list[Found]:
-    """Breaks, each with every document that its match or its own row names."""
+    """Breaks, each with the documents that its own row names."""
     rows = _rows(connection, f"""
         with document as (
-            select distinct document_key, source_system, document_id from marts.fct_revenue where superseded_run = {CURRENT}
+            select distinct document_key, source_system, document_id
+            from marts.fct_revenue where superseded_run = {CURRENT}
         )
         select b.break_key, b.hop, b.reason_code, b.amount, b.currency_code, d.source_system, d.document_id
         from marts.rec_break b
-        join document d on d.document_key in (b.document_key, b.counter_document_key)
+        left join document d on d.document_key in (b.document_key, b.counter_document_key)
         where b.superseded_run = {CURRENT}
     """)
     documents: dict[str, set[Document]] = defaultdict(set)
     facts: dict[str, tuple] = {}
     for break_key, hop, reason, amount, currency, system, document_id in rows:
-        documents[break_key].add((system, document_id))
+        if system is not None:
+            documents[break_key].add((system, document_id))
         facts[break_key] = (hop, reason, amount, currency)
-    return [Found(hop, reason, frozenset(documents[k]), amount, currency) for k, (hop, reason, amount, currency) in facts.items()]
+    return [
+        Found(hop, reason, frozenset(documents[key]), Decimal(amount), currency)
+        for key, (hop, reason, amount, currency) in facts.items() if reason not in SCOPED
+    ]
+
+
+def _scoped(connection: Any) -> list[Found]:
+    """Documents scoped out as intercompany or non-posting, once each."""
+    rows = _rows(connection, f"""
+        select distinct d.reason_code, f.source_system, f.document_id
+        from marts.rec_document d
+        join marts.fct_revenue f on f.document_key = d.document_key and f.superseded_run = {CURRENT}
+        where d.superseded_run = {CURRENT} and d.outcome = 'scoped_out' and d.reason_code in ('H1', 'H2')
+    """)
+    return [
+        Found("", reason, frozenset({(system, document_id)}), Decimal(0), "") for reason, system, document_id in rows
+    ]
+
+
+def _place(hop: str, reason: str) -> str:
+    """Where a reason is looked for: its hop, but scope is the same everywhere."""
+    return "" if reason in SCOPED else hop
 
 
 def _key_groups(key: dict[str, Any]) -> dict[tuple[str, Document], set[str]]:
@@ -123,41 +148,47 @@ def _agrees(key: dict[str, Any]):
 
 
 def _classes(planted: list[dict], found: list[Found], keep: Any) -> dict[str, dict[str, Any]]:
-    """Per class: planted, found, right, precision, recall, f1, and how many amounts are exact.
+    """Per class: planted, found, true and false positives, misses, precision, recall, f1, exact amounts.
 
-    A planted break is found when a reported one has its hop, its reason and one of its documents. Precision counts all
-    reported breaks of the class, so it is meaningful only over everything planted.
+    A planted break is found when a reported one has its hop, its reason and one of its documents; several reported ones
+    may answer to one planted (two sides, two currencies). A reported break that answers to nothing planted is false:
+    precision looks at everything planted, whatever `keep` says.
     """
     by_document: dict[tuple[str, str, Document], list[int]] = defaultdict(list)
     for index, one in enumerate(found):
         for document in one.documents:
             by_document[one.hop, one.reason, document].append(index)
     rows: dict[str, dict[str, Any]] = {}
-    used: dict[str, set[int]] = defaultdict(set)
+    answered: dict[str, set[int]] = defaultdict(set)
     for one in planted:
-        row = rows.setdefault(one["reason"], {"planted": 0, "recalled": 0, "amount_exact": 0, "missed": []})
-        for document in one["documents"]:
-            used[one["reason"]].update(by_document.get((one["hop"], one["reason"], tuple(document)), ()))
+        reason = one["reason"]
+        row = rows.setdefault(reason, {"planted": 0, "tp": 0, "amount_exact": 0, "missed": []})
+        where = _place(one["hop"], reason)
+        hits = {i for document in one["documents"] for i in by_document.get((where, reason, tuple(document)), ())}
+        answered[reason] |= hits
         if not keep(one):
             continue
         row["planted"] += 1
-        hits = [i for document in one["documents"] for i in by_document.get((one["hop"], one["reason"], tuple(document)), ())]
         if hits:
-            row["recalled"] += 1
-            exact = any(found[i].amount == Decimal(one["amount"]) and found[i].currency == one["currency"] for i in hits)
-            row["amount_exact"] += exact
+            row["tp"] += 1
+            row["amount_exact"] += reason in SCOPED or any(_same_amount(found[i], one) for i in hits)
         elif len(row["missed"]) < 5:
             row["missed"].append({"hop": one["hop"], "documents": one["documents"], "amount": one["amount"]})
-    for reason in {one.reason for one in found} - set(rows):
-        rows[reason] = {"planted": 0, "recalled": 0, "amount_exact": 0, "missed": []}
+    reported = Counter(one.reason for one in found)
+    for reason in reported:
+        rows.setdefault(reason, {"planted": 0, "tp": 0, "amount_exact": 0, "missed": []})
     for reason, row in rows.items():
-        reported = [i for i, one in enumerate(found) if one.reason == reason]
-        row["found"] = len(reported)
-        row["precision"] = _ratio(len(used[reason]), len(reported))
-        row["recall"] = _ratio(row["recalled"], row["planted"])
-        both = row["precision"] + row["recall"]
-        row["f1"] = round(2 * row["precision"] * row["recall"] / both, 4) if both else 0.0
+        row["found"] = reported[reason]
+        row["fp"] = reported[reason] - len(answered[reason])
+        row["fn"] = row["planted"] - row["tp"]
+        row["precision"] = _ratio(len(answered[reason]), reported[reason])
+        row["recall"] = _ratio(row["tp"], row["planted"])
+        row["f1"] = _f1(row["precision"], row["recall"])
     return dict(sorted(rows.items()))
+
+
+def _same_amount(found: Found, planted: dict) -> bool:
+    return found.amount == Decimal(planted["amount"]) and found.currency == planted["currency"]
 
 
 def _confusion(planted: list[dict], found: list[Found]) -> dict[str, dict[str, int]]:
@@ -168,7 +199,8 @@ def _confusion(planted: list[dict], found: list[Found]) -> dict[str, dict[str, i
             reported[one.hop, document].add(one.reason)
     table: dict[str, Counter] = defaultdict(Counter)
     for one in planted:
-        reasons = set().union(*(reported.get((one["hop"], tuple(d)), set()) for d in one["documents"]))
+        where = _place(one["hop"], one["reason"])
+        reasons = set().union(*(reported.get((where, tuple(d)), set()) for d in one["documents"]))
         said = one["reason"] if one["reason"] in reasons else "+".join(sorted(reasons)) or "none"
         table[one["reason"]][said] += 1
     return {reason: dict(row) for reason, row in sorted(table.items())}
@@ -193,10 +225,9 @@ def _hops(key: dict[str, Any], members: dict, keep: Any) -> dict[str, dict[str, 
         two_sided = [g for g in kept if g["left"] and g["right"]]
         hit = sum((frozenset(map(tuple, g["left"])), frozenset(map(tuple, g["right"]))) in exact for g in two_sided)
         precision, recall = _ratio(len(claimed & all_true), len(claimed)), _ratio(len(claimed & true), len(true))
-        both = precision + recall
         rows[hop] = {
-            "pairs": len(true), "claimed": len(claimed), "precision": precision, "recall": recall,
-            "f1": round(2 * precision * recall / both, 4) if both else 0.0,
+            "pairs": len(true), "claimed": len(claimed), "tp": len(claimed & true), "fp": len(claimed - all_true),
+            "fn": len(true - claimed), "precision": precision, "recall": recall, "f1": _f1(precision, recall),
             "groups": len(two_sided), "exact_groups": hit,
         }
     return rows
@@ -230,7 +261,8 @@ def _false_auto(members: dict, key_of: dict) -> dict[str, Any]:
 
 def _unexplained(connection: Any) -> dict[str, str]:
     rows = _rows(connection, f"""
-        select hop, sum(abs(unexplained_amount)) from marts.rec_summary where superseded_run = {CURRENT} group by hop order by hop
+        select hop, sum(abs(unexplained_amount)) from marts.rec_summary
+        where superseded_run = {CURRENT} group by hop order by hop
     """)
     return {hop: str(amount) for hop, amount in rows}
 
@@ -238,7 +270,8 @@ def _unexplained(connection: Any) -> dict[str, str]:
 def _rates(connection: Any) -> dict[str, Any]:
     rows = _rows(connection, f"""
         select hop, count(*), sum(case when outcome = 'matched' then 1 else 0 end),
-               sum(case when outcome = 'broken' then 1 else 0 end), sum(case when outcome = 'scoped_out' then 1 else 0 end)
+               sum(case when outcome = 'broken' then 1 else 0 end),
+               sum(case when outcome = 'scoped_out' then 1 else 0 end)
         from marts.rec_document where superseded_run = {CURRENT} group by hop order by hop
     """)
     return {
@@ -246,6 +279,11 @@ def _rates(connection: Any) -> dict[str, Any]:
               "rate": _ratio(matched, count - scoped)}
         for hop, count, matched, broken, scoped in rows
     }
+
+
+def _f1(precision: float, recall: float) -> float:
+    both = precision + recall
+    return round(2 * precision * recall / both, 4) if both else 0.0
 
 
 def _ratio(part: int, whole: int) -> float:
