@@ -1,0 +1,265 @@
+"""The archive: what the vendor sent, immutable, one Parquet file per batch.
+
+Columns: `kind` (record, notice of deletion, parent read in full), `key`, `modified_at`, `is_deleted`, `record`: the JSON
+text as received, or (CSV, Arrow) a struct of the received columns. zstd; a temporary name, then fsync, then rename; the
+sha256 is taken of the bytes as they are written.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import secrets
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from tieout.errors import LandingError
+from tieout.extract import Page
+
+if TYPE_CHECKING:
+    import fsspec
+
+RECORD, NOTICE, PARENT = "record", "notice", "parent"
+PAGE_ROWS = 10_000
+LEVEL = 1
+
+
+@dataclass(frozen=True)
+class Archived:
+    """A finished file."""
+
+    uri: str
+    sha256: str
+    bytes: int
+
+
+class Writer:
+    """Writes one batch's file beside the main thread. Use `write`, then `finish` or `discard`."""
+
+    def __init__(self, root: str, connection: str, stream: str, batch_id: int, at: datetime) -> None:
+        name = f"{batch_id:012d}-{secrets.token_hex(4)}.parquet"
+        self.where = f"{connection}.{stream}, batch {batch_id}"
+        self._target = _Target(root, PurePosixPath(connection, stream, f"{at:%Y}", f"{at:%m}", name))
+        self._facts = {"connection": connection, "stream": stream, "batch_id": str(batch_id)}
+        self._worker = ThreadPoolExecutor(1, thread_name_prefix="archive")
+        self._pending: Future[None] | None = None
+        self._parquet: pq.ParquetWriter | None = None
+        self._sink: _Sink | None = None
+        self._record_type: pa.DataType | None = None
+        self.finished: Archived | None = None
+
+    def write(self, kind: str, media: str, key: pa.Array, modified_at: pa.Array, is_deleted: pa.Array,
+              records: pa.Array) -> None:
+        """Append one row group. The previous one is being written meanwhile; its failure is raised here."""
+        self._wait()
+        if self._record_type not in (None, records.type):
+            raise LandingError(f"{self.where}: the vendor changed the form of its records within one batch",
+                               hint="run the window again")
+        self._record_type = records.type
+        kinds = pa.DictionaryArray.from_arrays(pa.array([0] * len(key), pa.int8()), pa.array([kind]))
+        batch = pa.record_batch([kinds, key, modified_at, is_deleted, records],
+                                names=["kind", "key", "modified_at", "is_deleted", "record"])
+        self._pending = self._worker.submit(self._append, batch, media)
+
+    def parents(self, keys: list[str]) -> None:
+        """Remember parents whose complete content the batch carries."""
+        record_type = self._record_type or pa.binary()
+        count = len(keys)
+        self.write(PARENT, "", pa.array(keys, pa.string()), pa.nulls(count, pa.timestamp("us", "UTC")),
+                   pa.array([False] * count), pa.nulls(count, record_type))
+
+    def finish(self) -> Archived | None:
+        """Close, flush to the disk and give the file its name. None when nothing was written."""
+        try:
+            self._wait()
+            if self._parquet is None or self._sink is None:
+                return None
+            try:
+                self._parquet.close()
+                self._sink.commit()
+            except OSError as error:
+                raise self._failed(error) from error
+            self.finished = Archived(self._target.uri, self._sink.digest.hexdigest(), self._sink.size)
+            return self.finished
+        finally:
+            self._worker.shutdown()
+
+    def discard(self) -> None:
+        """Leave nothing behind, neither the temporary file nor the finished one. Never raises."""
+        self._worker.shutdown()
+        if self._sink is not None:
+            self._sink.discard()
+        self._target.remove()
+
+    def _append(self, batch: pa.RecordBatch, media: str) -> None:
+        if self._parquet is None:
+            self._sink = self._target.open()
+            schema = batch.schema.with_metadata({f"tieout.{k}": v for k, v in {**self._facts, "media": media}.items()})
+            self._parquet = pq.ParquetWriter(
+                self._sink, schema, compression="zstd", compression_level=LEVEL, use_dictionary=["kind"],
+                write_statistics=False, store_schema=True)
+        self._parquet.write_batch(batch)
+
+    def _wait(self) -> None:
+        if self._pending is None:
+            return
+        try:
+            self._pending.result()
+        except OSError as error:
+            raise self._failed(error) from error
+        finally:
+            self._pending = None
+
+    def _failed(self, error: OSError) -> LandingError:
+        return LandingError(f"{self.where}: the archive cannot be written: {error.strerror or error}",
+                            hint=f"nothing was committed; make room or mend {self._target.uri} and run again")
+
+
+def pages(uri: str, stream: str) -> Iterator[Page]:
+    """The pages of an archived batch, ready to be landed again: same records, same notices, same parents."""
+    import fsspec
+
+    try:
+        handle = fsspec.open(uri, "rb").open()
+    except OSError as error:
+        raise LandingError(f"{uri} cannot be read: {error}", hint="is the archive mounted?") from error
+    with handle:
+        parquet = pq.ParquetFile(handle)
+        for batch in parquet.iter_batches(PAGE_ROWS):
+            yield from _pages_of(batch, stream)
+
+
+def keys(uri: str) -> Iterator[str]:
+    """The record keys of an archived batch, repeats included."""
+    import fsspec
+
+    with fsspec.open(uri, "rb") as handle:
+        for batch in pq.ParquetFile(handle).iter_batches(PAGE_ROWS, columns=["kind", "key"]):
+            for kind, key in zip(batch["kind"].to_pylist(), batch["key"].to_pylist(), strict=True):
+                if kind == RECORD and key is not None:
+                    yield key
+
+
+def remove(uri: str) -> None:
+    """Delete a finished file, where a later step of its batch failed."""
+    import fsspec
+
+    system, path = fsspec.core.url_to_fs(uri)
+    if system.exists(path):
+        system.rm(path)
+
+
+def _pages_of(batch: pa.RecordBatch, stream: str) -> Iterator[Page]:
+    kinds = batch["kind"].to_pylist()
+    for kind in dict.fromkeys(kinds):
+        rows = batch.filter(pa.array([one == kind for one in kinds]))
+        if kind == PARENT:
+            yield Page(stream, b"[]", parents=tuple(rows["key"].to_pylist()))
+            continue
+        records = rows["record"]
+        if pa.types.is_struct(records.type):
+            yield Page(stream, pa.RecordBatch.from_struct_array(records), "arrow", deleted=kind == NOTICE)
+        else:
+            yield Page(stream, b"[" + b",".join(records.to_pylist()) + b"]", deleted=kind == NOTICE)
+
+
+def json_texts(records: pa.Array) -> list[str]:
+    """Each record as JSON text, for the quarantine's payload."""
+    if pa.types.is_struct(records.type):
+        return [json.dumps(row, default=str, ensure_ascii=False) for row in records.to_pylist()]
+    return [text.decode("utf-8", "backslashreplace") for text in records.to_pylist()]
+
+
+class _Target:
+    """Where the file goes: a local path with fsync and rename, or any fsspec system, whose puts are atomic."""
+
+    def __init__(self, root: str, path: PurePosixPath) -> None:
+        import fsspec
+
+        self.system, base = fsspec.core.url_to_fs(root)
+        self.path = f"{base.rstrip('/')}/{path}"
+        self.is_local = "file" in (self.system.protocol if isinstance(self.system.protocol, tuple)
+                                   else (self.system.protocol,))
+        self.uri = Path(self.path).as_uri() if self.is_local else self.system.unstrip_protocol(self.path)
+        self.finished = False
+
+    def open(self) -> _Sink:
+        if not self.is_local:
+            self.system.makedirs(self.path.rsplit("/", 1)[0], exist_ok=True)
+            return _Sink(self, self.system.open(self.path, "wb"))
+        Path(self.path).parent.mkdir(parents=True, exist_ok=True)
+        return _Sink(self, open_local(f"{self.path}.part"))
+
+    def remove(self) -> None:
+        if self.finished and self.system.exists(self.path):
+            self.system.rm(self.path)
+
+
+def open_local(path: str) -> BinaryIO:
+    """A new local file, readable by its owner only: records hold personal data."""
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
+
+
+class _Sink:
+    """A file object that hashes what passes."""
+
+    def __init__(self, target: _Target, handle: BinaryIO | fsspec.spec.AbstractBufferedFile) -> None:
+        self._target = target
+        self._handle: Any = handle
+        self.digest = hashlib.sha256()
+        self.size = 0
+        self.closed = False
+        self._is_discarded = False
+
+    def write(self, data: Any) -> int:
+        if self._is_discarded:
+            return len(data)  # the Parquet writer's own farewell
+        self._handle.write(data)
+        self.digest.update(data)
+        self.size += len(data)
+        return len(data)
+
+    def tell(self) -> int:
+        return self.size
+
+    def flush(self) -> None:
+        """Nothing: `commit` flushes to the disk, once."""
+
+    def close(self) -> None:
+        """Parquet's close: the file gets its name only at `commit`."""
+
+    def commit(self) -> None:
+        if self._target.is_local:
+            self._handle.flush()
+            os.fsync(self._handle.fileno())
+            self._handle.close()
+            os.rename(f"{self._target.path}.part", self._target.path)
+            folder = os.open(os.path.dirname(self._target.path), os.O_RDONLY)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
+        else:
+            self._handle.close()
+        self._target.finished = True
+
+    def discard(self) -> None:
+        self._is_discarded = True
+        if self._target.finished:
+            return
+        if self._target.is_local:
+            try:
+                self._handle.close()
+            except OSError:
+                pass  # a full disk refuses the last flush, too; the file goes anyway
+            Path(f"{self._target.path}.part").unlink(missing_ok=True)
+        elif hasattr(self._handle, "discard"):
+            self._handle.discard()

@@ -1,0 +1,142 @@
+"""The landing ledger: one row of `ops.load` per attempt, and the lock that makes two runs of a stream wait."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from tieout.errors import LandingError
+
+if TYPE_CHECKING:
+    import psycopg
+
+    from tieout.extract import Window
+    from tieout.spec import Connection, Stream
+
+OUTCOMES = ("received", "landed", "unchanged", "replayed", "quarantined")
+
+
+@dataclass
+class Totals:
+    """Rows and the sums of the control columns, per outcome."""
+
+    columns: tuple[str, ...]
+    rows: dict[str, int] = field(default_factory=lambda: dict.fromkeys(OUTCOMES, 0))
+    sums: dict[str, dict[str, Decimal]] = field(default_factory=dict)
+
+    def add(self, outcome: str, rows: int, sums: dict[str, Decimal | None]) -> None:
+        self.rows[outcome] += rows
+        for column in self.columns:
+            per = self.sums.setdefault(column, dict.fromkeys(OUTCOMES, Decimal(0)))
+            per[outcome] += sums.get(column) or Decimal(0)
+
+    def verify(self, where: str) -> None:
+        """received = landed + unchanged + replayed + quarantined, in rows and in every sum; else LandingError."""
+        for what, counts in {"rows": self.rows, **self.sums}.items():
+            rest = sum(counts[outcome] for outcome in OUTCOMES[1:])
+            if counts["received"] != rest:
+                raise LandingError(
+                    f"{where}: {what} do not add up: received {counts['received']}, accounted for {rest}",
+                    hint="nothing was committed; this is a defect, please report it with the archive of the window")
+
+    def as_json(self) -> dict[str, dict[str, str]]:
+        """{column: {outcome: sum as text}}: exact, whatever reads it."""
+        return {c: {o: f"{v.normalize():f}" if v else "0" for o, v in per.items()} for c, per in self.sums.items()}
+
+
+@dataclass(frozen=True)
+class LoadResult:
+    """What one load of one stream did; the same figures as its row in `ops.load`."""
+
+    batch_id: int
+    connection: str
+    stream: str
+    mode: str
+    received: int
+    landed: int
+    unchanged: int
+    replayed: int
+    quarantined: int
+    deleted: int
+    control_totals: dict[str, dict[str, str]]
+    drift: dict[str, list[str]]
+    archive_uri: str | None
+    archive_sha256: str | None
+    cursor_low: datetime | None
+    cursor_high: datetime | None
+    window_start: datetime | None
+    window_end: datetime | None
+    requests: int
+    seconds: float
+
+
+@contextmanager
+def stream_lock(db: psycopg.Connection, connection: str, streams: list[str]) -> Iterator[None]:
+    """Hold the (connection, stream) locks; another process waits. `db` in autocommit. Taken in one order: no deadlock.
+
+    Whoever holds the lock is alone, so a load that still reads 'running' was cut off: it is recorded as failed.
+    """
+    for stream in sorted(streams):
+        db.execute("select pg_advisory_lock(ops.stream_lock(%s, %s))", (connection, stream))
+    try:
+        db.execute(
+            "update ops.load set state = 'failed', error = 'interrupted: its process ended before it could commit', "
+            "finished_at = clock_timestamp() where state = 'running' and connection = %s and stream = any(%s)",
+            (connection, streams))
+        yield
+    finally:
+        if not db.closed and not db.broken:
+            db.execute("select pg_advisory_unlock(ops.stream_lock(%s, s)) from unnest(%s::text[]) s",
+                       (connection, streams))
+
+
+def begin(db: psycopg.Connection, connection: Connection, stream: Stream, mode: str, window: Window | None,
+          run_id: int | None) -> int:
+    """Write the row as 'running' and return its batch id."""
+    return db.execute(
+        "insert into ops.load (run_id, connection, system, stream, table_name, mode, window_start, window_end) "
+        "values (%s, %s, %s, %s, %s, %s, %s, %s) returning batch_id",
+        (run_id, connection.name, connection.system, stream.name, f"raw.{stream.table}", mode,
+         window and window.start, window and window.end)).fetchone()[0]
+
+
+def commit(db: psycopg.Connection, batch_id: int, values: dict[str, Any]) -> None:
+    """Complete the row, in the data's own transaction."""
+    from psycopg import sql
+
+    adapted = {k: json.dumps(v) if isinstance(v, dict) else v for k, v in values.items()}
+    sets = sql.SQL(", ").join(sql.SQL("{} = {}").format(sql.Identifier(k), sql.Placeholder(k)) for k in adapted)
+    db.execute(sql.SQL("update ops.load set {}, state = 'committed', finished_at = clock_timestamp() "
+                       "where batch_id = %(batch_id)s").format(sets), {**adapted, "batch_id": batch_id})
+
+
+def fail(db: psycopg.Connection, batch_id: int, error: BaseException) -> None:
+    """Record the failure, after the data's transaction was rolled back."""
+    db.execute("update ops.load set state = 'failed', error = %s, finished_at = clock_timestamp() where batch_id = %s",
+               (f"{type(error).__name__}: {error}"[:4000].replace("\x00", ""), batch_id))
+
+
+def covered_until(db: psycopg.Connection, connection: str, stream: str) -> datetime | None:
+    """Up to when the stream has landed without a gap from the beginning; None: not at all.
+
+    A backfill of some month in the middle is no proof of what lies before it.
+    """
+    covered: datetime | None = None
+    for start, end in db.execute(
+            "select window_start, window_end from ops.load where connection = %s and stream = %s "
+            "and state = 'committed' and mode in ('incremental', 'full') and window_end is not null "
+            "order by window_start nulls first, window_end", (connection, stream)):
+        if start is None or (covered is not None and start <= covered):
+            covered = end if covered is None else max(covered, end)
+    return covered
+
+
+def last_complete(db: psycopg.Connection, connection: str, stream: str) -> datetime | None:
+    """The end of the last window that read the complete set."""
+    return db.execute("select max(window_end) from ops.load where connection = %s and stream = %s "
+                      "and state = 'committed' and mode = 'full'", (connection, stream)).fetchone()[0]

@@ -1,0 +1,290 @@
+"""Pages as received → chunks of raw columns. No types yet, no vendor names; numbers keep every digit.
+
+A `Chunk` holds the records of one or more pages: one list (JSON) or Arrow array (CSV, Arrow) per declared column, the
+fields nobody declared as JSON text, and the records themselves for the archive.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import msgspec
+import pyarrow as pa
+import pyarrow.csv
+
+from tieout.errors import SchemaError, SourceError
+from tieout.landing.spans import record_spans
+
+if TYPE_CHECKING:
+    from tieout.extract import Page
+    from tieout.spec import Connection, Stream
+
+CHUNK_ROWS = 16_384
+CHUNK_BYTES = 16_000_000
+MAX_DRIFT = 200
+
+
+class Broken(NamedTuple):
+    """A record that is no readable JSON object, as text."""
+
+    payload: str
+    reason: str
+
+
+@dataclass
+class Chunk:
+    """`values[column]` is a list (JSON: str, int, bool, None, containers) or an Arrow array of `count` values.
+
+    records: binary (JSON text of each record) or a struct array (CSV, Arrow). extra: JSON text or None per record.
+    """
+
+    count: int
+    media: str
+    notices: bool
+    values: dict[str, list[Any] | pa.Array]
+    extra: list[str | None] | None
+    records: pa.Array
+    may_hold_nul: bool
+    broken: list[Broken] = field(default_factory=list)
+    parents: tuple[str, ...] = ()
+
+
+@dataclass
+class Drift:
+    """What the vendor sent and nobody declared, and what was declared and never sent."""
+
+    new: set[str] = field(default_factory=set)
+    seen: set[str] = field(default_factory=set)
+    records: int = 0
+
+
+class Parser:
+    """Turns one stream's pages into chunks and remembers drift. Raises SourceError for a page that is cut or no list."""
+
+    def __init__(self, connection: Connection, stream: Stream) -> None:
+        self.where = f"{connection.name}.{stream.name}"
+        self.drift = Drift()
+        self._stream = stream
+        self._noise: tuple[str, ...] = ()
+        self._fields = {c.name: c.field for c in stream.columns if c.field}
+        self._json = frozenset(c.field for c in stream.columns if c.type == "json")
+        self._names = tuple(dict.fromkeys(self._fields.values()))
+        self._attribute = {name: f"f{i}" for i, name in enumerate(self._names)}
+        self._decoders: dict[tuple[str, str], msgspec.json.Decoder] = {}
+        self._has_extra = False
+        self._shape_records()
+
+    def chunks(self, pages: Iterable[Page]) -> Iterator[Chunk]:
+        """Pages joined into chunks of some ten thousand records of one kind; each carries its pages' parents."""
+        held: list[Chunk] = []
+        size = 0
+        for page in pages:
+            fresh = self._parse(page)
+            if held and (fresh.media, fresh.notices) != (held[0].media, held[0].notices):
+                yield _joined(held)
+                held, size = [], 0
+            held.append(fresh)
+            size += page.body.nbytes if isinstance(page.body, pa.RecordBatch) else len(page.body)
+            if sum(chunk.count for chunk in held) >= CHUNK_ROWS or size >= CHUNK_BYTES:
+                yield _joined(held)
+                held, size = [], 0
+        if held:
+            yield _joined(held)
+
+    def missing(self) -> list[str]:
+        """Declared fields that are not optional and came in no record, where that means something."""
+        if not self.drift.records:
+            return []
+        wanted = {c.field for c in self._stream.columns if c.field and not c.optional}
+        return sorted(wanted - self.drift.seen)
+
+    def _parse(self, page: Page) -> Chunk:
+        if page.media == "json":
+            return self._parse_json(page)
+        if page.media == "csv":
+            return self._parse_table(page, self._read_csv(page.body), b"\x00" in page.body)
+        return self._parse_table(page, page.body, may_hold_nul=True)
+
+    # --- JSON ---------------------------------------------------------------------------------------------------------
+
+    def _shape_records(self) -> None:
+        """The types that JSON records are decoded to. A protocol's noise is read over."""
+        self._strict = self._record_type(forbid=True)
+        self._loose = self._record_type(forbid=False)
+        self._decoders.clear()
+
+    def _record_type(self, *, forbid: bool) -> type[msgspec.Struct]:
+        kinds = {name: msgspec.Raw | None if name in self._json else Any for name in self._names}
+        known = [(f"f{i}", kinds[name], None) for i, name in enumerate(self._names)]
+        wrapped = [(f"n{i}", msgspec.Raw | None, None) for i, name in enumerate(self._noise) if name not in kinds]
+        words = {f"f{i}": name for i, name in enumerate(self._names)} | {f"n{i}": n for i, n in enumerate(self._noise)}
+        return msgspec.defstruct("Record", known + wrapped, rename=words, forbid_unknown_fields=forbid, gc=False)
+
+    def _decode(self, body: bytes, path: str, kind: str) -> list[Any]:
+        """The list under `path`, decoded as records (strict or loose), raw texts, or undeclared fields."""
+        decoder = self._decoders.get((path, kind))
+        if decoder is None:
+            item = {"strict": self._strict, "loose": self._loose, "raw": msgspec.Raw, "extra": dict[str, msgspec.Raw]}
+            shape: Any = list[item[kind]]
+            for step in reversed(path.split(".") if path else []):
+                shape = msgspec.defstruct("Wrapper", [("inner", shape)], rename={"inner": step})
+            # float_hook: a number with a point stays the text that was received, so that no digit is lost.
+            decoder = self._decoders[path, kind] = msgspec.json.Decoder(shape, float_hook=str)
+        found = decoder.decode(body)
+        for _ in path.split(".") if path else []:
+            found = found.inner
+        return found
+
+    def _parse_json(self, page: Page) -> Chunk:
+        if page.noise != self._noise:
+            self._noise = page.noise
+            self._shape_records()
+        broken: list[Broken] = []
+        body, path = page.body, page.records
+        try:
+            records, extra = self._records(body, path)
+            texts = self._decode(body, path, "raw")
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            texts, broken = self._salvage(body, path, error)
+            body, path = b"[" + b",".join(texts) + b"]", ""
+            records, extra = self._records(body, path)
+        values: dict[str, list[Any] | pa.Array] = {}
+        for column, name in self._fields.items():
+            values[column] = [*map(attrgetter(self._attribute[name]), records)]
+        if records and not page.omits_nulls and not page.deleted:
+            self._note_presence(values, texts[0])
+        return Chunk(
+            count=len(records), media="json", notices=page.deleted, values=values, extra=extra,
+            records=pa.array([bytes(text) for text in texts], pa.binary()), may_hold_nul=b"\\u0000" in body,
+            broken=broken, parents=page.parents)
+
+    def _records(self, body: bytes, path: str) -> tuple[list[Any], list[str | None] | None]:
+        """Decoded strictly until the first undeclared field was met; then with what nobody declared beside."""
+        if not self._has_extra:
+            try:
+                return self._decode(body, path, "strict"), None
+            except msgspec.ValidationError:
+                self._has_extra = True
+        records = self._decode(body, path, "loose")
+        return records, [self._extra(one) for one in self._decode(body, path, "extra")]
+
+    def _extra(self, record: dict[str, msgspec.Raw]) -> str | None:
+        """Undeclared fields as one JSON text, sorted, each value as received."""
+        names = sorted(record.keys() - self._known)
+        if not names:
+            return None
+        self._note_new(names)
+        return "{" + ",".join(f"{json.dumps(n)}:{bytes(record[n]).decode()}" for n in names) + "}"
+
+    @property
+    def _known(self) -> set[str]:
+        return {*self._names, *self._noise}
+
+    def _note_new(self, names: Iterable[str]) -> None:
+        if len(self.drift.new) < MAX_DRIFT:
+            self.drift.new.update(names)
+
+    def _note_presence(self, values: dict[str, Any], first: msgspec.Raw) -> None:
+        """A field with a value is there; for the others the first record tells whether a null was sent."""
+        self.drift.records += 1
+        absent = [c for c in values if self._fields[c] not in self.drift.seen]
+        if absent:
+            sent = set(msgspec.json.decode(first, type=dict[str, msgspec.Raw]))
+            for column in absent:
+                if self._fields[column] in sent or any(v is not None for v in values[column]):
+                    self.drift.seen.add(self._fields[column])
+
+    def _salvage(self, body: bytes, path: str, error: Exception) -> tuple[list[bytes], list[Broken]]:
+        """The readable records of a page that as a whole is not: a record with a broken character must not stop all.
+
+        Raises SourceError where not even the list can be walked: a page cut in half.
+        """
+        try:
+            spans = record_spans(body, path)
+        except (ValueError, KeyError) as wrong:
+            raise SourceError(f"{self.where}: the vendor's answer is no complete JSON with a list under {path!r}: {error}",
+                              hint="nothing was landed; run again, and look at the vendor's proxy if it stays") from wrong
+        good, broken = [], []
+        for span in spans:
+            try:
+                msgspec.json.decode(span, type=self._loose)
+                good.append(span)
+            except (msgspec.DecodeError, UnicodeDecodeError) as wrong:
+                broken.append(Broken(span.decode("utf-8", "backslashreplace"), str(wrong)))
+        if not broken:
+            raise SourceError(f"{self.where}: the vendor's answer cannot be read: {error}", hint="nothing was landed")
+        return good, broken
+
+    # --- CSV and Arrow ------------------------------------------------------------------------------------------------
+
+    def _read_csv(self, body: bytes) -> pa.RecordBatch:
+        """All columns as text; an empty value is null, quoted or not."""
+        if body.count(b'"') % 2:
+            raise SourceError(f"{self.where}: a CSV page ends within a quoted value", hint="nothing was landed; run again")
+        names = next(csv.reader(io.StringIO(body.split(b"\n", 1)[0].decode("utf-8-sig"))), [])
+        if not names:
+            return pa.record_batch({})
+        if len(set(names)) < len(names):
+            raise SchemaError(f"{self.where}: a CSV page names a column twice", hint="select each field once")
+        options = pyarrow.csv.ConvertOptions(
+            column_types=dict.fromkeys(names, pa.string()), null_values=[""], strings_can_be_null=True,
+            quoted_strings_can_be_null=True)
+        try:
+            table = pyarrow.csv.read_csv(
+                io.BytesIO(body), read_options=pyarrow.csv.ReadOptions(use_threads=False, block_size=max(len(body), 1)),
+                parse_options=pyarrow.csv.ParseOptions(newlines_in_values=True), convert_options=options)
+        except pa.ArrowInvalid as error:
+            raise SourceError(f"{self.where}: a CSV page cannot be read: {error}",
+                              hint="nothing was landed; run again") from error
+        batches = table.combine_chunks().to_batches()
+        return batches[0] if batches else pa.record_batch([pa.array([], pa.string()) for _ in names], names=names)
+
+    def _parse_table(self, page: Page, batch: pa.RecordBatch, may_hold_nul: bool) -> Chunk:
+        self.drift.records += batch.num_rows
+        self.drift.seen.update(batch.schema.names)
+        values = {column: batch.column(name) for column, name in self._fields.items() if name in batch.schema.names}
+        others = [name for name in batch.schema.names if name not in self._known]
+        extra = None
+        if others and batch.num_rows:
+            extra = [_plain_json(row) for row in batch.select(others).to_pylist()]
+            self._note_new(name for name in others if batch.column(name).null_count < batch.num_rows)
+        return Chunk(
+            count=batch.num_rows, media=page.media, notices=page.deleted, values=values, extra=extra,
+            records=pa.StructArray.from_arrays(batch.columns, fields=list(batch.schema)) if batch.num_columns
+            else pa.array([], pa.struct([])), may_hold_nul=may_hold_nul, parents=page.parents)
+
+
+def _plain_json(row: dict[str, Any]) -> str | None:
+    present = {name: value for name, value in sorted(row.items()) if value is not None}
+    return msgspec.json.encode(present).decode() if present else None
+
+
+def _joined(chunks: list[Chunk]) -> Chunk:
+    if len(chunks) == 1:
+        return chunks[0]
+    full = [chunk for chunk in chunks if chunk.count] or chunks[:1]
+    first = full[0]
+    values: dict[str, list[Any] | pa.Array] = {}
+    for column in dict.fromkeys(name for chunk in full for name in chunk.values):
+        parts = [chunk.values.get(column) for chunk in full]
+        if all(isinstance(part, list) for part in parts):
+            values[column] = [value for part in parts for value in part]
+        else:
+            kind = next(part.type for part in parts if part is not None)
+            values[column] = pa.concat_arrays(
+                [pa.nulls(chunk.count, kind) if part is None else part for part, chunk in zip(parts, full, strict=True)])
+    extra = None
+    if any(chunk.extra for chunk in full):
+        extra = [text for chunk in full for text in (chunk.extra or [None] * chunk.count)]
+    return Chunk(
+        count=sum(chunk.count for chunk in full), media=first.media, notices=first.notices, values=values, extra=extra,
+        records=pa.concat_arrays([chunk.records for chunk in full]),
+        may_hold_nul=any(chunk.may_hold_nul for chunk in full),
+        broken=[one for chunk in chunks for one in chunk.broken],
+        parents=tuple(key for chunk in chunks for key in chunk.parents))

@@ -1,0 +1,154 @@
+"""A parsed chunk → typed columns with key, stamp and deleted flag; what does not fit goes to the quarantine's spool."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tieout.landing.archive import json_texts
+from tieout.landing.loader import total
+from tieout.landing.typed import STAMP, Fault, Refused, check_json, type_column
+
+if TYPE_CHECKING:
+    from tieout.landing.ledger import Totals
+    from tieout.landing.parse import Chunk
+    from tieout.landing.quarantine import Spool
+    from tieout.spec import Stream
+
+
+@dataclass
+class Shaped:
+    """Typed rows. `columns` in the order of the spec; `extra` JSON text. `archive_*` hold every received record."""
+
+    columns: list[pa.Array]
+    extra: pa.Array
+    key: pa.Array
+    modified_at: pa.Array
+    is_deleted: pa.Array
+    notices: bool
+    archive_key: pa.Array
+    archive_modified_at: pa.Array
+    archive_is_deleted: pa.Array
+    records: pa.Array
+
+
+@dataclass
+class Shaper:
+    """Shapes one stream's chunks; adds to `totals` what it received and refused, and to `spool` the refused records."""
+
+    stream: Stream
+    zone: ZoneInfo
+    totals: Totals
+    spool: Spool
+    cursor_low: datetime | None = None
+    cursor_high: datetime | None = None
+    lost_keys: bool = False
+
+    def shape(self, chunk: Chunk) -> Shaped:
+        """Typed rows of the chunk, the faulty ones taken out."""
+        for broken in chunk.broken:
+            self.spool.add(None, None, None, "bad_json", broken.reason, broken.payload, None)
+            self.totals.add("received", 1, {})
+            self.totals.add("quarantined", 1, {})
+            self.lost_keys = True
+        columns, faults = [], []
+        for column in self.stream.columns:
+            nul = chunk.may_hold_nul
+            typed, wrong = type_column(column, chunk.values.get(column.name), chunk.count, self.zone, may_hold_nul=nul)
+            columns.append(typed)
+            faults += wrong if not chunk.notices else [one for one in wrong if column.name in self.stream.key]
+        extra, wrong = _extra(chunk)
+        faults += wrong
+        by_name = {column.name: typed for column, typed in zip(self.stream.columns, columns, strict=True)}
+        key = key_of([by_name[name] for name in self.stream.key])
+        faults += _keyless(key, self.stream.key, faults)
+        modified_at = by_name[self.stream.cursor] if self._stamped else pa.nulls(chunk.count, STAMP)
+        is_deleted = (pc.fill_null(by_name[self.stream.deletes.flag], False) if self.stream.deletes.flag
+                      else pa.array([False]).take(pa.array([0] * chunk.count, pa.int8())))
+        sums = [by_name[name] for name in self.totals.columns]
+        self.totals.add("received", chunk.count, dict(zip(self.totals.columns, map(total, sums), strict=True)))
+        whole = Shaped(columns, extra, key, modified_at, is_deleted, chunk.notices, key, modified_at, is_deleted,
+                       chunk.records)
+        return self._without(whole, faults) if faults else self._noted(whole)
+
+    @property
+    def _stamped(self) -> bool:
+        return self.stream.cursor is not None and self.stream.column(self.stream.cursor).type == "timestamp"
+
+    def _noted(self, shaped: Shaped) -> Shaped:
+        if self._stamped and len(shaped.modified_at) > shaped.modified_at.null_count:
+            ends = pc.min_max(shaped.modified_at)
+            low, high = ends["min"].as_py(), ends["max"].as_py()
+            self.cursor_low = low if self.cursor_low is None else min(low, self.cursor_low)
+            self.cursor_high = high if self.cursor_high is None else max(high, self.cursor_high)
+        return shaped
+
+    def _without(self, whole: Shaped, faults: Iterable[Fault]) -> Shaped:
+        """Spool the faulty records, one entry each that names the first fault and lists all, and go on with the rest."""
+        by_row: dict[int, list[Fault]] = {}
+        for fault in faults:
+            by_row.setdefault(fault.row, []).append(fault)
+        rows = pa.array(sorted(by_row), pa.int64())
+        payloads = json_texts(whole.records.take(rows))
+        keys, stamps = whole.key.take(rows).to_pylist(), whole.modified_at.take(rows).to_pylist()
+        for row, payload, key, stamp in zip(sorted(by_row), payloads, keys, stamps, strict=True):
+            first = by_row[row][0]
+            reason = "; ".join(f"{fault.field}: {fault.reason}" for fault in by_row[row])
+            self.spool.add(key or None, first.field, first.value, first.code, reason, payload, stamp)
+            self.lost_keys |= not key
+        refused: dict[str, Decimal | None] = {}
+        for name in self.totals.columns:
+            at = [column.name for column in self.stream.columns].index(name)
+            refused[name] = total(whole.columns[at].take(rows))
+        self.totals.add("quarantined", len(by_row), refused)
+        keep = pa.array([row not in by_row for row in range(len(whole.key))])
+        return self._noted(Shaped(
+            [column.filter(keep) for column in whole.columns], whole.extra.filter(keep), whole.key.filter(keep),
+            whole.modified_at.filter(keep), whole.is_deleted.filter(keep), whole.notices, whole.key, whole.modified_at,
+            whole.is_deleted, whole.records))
+
+
+def key_of(parts: list[pa.Array]) -> pa.Array:
+    """`_key`: the key columns as text, joined with '|' (escaped where a part holds one). Null where a part is absent."""
+    texts = []
+    for part in parts:
+        if pa.types.is_decimal(part.type):
+            part = pa.array([None if v is None else f"{v.normalize():f}" for v in part.to_pylist()], pa.string())
+        text = part if pa.types.is_string(part.type) else pc.cast(part, pa.string())
+        text = pc.if_else(pc.equal(text, ""), None, text)
+        if len(parts) > 1 and pc.any(pc.match_substring(text, "|")).as_py():
+            text = pc.replace_substring(pc.replace_substring(text, "\\", "\\\\"), "|", "\\|")
+        texts.append(text)
+    return texts[0] if len(texts) == 1 else pc.binary_join_element_wise(*texts, "|")
+
+
+def _keyless(key: pa.Array, names: tuple[str, ...], known: list[Fault]) -> list[Fault]:
+    if not key.null_count:
+        return []
+    named = {fault.row for fault in known if fault.column in names}
+    rows = [row for row, empty in enumerate(pc.is_null(key).to_pylist()) if empty and row not in named]
+    words = ", ".join(names)
+    return [Fault(row, names[0], words, None, "missing_key", "the key is empty") for row in rows]
+
+
+def _extra(chunk: Chunk) -> tuple[pa.Array, list[Fault]]:
+    if not chunk.extra:
+        return pa.nulls(chunk.count, pa.string()), []
+    faults, texts = [], list(chunk.extra)
+    for row, text in enumerate(texts):
+        if text is not None and ("\\u" in text):
+            try:
+                check_json(text)
+            except Refused as refused:
+                texts[row] = None
+                names = ", ".join(json.loads(text))
+                faults.append(Fault(row, "_extra", names, None, refused.code, str(refused)))
+    return pa.array(texts, pa.string()), faults
