@@ -71,10 +71,10 @@ def test_secrets_are_hidden_in_message_arguments_fields_and_traceback(root_logge
         raise ValueError("refused s3cr3t/v+lue")
     except ValueError:
         log.exception("sent %s and %s", "s3cr3t/v+lue", "s3cr3t%2Fv%2Blue", extra={"header": ["s3cr3t/v+lue"]})
-    text = stream.getvalue()
-    assert "s3cr3t" not in text
-    assert text.count(logs.HIDDEN) == 4
-    assert "ValueError" in text
+    assert "s3cr3t" not in stream.getvalue()
+    line = json.loads(stream.getvalue())
+    assert (line["event"], line["header"]) == ("sent *** and ***", "['***']")
+    assert line["traceback"].endswith("ValueError: refused ***")
 
 
 def test_secrets_are_hidden_whoever_handles_the_line():
@@ -105,7 +105,8 @@ def test_secrets_are_hidden_in_lines_of_other_packages(root_logger):
 
 
 def test_each_line_of_a_private_key_is_hidden():
-    logs.register_secret("-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkqhkiG9w0B\nAQEFAASCBKcwggSjAgEAAoIB\n-----END PRIVATE KEY-----")
+    key = "-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkqhkiG9w0B\nAQEFAASCBKcwggSjAgEAAoIB\n-----END PRIVATE KEY-----"
+    logs.register_secret(key)
     assert logs.redact("part MIIEvQIBADANBgkqhkiG9w0B of it") == "part *** of it"
     assert logs.redact("-----BEGIN PRIVATE KEY-----") == "-----BEGIN PRIVATE KEY-----"
 

@@ -29,8 +29,8 @@ class Window:
 class Page:
     """One answer of a vendor, as received.
 
-    body: JSON or CSV bytes, or an Arrow batch (files). A record's keys are the vendor's words (`Column.field`), whose
-      case may differ from the declared one. A CSV body has its header line, on every page.
+    body: JSON or CSV bytes, or an Arrow batch (files). A record's keys are the vendor's words, exactly `Column.field`.
+      A CSV body has its header line, on every page.
     records: where the list of records is in a JSON body ("records", "items"; "" = the body is the list).
     parents: for a child stream, the parent keys whose complete content this batch of pages carries: rows of these
       parents that are not received are gone. A parent may have no record at all. Parents are asked for in chunks; a

@@ -141,5 +141,5 @@ def count_rows(body: bytes) -> int:
     if body.count(b'"') % 2:
         raise Damaged("the CSV ends inside a value")
     bare = re.sub(rb'"[^"]*"', b"", body)
-    lines = bare.count(b"\n") + (0 if bare.endswith(b"\n") or not body.strip() else 1)
+    lines = bare.count(b"\n") + (0 if body.endswith(b"\n") or not body.strip() else 1)
     return max(0, lines - 1)

@@ -40,7 +40,7 @@ from tieout.extract.http import (
 from tieout.extract.loopguard import LoopGuard
 from tieout.extract.soql_errors import classify
 from tieout.settings import settings
-from tieout.spec import Connection, Stream
+from tieout.spec import Column, Connection, Stream
 
 T = TypeVar("T")
 log = logs.logger(__name__)
@@ -238,7 +238,7 @@ class SoqlExtractor:
         return _Query(stream, "queryAll" if stream.deletes.flag else "query", f"{select}{where}", order)
 
     def _fields(self, stream: Stream) -> dict[str, str]:
-        """Column → the organisation's own spelling of its field, for the fields that are served.
+        """Column → field, for the fields that are served.
 
         SchemaError for a field that is not optional and not served: absent, or hidden from the integration user.
         """
@@ -252,7 +252,7 @@ class SoqlExtractor:
         for column in stream.columns:
             field = described.get(column.field.lower()) if column.field else None
             if field and field.type not in _NOT_SELECTABLE:
-                served[column.name] = _name(field.name)
+                served[column.name] = _name(self._spelled(stream, column, field))
             elif not column.optional:
                 missing.append(column.field or column.name)
         if missing:
@@ -268,6 +268,15 @@ class SoqlExtractor:
             if names:
                 self._note(word, stream.name, names)
         return served
+
+    def _spelled(self, stream: Stream, column: Column, field: _Field) -> str:
+        """The field's name. Answers spell it the organisation's way: another spelling would land as nothing at all."""
+        if field.name != column.field:
+            raise SchemaError(
+                f"connection {self._connection.name}: object {stream.name} spells {column.field} as {field.name}",
+                hint=f"set `fields.{stream.name}.{column.name}: {field.name}`",
+            )
+        return field.name
 
     def _describe(self, name: str) -> dict[str, _Field] | None:
         """The object's fields by name in lower case; None where there is no such object for this user."""

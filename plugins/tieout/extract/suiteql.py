@@ -25,6 +25,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from itertools import islice
 from typing import Any
 
@@ -54,10 +55,8 @@ _THROTTLED = {
 }
 
 
-class _Items(msgspec.Struct, rename="camel"):
-    has_more: bool
+class _Records(msgspec.Struct):
     items: list[msgspec.Raw]
-    count: int | None = None
 
 
 class _Granted(msgspec.Struct):
@@ -67,16 +66,17 @@ class _Granted(msgspec.Struct):
 
 @dataclass(frozen=True)
 class _Batch:
-    """One answer: its body, its records, whether there are more, and the records' values of the keyset column."""
+    """One answer: its body, whether there are more rows, and the rows' values of the keyset column."""
 
     body: bytes
-    items: list[msgspec.Raw]
     more: bool
     keys: list[int]
 
     def first(self, rows: int) -> bytes:
         """The body with the first `rows` records only, each as received."""
-        return self.body if rows == len(self.items) else b'{"items":[%s]}' % b",".join(map(bytes, self.items[:rows]))
+        if rows == len(self.keys):
+            return self.body
+        return b'{"items":[%s]}' % b",".join(map(bytes, decode(self.body, _Records).items[:rows]))
 
 
 class SuiteqlExtractor:
@@ -184,7 +184,7 @@ class SuiteqlExtractor:
         while True:
             bound = () if last is None else (f"{key} > {last}",)
             batch = self._query(stream, select.statement(*filters, *bound), offset=offset, keyset=select.keyset)
-            guard.page(batch.body, len(batch.items))
+            guard.page(batch.body, len(batch.keys))
             self._check_order(select, batch, last)
             if not batch.more:
                 yield batch.body
@@ -227,13 +227,12 @@ class SuiteqlExtractor:
         )
 
         def read(answer: Answer) -> _Batch:
-            found = decode(answer.body, _Items)
-            if found.count is not None and found.count != len(found.items):
-                raise Damaged(f"{len(found.items)} of {found.count} rows")
-            if found.has_more and len(found.items) != limit:
-                raise Damaged(f"more rows announced after {len(found.items)} of {limit}")
-            keys = _keys(found.items, keyset) if keyset else []
-            return _Batch(answer.body, found.items, found.has_more, keys)
+            more, keys, count = _outline(answer.body, keyset)
+            if count is not None and count != len(keys):
+                raise Damaged(f"{len(keys)} of {count} rows")
+            if more and len(keys) != limit:
+                raise Damaged(f"more rows announced after {len(keys)} of {limit}")
+            return _Batch(answer.body, more, keys)
 
         return self._client.request(call, read)
 
@@ -245,6 +244,12 @@ class SuiteqlExtractor:
         """
         if stream.name not in self._selects:
             columns = tuple(column for column in stream.columns if column.field)
+            for column in columns:
+                if column.field != column.field.lower():  # answers are in lower case, and would land as nothing at all
+                    raise ConfigError(
+                        f"connection {self._connection.name}: {stream.name}.{column.name} names {column.field!r}",
+                        hint=f"NetSuite answers in lower case: write {column.field.lower()}",
+                    )
             self._selects[stream.name] = self._probed(Select(stream, columns))
         return self._selects[stream.name]
 
@@ -263,7 +268,7 @@ class SuiteqlExtractor:
                     return None
                 else:
                     select = self._without_unnamed(select, refusal)
-        if book and (books := self._books_wanted()) and not select.constants:
+        if book and not select.constants and (books := self._books_wanted()):
             select = Select(stream, select.columns, filters=(f"t.{book} IN ({','.join(map(str, books))})",))
         return select
 
@@ -353,10 +358,24 @@ class SuiteqlExtractor:
         noted[stream] = sorted({*noted.get(stream, ()), *names})
 
 
-def _keys(items: list[msgspec.Raw], keyset: str) -> list[int]:
-    """The records' values of the keyset column; Damaged for a record without one."""
-    shape = msgspec.defstruct("Row", [(keyset.lower(), int | str)])
-    return [number(getattr(decode(bytes(item), shape), keyset.lower()), keyset) for item in items]
+@cache
+def _shape(keyset: str | None) -> msgspec.json.Decoder:
+    """Reads an answer's outline and of each record only the keyset column: many times faster than all of it."""
+    row = msgspec.defstruct("Row", [("key", int | str)] if keyset else [], rename={"key": keyset} if keyset else None)
+    words = [("more", bool), ("items", list[row]), ("count", int | None, None)]
+    return msgspec.json.Decoder(msgspec.defstruct("Outline", words, rename={"more": "hasMore"}))
+
+
+def _outline(body: bytes, keyset: str | None) -> tuple[bool, list[int], int | None]:
+    """Whether there are more rows, the values of the keyset column (0 without one), and the count that was announced.
+
+    Damaged for a body that is cut short, or a record without its key.
+    """
+    try:
+        found = _shape(keyset.lower() if keyset else None).decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise Damaged(str(error)) from None
+    return found.more, [number(row.key, keyset) if keyset else 0 for row in found.items], found.count
 
 
 def classify(answer: Answer) -> Verdict:
