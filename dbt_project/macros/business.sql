@@ -47,3 +47,35 @@
     {%- set stripped = regex_replace(spaced, '( (' ~ legal_forms() | unique | join('|') ~ '))+$', '') -%}
     coalesce({{ stripped }}, '')
 {%- endmacro %}
+
+{# Rows of a landed table that came or went after the last build's watermark. #}
+{% macro landed_since_last_build() -%}
+    (_batch_id > {{ var('previous_batch_id') | int }} or _superseded_batch > {{ var('previous_batch_id') | int }})
+{%- endmacro %}
+
+{# The host of a web address, without scheme, www and path. #}
+{% macro web_domain(url) -%}
+    nullif({{ regex_replace(regex_replace('lower(trim(' ~ url ~ '))', '^([a-z]+://)?(www[.])?', ''), '[/:?#].*$', '') }}, '')
+{%- endmacro %}
+
+{# The host of a mail address; NULL for hosts where anybody has a mailbox. #}
+{% macro mail_domain(email) -%}
+    {%- set host = regex_replace('lower(trim(' ~ email ~ '))', '^[^@]*@', '') -%}
+    case
+        when {{ host }} in (
+            'gmail.com', 'googlemail.com', 'outlook.com', 'hotmail.com', 'live.com', 'yahoo.com', 'icloud.com', 'me.com',
+            'aol.com', 'gmx.de', 'gmx.net', 'web.de', 't-online.de', 'proton.me', 'protonmail.com', 'mail.com', 'qq.com', '163.com'
+        ) then null
+        else nullif({{ host }}, '')
+    end
+{%- endmacro %}
+
+{# A country as two letters: what the seed knows by name or code, else two letters as they are. #}
+{% macro country_code(told, looked_up) -%}
+    coalesce({{ looked_up }}, case when length(trim({{ told }})) = 2 then upper(trim({{ told }})) end)
+{%- endmacro %}
+
+{# Our code of a parent entity; NULL for the top. #}
+{% macro parent_entity(connection, source_id) -%}
+    case when {{ source_id }} is not null then {{ legal_entity(connection, source_id) }} end
+{%- endmacro %}

@@ -52,13 +52,13 @@
         },
         'document_links': {
             'connection': text, 'from_document_key': text, 'from_type': text, 'from_id': text, 'from_line_id': text,
-            'to_connection': text, 'to_type': text, 'to_id': text, 'to_line_id': text, 'link_type': text, 'amount': money,
-            'document_id': text
+            'to_connection': text, 'to_document_key': text, 'to_type': text, 'to_id': text, 'to_line_id': text,
+            'link_type': text, 'document_id': text, 'amount': money
         },
         'settlements': {
-            'connection': text, 'payment_document_key': text, 'payment_type': text, 'payment_id': text,
-            'invoice_document_key': text, 'invoice_type': text, 'invoice_id': text, 'currency_code': text,
-            'applied_amount': money, 'discount_amount': money, 'applied_date': day, 'document_id': text
+            'connection': text, 'line_id': text, 'payment_document_key': text, 'payment_type': text, 'payment_id': text,
+            'invoice_document_key': text, 'invoice_type': text, 'invoice_id': text, 'document_id': text,
+            'currency_code': text, 'applied_amount': money, 'discount_amount': money, 'applied_date': day
         },
         'gl_entries': {
             'document_key': text, 'connection': text, 'legal_entity_id': text, 'entry_id': text, 'line_id': text,

@@ -53,7 +53,11 @@ calendar as (
     where date_day <= cast('{{ var("as_of_date") }}' as date)
 ),
 
-grid as (
+-- Quotes and days in one list, so that the last quote is carried forward without a join.
+points as (
+    select from_currency_code, to_currency_code, preference, rate_type, fx_direction, rate_date as date_day, rate, rate_date
+    from wanted
+    union all
     select
         routes.from_currency_code,
         routes.to_currency_code,
@@ -61,20 +65,34 @@ grid as (
         routes.rate_type,
         routes.fx_direction,
         calendar.date_day,
-        wanted.rate,
-        wanted.rate_date,
-        count(wanted.rate) over (
-            partition by routes.from_currency_code, routes.to_currency_code, routes.preference, routes.rate_type
-            order by calendar.date_day
-        ) as quote_number
+        cast(null as numeric) as rate,
+        cast(null as date) as rate_date
     from routes
     inner join calendar on routes.first_date <= calendar.date_day
-    left join wanted
-        on routes.from_currency_code = wanted.from_currency_code
-        and routes.to_currency_code = wanted.to_currency_code
-        and routes.preference = wanted.preference
-        and routes.rate_type = wanted.rate_type
-        and calendar.date_day = wanted.rate_date
+),
+
+days as (
+    select
+        from_currency_code,
+        to_currency_code,
+        preference,
+        rate_type,
+        fx_direction,
+        date_day,
+        max(rate) as rate,
+        max(rate_date) as rate_date
+    from points
+    group by from_currency_code, to_currency_code, preference, rate_type, fx_direction, date_day
+),
+
+grid as (
+    select
+        *,
+        count(rate) over (
+            partition by from_currency_code, to_currency_code, preference, rate_type
+            order by date_day
+        ) as quote_number
+    from days
 ),
 
 filled as (
@@ -94,40 +112,48 @@ filled as (
     from grid
 ),
 
-crossed as (
-    select
-        first_leg.from_currency_code,
-        second_leg.to_currency_code,
-        100 + first_leg.preference + second_leg.preference as preference,
-        first_leg.rate_type,
-        'cross' as fx_direction,
-        first_leg.date_day,
-        first_leg.rate * second_leg.rate as rate,
-        case when first_leg.quoted_date < second_leg.quoted_date then first_leg.quoted_date else second_leg.quoted_date end
-            as quoted_date
-    from filled as first_leg
-    inner join filled as second_leg
-        on first_leg.to_currency_code = {{ group_currency() }}
-        and second_leg.from_currency_code = {{ group_currency() }}
-        and first_leg.date_day = second_leg.date_day
-        and first_leg.from_currency_code <> second_leg.to_currency_code
-),
-
-candidates as (
-    select * from filled
-    union all
-    select * from crossed
-),
-
-ranked as (
+quoted as (
     select
         *,
         row_number() over (
             partition by from_currency_code, to_currency_code, date_day
             order by preference, quoted_date desc, rate_type
         ) as choice
-    from candidates
-    where to_currency_code in (select currency_code from targets)
+    from filled
+),
+
+best as (
+    select *
+    from quoted
+    where choice = 1 and date_day <= cast('{{ var("as_of_date") }}' as date)
+),
+
+crossed as (
+    select
+        first_leg.from_currency_code,
+        second_leg.to_currency_code,
+        first_leg.rate_type,
+        'cross' as fx_direction,
+        first_leg.date_day,
+        first_leg.rate * second_leg.rate as rate,
+        case when first_leg.quoted_date < second_leg.quoted_date then first_leg.quoted_date else second_leg.quoted_date end
+            as quoted_date
+    from best as first_leg
+    inner join best as second_leg
+        on first_leg.date_day = second_leg.date_day
+        and first_leg.to_currency_code = second_leg.from_currency_code
+        and first_leg.from_currency_code <> second_leg.to_currency_code
+    left join best as quoted_pair
+        on first_leg.date_day = quoted_pair.date_day
+        and first_leg.from_currency_code = quoted_pair.from_currency_code
+        and second_leg.to_currency_code = quoted_pair.to_currency_code
+    where first_leg.to_currency_code = {{ group_currency() }} and quoted_pair.date_day is null
+),
+
+routed as (
+    select from_currency_code, to_currency_code, rate_type, fx_direction, date_day, rate, quoted_date from best
+    union all
+    select from_currency_code, to_currency_code, rate_type, fx_direction, date_day, rate, quoted_date from crossed
 ),
 
 daily as (
@@ -140,8 +166,8 @@ daily as (
         rate as fx_rate,
         date_day as rate_date,
         quoted_date
-    from ranked
-    where choice = 1
+    from routed
+    where to_currency_code in (select currency_code from targets)
 )
 
 {{ versioned('daily') }}

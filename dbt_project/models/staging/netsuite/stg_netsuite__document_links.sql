@@ -1,0 +1,64 @@
+{#
+  What follows from what, inside NetSuite:
+    created_from  a line says from which transaction it was made. The id may point to nothing: then from_type is NULL.
+    order_bill, payment, …  rows of NextTransactionLineLink (map_netsuite_link_type), with the amount.
+#}
+{{ config(
+    materialized='incremental', incremental_strategy='by_document', touched='stg_netsuite__documents_touched',
+    on_schema_change='append_new_columns', pre_hook="{{ session_settings() }}",
+    indexes=[{'columns': ['connection', 'document_id']}, {'columns': ['connection', 'from_id']}]
+) }}
+
+with created as (
+    select distinct line.connection, line.createdfrom, line.transaction
+    from {{ ref('base_netsuite__transactionline') }} as line
+    {{ join_touched('stg_netsuite__documents_touched', 'line.connection', 'line.transaction') }}
+    where line.createdfrom is not null
+),
+
+linked as (
+    select link.*, coalesce(kind.link_type, lower(link.linktype)) as link_type
+    from {{ ref('base_netsuite__nexttransactionlink') }} as link
+    {{ join_touched('stg_netsuite__documents_touched', 'link.connection', 'link.nextdoc') }}
+    left join {{ ref('map_netsuite_link_type') }} as kind on link.linktype = kind.link_type_code
+    where not link.is_deleted
+),
+
+links as (
+    select
+        connection,
+        createdfrom as from_id,
+        cast(null as {{ dbt.type_string() }}) as from_line_id,
+        transaction as to_id,
+        cast(null as {{ dbt.type_string() }}) as to_line_id,
+        'created_from' as link_type,
+        cast(null as numeric) as amount
+    from created
+    union all
+    select connection, previousdoc, previousline, nextdoc, nextline, link_type, abs(foreignamount)
+    from linked
+),
+
+named as (
+    select
+        links.connection,
+        source.document_key as from_document_key,
+        source.document_type as from_type,
+        links.from_id,
+        links.from_line_id,
+        links.connection as to_connection,
+        target.document_key as to_document_key,
+        target.document_type as to_type,
+        links.to_id,
+        links.to_line_id,
+        links.link_type,
+        links.amount,
+        links.to_id as document_id
+    from links
+    inner join {{ ref('stg_netsuite__documents') }} as target
+        on links.connection = target.connection and links.to_id = target.document_id
+    left join {{ ref('stg_netsuite__documents') }} as source
+        on links.connection = source.connection and links.from_id = source.document_id
+)
+
+{{ select_contract('document_links', 'named') }}

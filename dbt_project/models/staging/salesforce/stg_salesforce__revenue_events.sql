@@ -1,0 +1,108 @@
+{#
+  Deals are bookings, by line (TotalPrice: after discount). A deal without lines is one line, '0', of its header's amount;
+  where lines exist the header only repeats their sum and is not read. CRM orders are kept, and out of scope: H4.
+#}
+{{ config(
+    materialized='incremental', incremental_strategy='by_document', touched='stg_salesforce__documents_touched',
+    on_schema_change='append_new_columns', pre_hook="{{ session_settings() }}",
+    indexes=[{'columns': ['connection', 'document_id']}]
+) }}
+
+with documents as (
+    select document.*
+    from {{ ref('stg_salesforce__documents') }} as document
+    {{ join_touched('stg_salesforce__documents_touched', 'document.connection', 'document.document_id') }}
+),
+
+deal_lines as (
+    select
+        document.*,
+        coalesce(line.id, '0') as line_id,
+        line.product2id as product_id,
+        line.quantity,
+        coalesce(line.totalprice, case when line.id is null then document.header_total_amount else 0 end) as amount,
+        coalesce(line.totalprice - coalesce(line.subtotal, line.totalprice), 0) as discount_amount,
+        line.servicedate as service_start_date,
+        cast(null as date) as service_end_date,
+        'booking' as event_type,
+        case when line.id is null then 'salesforce__opportunity' else 'salesforce__opportunitylineitem' end as source_table,
+        coalesce(line.id, document.document_id) as source_key,
+        coalesce(line.batch_id, document.batch_id) as line_batch_id
+    from documents as document
+    left join {{ ref('base_salesforce__opportunitylineitem') }} as line
+        on document.connection = line.connection and document.document_id = line.opportunityid
+    where document.document_type = 'deal'
+),
+
+order_lines as (
+    select
+        document.*,
+        line.id as line_id,
+        line.product2id as product_id,
+        line.quantity,
+        coalesce(line.totalprice, 0) as amount,
+        cast(0 as numeric) as discount_amount,
+        line.servicedate as service_start_date,
+        line.enddate as service_end_date,
+        'order' as event_type,
+        'salesforce__orderitem' as source_table,
+        line.id as source_key,
+        line.batch_id as line_batch_id
+    from documents as document
+    inner join {{ ref('base_salesforce__orderitem') }} as line
+        on document.connection = line.connection and document.document_id = line.orderid
+    where document.document_type = 'crm_order'
+),
+
+lines as (
+    select * from deal_lines
+    union all
+    select * from order_lines
+),
+
+events as (
+    select
+        document_key,
+        connection,
+        legal_entity_id,
+        document_type,
+        document_id,
+        document_number,
+        line_id,
+        event_type,
+        'item' as leg,
+        customer_id,
+        product_id,
+        quantity,
+        cast(null as {{ dbt.type_string() }}) as unit,
+        currency_code,
+        amount as net_amount,
+        discount_amount,
+        cast(0 as numeric) as tax_amount,
+        cast(0 as numeric) as freight_amount,
+        amount as total_amount,
+        amount as source_amount,
+        1 as source_sign,
+        cast(null as numeric) as functional_amount,
+        cast(null as numeric) as fx_rate,
+        cast(null as {{ dbt.type_string() }}) as fx_rate_type,
+        cast(null as date) as fx_rate_date,
+        document_date as event_date,
+        document_date,
+        cast(null as date) as posting_date,
+        posting_period as period,
+        service_start_date,
+        service_end_date,
+        due_date,
+        'document' as basis,
+        case when document_type = 'crm_order' then 'out' else 'in' end as scope,
+        case when document_type = 'crm_order' then 'H4' end as scope_reason,
+        source_table,
+        source_key,
+        source_url,
+        modified_at,
+        line_batch_id as batch_id
+    from lines
+)
+
+{{ select_contract('revenue_events', 'events') }}

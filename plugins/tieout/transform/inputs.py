@@ -1,0 +1,136 @@
+"""What a build starts from: the company as dbt sees it, how far the last good build got, and whether its words changed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from datetime import UTC, date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tieout.errors import BuildError
+
+if TYPE_CHECKING:
+    import psycopg
+
+    from tieout.spec import Company, Connection
+
+EVERYTHING = -1
+# Rows of ops.model_run that say from what a build was made, beside those that say what it made.
+INPUT = "input"
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """One build's inputs. `previous_batch_id` -1: everything is built anew.
+
+    batch_id: no landed batch up to this one can still appear; the next build starts behind it.
+    fingerprints: {company, project, seeds: digest}.
+    """
+
+    run_id: int
+    previous_run_id: int
+    previous_batch_id: int
+    batch_id: int
+    as_of_date: date
+    company: dict[str, Any]
+    systems: tuple[str, ...]
+    fingerprints: dict[str, str]
+    stale: tuple[str, ...]
+
+    @property
+    def is_full(self) -> bool:
+        """Whether everything is read again."""
+        return self.previous_batch_id == EVERYTHING
+
+    @property
+    def variables(self) -> dict[str, Any]:
+        """dbt's vars."""
+        return {
+            "run_id": self.run_id, "previous_run_id": self.previous_run_id, "previous_batch_id": self.previous_batch_id,
+            "as_of_date": self.as_of_date.isoformat(), "company": self.company, "systems": list(self.systems),
+        }
+
+
+def read(books: psycopg.Connection, run_id: int, company: Company, project: Path, *, full_refresh: bool) -> Inputs:
+    """The inputs of a build of `run_id`. BuildError for an unknown run, or one that a newer build has overtaken."""
+    run = books.execute("select coalesce(logical_at, started_at) from ops.run where run_id = %s", (run_id,)).fetchone()
+    if run is None:
+        raise BuildError(f"run {run_id} does not exist", hint="steps.open_run('revenue') draws one")
+    last = books.execute(
+        "select run_id, batch_id from ops.build_watermark order by run_id desc limit 1").fetchone() or (EVERYTHING, EVERYTHING)
+    if last[0] > run_id:
+        raise BuildError(f"run {last[0]} was built after run {run_id}", hint="versions are stamped in order: open a new run")
+    told = dict(books.execute(
+        "select node_id, message from ops.model_run where resource_type = %s and run_id = %s", (INPUT, last[0])).fetchall())
+    batch_id = books.execute("select ops.settled_batch_id()").fetchone()[0]
+    shown = describe(company)
+    fingerprints = {"company": _digest(json.dumps(shown, sort_keys=True).encode()), **project_fingerprints(project)}
+    stale = tuple(word for word, digest in fingerprints.items() if told.get(word) != digest)
+    # A build is repeated under its own run id: then it starts where it started before.
+    if last[0] == run_id:
+        before = books.execute(
+            "select run_id, batch_id from ops.build_watermark where run_id < %s order by run_id desc limit 1",
+            (run_id,)).fetchone() or (EVERYTHING, EVERYTHING)
+        last = before
+    complete = full_refresh or bool(stale) or last[1] > batch_id
+    return Inputs(
+        run_id=run_id, previous_run_id=last[0], previous_batch_id=EVERYTHING if complete else last[1], batch_id=batch_id,
+        as_of_date=run[0].astimezone(UTC).date(), company=shown,
+        systems=_systems(company, project), fingerprints=fingerprints, stale=stale)
+
+
+def describe(company: Company) -> dict[str, Any]:
+    """`tieout.yml` as dbt's var `company`: no secret, no path, nothing that only extraction reads."""
+    return {
+        "group": company.group.model_dump(),
+        "connections": [
+            {"name": found.name, "system": found.system, "title": found.source.title, "role": found.source.role,
+             "time_zone": found.time_zone, "legal_entity": found.legal_entity, "legal_entities": dict(found.legal_entities),
+             "currency": found.currency, "urls": record_urls(found)}
+            for found in company.connections.values()
+        ],
+    }
+
+
+def record_urls(connection: Connection) -> dict[str, str]:
+    """{stream: address of a record in the vendor's own pages, with {id} left open}; only where all parts are known."""
+    known = {word: str(value) for word, value in connection.options.items()}
+    if "account" in known:
+        known["account_host"] = known["account"].lower().replace("_", "-")
+    if "login_url" in known:
+        known["instance_url"] = known["login_url"].rstrip("/")
+    urls = {}
+    for stream in connection.source.streams:
+        if stream.url:
+            try:
+                urls[stream.name] = stream.url.format_map({**known, "id": "{id}"})
+            except KeyError:
+                continue  # an address that this connection cannot spell is no address
+    return urls
+
+
+def project_fingerprints(project: Path) -> dict[str, str]:
+    """Digests of the models with their macros, and of the seeds: when they change, everything is built anew."""
+    models = [project / "dbt_project.yml", *sorted(project.glob("models/**/*.sql")), *sorted(project.glob("macros/**/*.sql"))]
+    return {"project": _files(models), "seeds": _files(sorted(project.glob("seeds/**/*.csv")))}
+
+
+def _systems(company: Company, project: Path) -> tuple[str, ...]:
+    systems = tuple(sorted({found.system for found in company.connections.values()}))
+    absent = [name for name in systems if not (project / "models" / "staging" / name).is_dir()]
+    if absent:
+        raise BuildError(f"no staging models for {', '.join(absent)}", hint="see docs/add-a-source.md")
+    return systems
+
+
+def _files(paths: list[Path]) -> str:
+    digest = hashlib.sha256()
+    for path in paths:
+        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+def _digest(text: bytes) -> str:
+    return hashlib.sha256(text).hexdigest()

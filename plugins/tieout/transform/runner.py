@@ -1,0 +1,96 @@
+"""dbt in this process: parsed once, silent unless it fails, every node told to a callback."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tieout.errors import BuildError
+
+# node name, status, seconds, rows (None where the engine does not say)
+Progress = Callable[[str, str, float, int | None], None]
+_FINE = {"success", "pass", "warn", "skipped", "no-op"}
+
+
+@dataclass(frozen=True)
+class NodeResult:
+    """One node of dbt's graph. `failures`: rows that a test found."""
+
+    node_id: str
+    name: str
+    resource_type: str
+    status: str
+    seconds: float
+    rows: int | None
+    failures: int | None
+    message: str | None
+
+
+class Runner:
+    """dbt for one project and set of systems. The parsed project is kept: vars that change with every run would else
+    make dbt parse it anew each time.
+    """
+
+    def __init__(self, project: Path, folder: Path, systems: Sequence[str], threads: int) -> None:
+        self._project, self._folder, self._threads = project, folder, threads
+        self._systems = list(systems)
+        self._manifest: Any = None
+        self._lock = threading.Lock()
+
+    def invoke(
+        self, command: str, variables: dict[str, Any], arguments: Sequence[str] = (), progress: Progress | None = None
+    ) -> tuple[NodeResult, ...]:
+        """Run `command` (run, seed, test, …) and return the results of all its nodes, failed ones included.
+
+        Raises BuildError when dbt could not start: a project that does not parse, a warehouse that is away.
+        """
+        from dbt.cli.main import dbtRunner
+
+        with self._lock:
+            if self._manifest is None:
+                self._manifest = self._call(dbtRunner(), "parse", {"systems": self._systems}).result
+            runner = dbtRunner(manifest=self._manifest, callbacks=[_teller(progress)] if progress else [])
+            done = self._call(runner, command, variables, ("--threads", str(self._threads), *arguments))
+        return tuple(_node_result(found) for found in done.result.results)
+
+    def _call(self, runner: Any, command: str, variables: dict[str, Any], arguments: Sequence[str] = ()) -> Any:
+        done = runner.invoke([
+            "--no-send-anonymous-usage-stats", "--no-version-check", "--no-use-colors", "--no-print", "--quiet",
+            "--log-level", "none", "--log-level-file", "info", "--log-path", str(self._folder / "logs"),
+            command, "--project-dir", str(self._project), "--profiles-dir", str(self._project),
+            "--target-path", str(self._folder / "target"), "--vars", json.dumps(variables), *arguments,
+        ])
+        if done.exception is not None:
+            raise BuildError(f"dbt {command}: {done.exception}", hint=f"see {self._folder / 'logs' / 'dbt.log'}") from done.exception
+        if done.result is None:
+            raise BuildError(f"dbt {command} returned nothing", hint=f"see {self._folder / 'logs' / 'dbt.log'}")
+        return done
+
+
+def failed(results: Sequence[NodeResult]) -> tuple[NodeResult, ...]:
+    """Results that are neither success nor skipped."""
+    return tuple(found for found in results if found.status not in _FINE)
+
+
+def _node_result(found: Any) -> NodeResult:
+    response = found.adapter_response or {}
+    rows = response.get("rows_affected")
+    return NodeResult(
+        node_id=found.node.unique_id, name=found.node.name, resource_type=str(found.node.resource_type),
+        status=str(found.status), seconds=round(found.execution_time, 3), rows=rows if isinstance(rows, int) and rows >= 0 else None,
+        failures=found.failures, message=found.message)
+
+
+def _teller(progress: Progress) -> Callable[[Any], None]:
+    def tell(event: Any) -> None:
+        if event.info.name != "NodeFinished":
+            return
+        result = event.data.run_result
+        rows = json.loads(result.adapter_response.get("rows_affected", "null")) if isinstance(
+            result.adapter_response.get("rows_affected"), str) else None
+        progress(event.data.node_info.node_name, result.status, result.execution_time, rows)
+    return tell
