@@ -2,10 +2,10 @@
 
 One DAG `land_<connection>` per connection of `tieout.yml`, on the connection's own schedule.
 
-| task | does | when it fails |
-|---|---|---|
-| `land_streams` | extract → archive → load, one transaction per stream, with its row in `ops.load` | nothing of that stream is visible; the next run reaches back to what was last committed, so nothing is lost |
-| `check_landing` | suites and control totals: received = landed + unchanged + quarantined | `tieout quarantine list`, `ops.gate_result`; the asset is not emitted, so `revenue` waits |
+- `land_streams`: extract → archive → load, one transaction per stream, with its row in `ops.load`. If it fails, nothing
+  of that stream is visible, and the next run reaches back to what was last committed: nothing is lost.
+- `check_landing`: suites and control totals (received = landed + unchanged + quarantined). If it fails, the asset is
+  not emitted, so `revenue` waits: `tieout quarantine list`, `ops.gate_result`.
 
 - **Run it again**: clear the task. A window landed twice changes nothing.
 - **Backfill**: `airflow backfill create --dag-id land_<connection> --from-date 2026-01-01 --to-date 2026-01-31`, or

@@ -1,20 +1,19 @@
 """**Revenue**: build the marts from what is landed, prove them, and let readers see them.
 
-Runs when every connection has landed anew (`&` of their assets): the two sides of the books are compared as of one time.
+Runs when every connection has landed anew (`&` of their assets): both sides of the books are compared as of one time.
 
-| task | does | when it fails |
-|---|---|---|
-| `open_run` | draws the run id that stamps every version in the marts | the warehouse is away: `tieout doctor` |
-| `build_marts` | dbt, in this process, under a lock: two builds never overlap | `ops.model_run` names the model; readers keep the last publication |
-| `match_documents` | the door for matching in Python | |
-| `check_marts` | suites over the candidate, before anybody can read it | `ops.gate_result` has the counts and sample keys; mend the data or the model and clear the task |
-| `publish_marts` | moves one pointer, in one transaction | readers keep the last publication |
-| `write_report` | the HTML report under `TIEOUT_HOME/reports` | the publication stands; clear the task |
-| `close_run` | teardown: closes `ops.run` whatever happened | |
+- `open_run` draws the run id that stamps every version in the marts. Fails: the warehouse is away, see `tieout doctor`.
+- `build_marts`: dbt in this process, under a lock: two builds never overlap. Fails: `ops.model_run` names the model.
+- `match_documents`: the door for matching in Python.
+- `check_marts`: suites over the candidate, before anybody can read it. Fails: `ops.gate_result` has counts and sample
+  keys; mend the data or the model and clear the task. Readers keep the last publication.
+- `publish_marts` moves one pointer, in one transaction.
+- `write_report`: HTML under `TIEOUT_HOME/reports`. Fails: the publication stands; clear the task.
+- `close_run` (teardown) closes `ops.run`, whatever happened.
 
 - **Run it by hand**: trigger it, or `tieout run`. A failed candidate needs no cleaning up: the next run supersedes it.
-- **Numbers look wrong after publication**: `tieout publish --run-id <earlier run>` is refused on purpose. Mend, run again; the
-  restatement between the two publications says what moved.
+- **Numbers look wrong after publication**: `tieout publish --run-id <earlier run>` is refused on purpose.
+  Mend and run again; the restatement between the two publications says what moved.
 - **Everything from scratch**: `tieout build --full-refresh`.
 """
 

@@ -1,4 +1,4 @@
-"""The environment of an Airflow that lives under one folder: paths, keys, ports. Nothing of the user's own Airflow is used."""
+"""The environment of an Airflow that lives under one folder: paths, keys, ports. The user's own is not touched."""
 
 from __future__ import annotations
 

@@ -29,8 +29,9 @@ def task_failed(context: dict[str, Any]) -> None:
 
 
 def send(message: dict[str, Any]) -> bool:
-    """POST the message as JSON to `TIEOUT_ALERT_URL`; True if it was taken. The failure of an alert is logged, not raised:
-    it must not hide, or change the state of, the task that it reports.
+    """POST the message as JSON to `TIEOUT_ALERT_URL`; True if it was taken.
+
+    The failure of an alert is logged, not raised: it must not hide, or change the state of, the task that it reports.
     """
     import httpx
 

@@ -3,8 +3,8 @@
     0 done · 1 failed · 2 settings, tieout.yml or secrets · 3 a vendor · 4 landing · 5 dbt · 6 a gate · 7 publishing
     8 Postgres · 9 Airflow's processes · 10 a DAG of the demo
 
-An expected failure is one message with what to do next, on standard error; --debug adds the traceback. --json prints one
-document on standard output and nothing else.
+An expected failure is one message with what to do next, on standard error; --debug adds the traceback. --json prints
+one document on standard output and nothing else.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
     rich_markup_mode="rich",
-    help="Lands CRM and ERP records, builds one revenue fact, and proves that deal, order, invoice, ledger and cash agree.",
+    help="Lands CRM and ERP records, builds one revenue fact, proves that deal, order, invoice, ledger and cash agree.",
     epilog="Exit codes: 0 done, 1 failed, 2 settings or secrets, 3 a vendor, 4 landing, 5 dbt, 6 a gate, 7 publishing, "
     "8 Postgres, 9 Airflow's processes, 10 a DAG of the demo.",
 )
@@ -182,7 +182,7 @@ def backfill(
     dry_run: DryRun = False,
     json: Json = False,
 ) -> None:
-    """Land past windows again, exactly, and let the changes flow through as restatements. The cursor stays where it is."""
+    """Land past windows again, exactly, and let changes flow through as restatements. The cursor stays where it is."""
     with _at_work(json, vendors=not dry_run) as out:
         windows = _windows(_day(start), _day(end), days)
         settings().company.connection(connection)

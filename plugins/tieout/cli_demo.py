@@ -188,7 +188,7 @@ def _show_score(out: Any, result: dict[str, Any]) -> None:
         ],
     )
     out.print(
-        f"false-auto {result.get('false_auto')} · unexplained {result.get('unexplained')} · passed {result.get('passed')}",
+        " · ".join(f"{word.replace('_', '-')} {result.get(word)}" for word in ("false_auto", "unexplained", "passed")),
         soft_wrap=True,
     )
 

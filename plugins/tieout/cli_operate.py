@@ -187,7 +187,7 @@ def down(
 
 
 def setup(json: Json = False) -> None:
-    """Make what a new warehouse and a new connection need: schemas, raw tables, Airflow's metadata and pools. Repeatable."""
+    """Make what a warehouse and its connections need: schemas, raw tables, Airflow's metadata and pools. Repeatable."""
     here = _enter()
     from tieout import airflow_support, dag_words
     from tieout.warehouse import migrate
@@ -228,7 +228,7 @@ def psql(
     asked = ["-c", command] if command else []
     raise typer.Exit(
         subprocess.run([program, "-X", *asked], env=settings.child_environment(**variables), check=False).returncode
-    )  # noqa: S603
+    )
 
 
 def show_status(out: Any, facts: dict[str, Any]) -> None:

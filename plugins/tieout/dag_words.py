@@ -53,7 +53,7 @@ def start_of(connection: Connection) -> datetime:
 
 
 def task_defaults() -> dict[str, Any]:
-    """Retries for what heals by waiting; errors that cannot heal are raised as such and skip them (`heals_or_fails`)."""
+    """Retries for what heals by waiting; errors that cannot heal skip them (`airflow_support.heals_or_fails`)."""
     return {
         "owner": "tieout",
         "retries": 3,

@@ -1,7 +1,8 @@
 """The demo: a simulated company, its vendors' stand-ins, and the real DAGs, run in this one process.
 
 Everything lives under `.tieout/demo`. What exists is continued from: a second run lands what is new, which is nothing
-until the company's clock advances. The simulator is imported here and in `scratch.py`, inside functions, and nowhere else.
+until the company's clock advances. The simulator is imported here and in `scratch.py`, inside functions, and nowhere
+else.
 """
 
 from __future__ import annotations
@@ -9,7 +10,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
 import sys
 import threading
 import time
@@ -21,7 +21,6 @@ from pathlib import Path
 
 from tieout import airflow_home, airflow_support, dag_words, localpg, place, settings, stack
 from tieout.errors import ConfigError, TieoutError
-from tieout.place import Place
 from tieout.progress import timed
 
 VENDORS = "vendors"
@@ -201,7 +200,7 @@ def _run_dag(dag: object, now: datetime, log: Path) -> str:
 
 @contextmanager
 def quiet(log: Path) -> Iterator[Path]:
-    """Send what this process prints to a file: Airflow writes hundreds of lines. Progress goes to the terminal's copy."""
+    """Send what this process prints to a file: Airflow writes hundreds of lines. Progress has its own copy."""
     log.parent.mkdir(parents=True, exist_ok=True)
     sys.stdout.flush()
     sys.stderr.flush()

@@ -1,4 +1,4 @@
-"""`tieout doctor`: what is wrong with a set-up, and what to do. Each check says what it looked at, also when it is well."""
+"""`tieout doctor`: what is wrong with a set-up, and what to do. Each check says what it saw, also when all is well."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ log = logs.logger(__name__)
 
 @dataclass(frozen=True)
 class Event:
-    """One line: `land netsuite transaction · 1,204 received, 1,204 landed · 0.8 s`. `seconds` None: it has just begun."""
+    """One line: `land netsuite · 1,204 received, 1,204 landed · 0.8 s`. `seconds` None: it has just begun."""
 
     step: str
     subject: str

@@ -1,4 +1,4 @@
-"""Score any seed in a scratch warehouse of its own: generate, serve, land, build, compare with the key, remove everything."""
+"""Score any seed in a scratch warehouse of its own: generate, serve, land, build, compare, remove."""
 
 from __future__ import annotations
 

@@ -20,10 +20,11 @@ errors = Console(stderr=True, highlight=False)
 
 
 def console() -> Console:
-    """Standard output, for people. A copy of the descriptor: it stays the terminal when file descriptor 1 is redirected."""
+    """Standard output, for people. A copy of the descriptor: it stays the terminal when descriptor 1 is redirected."""
     import os
 
-    return Console(file=os.fdopen(os.dup(1), "w", encoding="utf-8"), highlight=False, soft_wrap=False)
+    file = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    return Console(file=file, highlight=False, width=None if file.isatty() else 160)
 
 
 def as_json(value: Any) -> None:
@@ -57,7 +58,7 @@ def table(out: Console, title: str, columns: Sequence[str], rows: Iterable[Seque
         numeric = any(
             isinstance(row[place], (int, Decimal, float)) and not isinstance(row[place], bool) for row in rows
         )
-        drawn.add_column(name, justify="right" if numeric else "left", overflow="fold")
+        drawn.add_column(name, justify="right" if numeric else "left", no_wrap=True)
     for row in rows:
         drawn.add_row(*(cell(value) for value in row))
     out.print(drawn)

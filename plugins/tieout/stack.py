@@ -1,8 +1,8 @@
 """`tieout up` and `tieout down`: Airflow's four components on this machine, each in a process group of its own.
 
 `airflow standalone` leaves its children behind when it is stopped, so the components are started one by one, remembered
-in `HOME/run/<component>.json` with the time at which the process began (a pid alone may belong to somebody else by now),
-and stopped group by group: TERM, then KILL. Every process carries TIEOUT_STACK, by which a leftover is found.
+in `HOME/run/<component>.json` with the time at which the process began (a pid alone may be somebody else's by now), and
+stopped group by group: TERM, then KILL. Every process carries TIEOUT_STACK, by which a leftover is found.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def start(home: Path, name: str, command: Sequence[str], environment: Mapping[st
     for folder in ("run", "logs"):
         (home / folder).mkdir(parents=True, exist_ok=True)
     with (home / "logs" / f"{name}.log").open("ab") as output:
-        process = subprocess.Popen(  # noqa: S603 - our own commands, no shell
+        process = subprocess.Popen(
             list(command),
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -100,7 +100,7 @@ def start_airflow(home: Path, environment: Mapping[str, str]) -> list[Started]:
 
 
 def wait_healthy(home: Path, port: int, *, progress: Callable[[str], None] = lambda _: None) -> float:
-    """Wait until the api-server reports itself, the scheduler, the dag-processor and the triggerer healthy; seconds taken."""
+    """Wait until the api-server reports all four components and the database healthy; returns the seconds taken."""
     import httpx
 
     begun, last = time.monotonic(), ""
@@ -140,7 +140,7 @@ def stale(home: Path) -> list[Started]:
 
 
 def down(home: Path) -> list[str]:
-    """Stop everything that was started here, with all descendants. Returns the names. StackError if a process survives."""
+    """Stop all that was started here, with all descendants. Returns the names. StackError if a process survives."""
     import psutil
 
     known = started(home)

@@ -1,4 +1,4 @@
-"""What the books say: runs, publications, freshness of each stream, quarantine. Reads only; used by the command line."""
+"""What the books say: runs, publications, freshness of each stream, quarantine. Reads only, for the command line."""
 
 from __future__ import annotations
 
@@ -113,7 +113,8 @@ def _loads() -> dict[tuple[str, str], dict[str, Any]]:
         rows = _all(
             books,
             """
-            select connection, stream, max(window_end) as landed_until, max(finished_at) as landed_at, count(*) as loads,
+            select connection, stream, max(window_end) as landed_until, max(finished_at) as landed_at,
+                   count(*) as loads,
                    sum(landed)::bigint as landed, sum(quarantined)::bigint as quarantined
             from ops.load where state = 'committed' group by 1, 2""",
         )

@@ -58,7 +58,7 @@ def open_run(
     *,
     dag_run_id: str | None = None,
 ) -> int:
-    """Draw a run id. `logical_at` is the instant for which the run stands; a revenue run defaults to `landed_until()`."""
+    """Draw a run id. `logical_at`: the instant for which the run stands; for a revenue run `landed_until()`."""
     if kind == "revenue" and logical_at is None:
         logical_at = landed_until()
     with _books() as books:
@@ -102,7 +102,8 @@ def land(
     """Land one connection.
 
     A scheduled run reaches back to what was last committed, however long ago; `backfill` takes exactly [start, end) and
-    leaves the cursor alone. Raises SourceError and its kin, LandingError, SecretError; nothing of a failed stream is visible.
+    leaves the cursor alone. Raises SourceError and its kin, LandingError, SecretError; nothing of a failed stream is
+    visible.
     """
     from tieout.landing.land import land_connection
 
@@ -137,7 +138,7 @@ def land(
 
 
 def check(stage: Stage, run_id: int) -> Verdict:
-    """Evaluate the stage's suites. Raises GateError when a critical expectation failed; readers keep the last publication."""
+    """Evaluate the stage's suites. Raises GateError when a critical one failed; readers keep the last publication."""
     from tieout.quality import gate
 
     with timed("check", f"{stage} of run {run_id}") as step, _recording(run_id, f"check_{stage}") as facts:
@@ -149,7 +150,8 @@ def check(stage: Stage, run_id: int) -> Verdict:
             "evaluated": verdict.evaluated,
             "failures": [f"{failure.suite}.{failure.expectation}" for failure in verdict.failures],
         }
-        step.facts = f"{verdict.evaluated} of {verdict.declared} checks, {len(verdict.failures)} block, {len(verdict.warnings)} warn"
+        blocks, warns = len(verdict.failures), len(verdict.warnings)
+        step.facts = f"{verdict.evaluated} of {verdict.declared} checks, {blocks} block, {warns} warn"
         if not verdict.passed:
             raise GateError(
                 str(verdict), hint=f"see ops.gate_result of run {run_id}, or {verdict.docs}; nothing was published"
@@ -169,7 +171,7 @@ def build(run_id: int, *, full_refresh: bool = False) -> BuildReport:
 
 
 def match(run_id: int) -> None:
-    """The door for matching in Python, between two dbt selections. Every rule is SQL so far, so it has nothing to do."""
+    """The door for matching in Python, between two dbt selections. Every rule is SQL so far: nothing to do."""
     with _recording(run_id, "match"):
         log.debug("no Python matching in this version")
 
@@ -209,7 +211,8 @@ def close_run(run_id: int, state: Literal["succeeded", "failed"] | None = None, 
         state = (
             state
             or books.execute(
-                "select case when exists (select from ops.publication where run_id = %s) then 'succeeded' else 'failed' end",
+                "select case when exists (select from ops.publication where run_id = %s)"
+                " then 'succeeded' else 'failed' end",
                 (run_id,),
             ).fetchone()[0]
         )
@@ -273,7 +276,7 @@ def _books() -> psycopg.Connection:
 
 @contextmanager
 def _recording(run_id: int, step: str, *, close: bool = False) -> Iterator[dict[str, Any]]:
-    """Record the step's facts and seconds in `ops.run.facts`, and its error in `ops.run.error`; `close` the run after it."""
+    """Record the step's facts and seconds in `ops.run.facts`, its error in `ops.run.error`; `close` ends the run."""
     facts: dict[str, Any] = {}
     started, begun = time.monotonic(), datetime.now(UTC)
     error: str | None = None
