@@ -11,8 +11,12 @@ from simulator import company, scenarios
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; 0 when it went well."""
-    parser = argparse.ArgumentParser(prog="python -m simulator", description="A simulated company and its vendors' APIs.",
-                                     epilog=scenarios.__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog="python -m simulator",
+        description="A simulated company and its vendors' APIs.",
+        epilog=scenarios.__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     commands = parser.add_subparsers(dest="command", required=True)
     make = commands.add_parser("generate", help="write 24 months of a company, replacing what the folder holds")
     make.add_argument("--seed", type=int, default=42)
@@ -21,13 +25,16 @@ def main(arguments: list[str] | None = None) -> int:
     pass_time = commands.add_parser("advance", help="let days pass: new documents, payments, corrections, deletions")
     pass_time.add_argument("--days", type=int, default=1)
     serve = commands.add_parser("serve", help="serve the company through its vendors' APIs until interrupted")
+    serve.add_argument("--salesforce-port", type=int, default=0, help="a free one unless given")
+    serve.add_argument("--netsuite-port", type=int, default=0, help="a free one unless given")
     for command in (make, pass_time, serve):
         command.add_argument("--folder", type=Path, required=True, help="where the company is kept")
     given = parser.parse_args(arguments)
     if given.command == "serve":
-        from simulator.serve import run
+        from simulator.serve import main as serve_until_stopped
 
-        return run(given.folder)
+        serve_until_stopped(given.folder, {"salesforce": given.salesforce_port, "netsuite": given.netsuite_port})
+        return 0
     if given.command == "generate":
         state = company.generate(given.folder, seed=given.seed, size=given.size, level=given.level)
     else:
