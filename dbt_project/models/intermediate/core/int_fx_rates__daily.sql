@@ -128,26 +128,35 @@ best as (
     where choice = 1 and date_day <= cast('{{ var("as_of_date") }}' as date)
 ),
 
+-- Pairs that nobody quotes, in either direction: they go through the group's currency.
+unquoted_pairs as (
+    select sources.from_currency_code, targets.currency_code as to_currency_code
+    from (select distinct from_currency_code from routes) as sources
+    cross join targets
+    left join (select distinct from_currency_code, to_currency_code from routes) as quoted_pair
+        on sources.from_currency_code = quoted_pair.from_currency_code
+        and targets.currency_code = quoted_pair.to_currency_code
+    where quoted_pair.from_currency_code is null and sources.from_currency_code <> targets.currency_code
+),
+
 crossed as (
     select
-        first_leg.from_currency_code,
-        second_leg.to_currency_code,
+        unquoted_pairs.from_currency_code,
+        unquoted_pairs.to_currency_code,
         first_leg.rate_type,
         'cross' as fx_direction,
         first_leg.date_day,
         first_leg.rate * second_leg.rate as rate,
         case when first_leg.quoted_date < second_leg.quoted_date then first_leg.quoted_date else second_leg.quoted_date end
             as quoted_date
-    from best as first_leg
+    from unquoted_pairs
+    inner join best as first_leg
+        on unquoted_pairs.from_currency_code = first_leg.from_currency_code
+        and first_leg.to_currency_code = {{ group_currency() }}
     inner join best as second_leg
-        on first_leg.date_day = second_leg.date_day
-        and first_leg.to_currency_code = second_leg.from_currency_code
-        and first_leg.from_currency_code <> second_leg.to_currency_code
-    left join best as quoted_pair
-        on first_leg.date_day = quoted_pair.date_day
-        and first_leg.from_currency_code = quoted_pair.from_currency_code
-        and second_leg.to_currency_code = quoted_pair.to_currency_code
-    where first_leg.to_currency_code = {{ group_currency() }} and quoted_pair.date_day is null
+        on unquoted_pairs.to_currency_code = second_leg.to_currency_code
+        and second_leg.from_currency_code = {{ group_currency() }}
+        and first_leg.date_day = second_leg.date_day
 ),
 
 routed as (
