@@ -186,6 +186,9 @@ def test_a_200_with_an_error_body_is_judged_by_the_vendors_table():
         "https://api.example.com:8443/v1/things",
         "https://api.example.com@evil.example.net/v1/things",
         "https://api.example.com.evil.example.net/v1/things",
+        "https://api.example.com\\@evil.example.net/v1/things",
+        "http://[::1",
+        "",
     ],
 )
 def test_another_host_scheme_or_port_is_refused_before_anything_is_sent(url):
@@ -325,11 +328,23 @@ def test_a_damaged_reader_is_tried_again_only_a_few_times():
 
 
 @pytest.mark.parametrize(
-    "url", ["http://api.example.com", "ftp://api.example.com", "api.example.com", "https://user:pw@api.example.com", ""]
+    "url",
+    [
+        "http://api.example.com", "ftp://api.example.com", "api.example.com", "https://user:pw@api.example.com",
+        "http://[", "",
+    ],
 )
 def test_configured_addresses_are_https_without_credentials(url):
     with pytest.raises(ConfigError):
         checked_address(url, "options.base_url")
+
+
+def test_a_request_that_cannot_be_sent_does_not_quote_its_headers():
+    wire = Wire().on("GET", "/v1/things", httpx.LocalProtocolError("Illegal header value b'Bearer tell-nobody\\n'"))
+    with pytest.raises(SourceError, match="cannot be sent") as caught:
+        get(client(wire))
+    assert "tell-nobody" not in str(caught.value)
+    assert len(wire.requests) == 1
 
 
 @pytest.mark.parametrize("url", ["https://api.example.com/", "http://127.0.0.1:8080", "http://localhost:1"])

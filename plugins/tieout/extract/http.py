@@ -255,6 +255,8 @@ class Client:
                     hint="install the issuing authority's certificate, or mend the host name",
                 ) from None
             raise _Again(Verdict("retry", f"connection broke: {type(error).__name__}: {error}"), url) from None
+        except httpx.HTTPError as error:  # ours: a header or address that cannot be sent, which the text might quote
+            raise SourceError(f"{self._where(call, url)}: cannot be sent ({type(error).__name__})") from None
         with self._lock:
             self.facts.bytes += len(body)
             self.date = http_date(response.headers.get("date")) or self.date
@@ -344,8 +346,11 @@ def decode(body: bytes, shape: type[T]) -> T:
 
 
 def origin(url: str) -> tuple[str, str, int]:
-    """Scheme, host and port of an address, with the scheme's own port where none is written."""
-    parsed = httpx.URL(url)
+    """Scheme, host and port of an address, with the scheme's own port where none is written. Of no address: empty."""
+    try:
+        parsed = httpx.URL(url)
+    except httpx.InvalidURL:
+        return "", "", 0
     return parsed.scheme, parsed.host.lower(), parsed.port or _PORTS.get(parsed.scheme, 0)
 
 
@@ -357,9 +362,8 @@ def is_loopback(url: str) -> bool:
 def checked_address(url: str, what: str) -> str:
     """A configured address without its trailing slash: https, or http on this machine; ConfigError otherwise."""
     url = url.rstrip("/")
-    parsed = httpx.URL(url)
-    secure = parsed.scheme == "https" or (parsed.scheme == "http" and is_loopback(url))
-    if not parsed.host or parsed.userinfo or not secure:
+    scheme, host, _ = origin(url)
+    if not host or (scheme != "https" and not (scheme == "http" and is_loopback(url))) or httpx.URL(url).userinfo:
         raise ConfigError(f"{what} must be an https address without a password", hint="such as https://example.com")
     return url
 
@@ -367,6 +371,8 @@ def checked_address(url: str, what: str) -> str:
 def safe_url(url: str) -> str:
     """An address for messages: without user, query and fragment."""
     scheme, host, port = origin(url)
+    if not host:
+        return "no address"
     shown = f":{port}" if port != _PORTS.get(scheme) else ""
     return f"{scheme}://{host}{shown}{httpx.URL(url).path}"
 

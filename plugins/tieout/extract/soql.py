@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, TypeVar
+from urllib.parse import urljoin
 
 import httpx
 import msgspec
@@ -295,7 +296,7 @@ class SoqlExtractor:
         headers: dict[str, str] | None = None,
     ) -> Any:
         """GET an address of the instance; `path` may be a link out of an answer. Returns `shape`, or (body, shape)."""
-        url = str(httpx.URL(self._root).join(path))
+        url = urljoin(self._root, path)
         call = Call("GET", url, about, params or {}, {"accept": "application/json", **(headers or {})})
 
         def read(answer: Answer) -> Any:
@@ -362,15 +363,15 @@ class SoqlExtractor:
 
     def _home(self, url: str) -> str:
         """The instance address of a token answer, once judged: an answer may not send our token where it likes."""
-        parsed = httpx.URL(url)
+        scheme, host, _ = origin(url)
         allowed = self._connection.options.get("instance_hosts") or ()
         allowed = (allowed,) if isinstance(allowed, str) else tuple(allowed)
-        known = parsed.host.endswith(".salesforce.com") or parsed.host in allowed
-        if origin(url) != origin(self._login) and not (known and parsed.scheme == "https"):
+        known = scheme == "https" and (host.endswith(".salesforce.com") or host in allowed)
+        if origin(url) != origin(self._login) and not known:
             raise UnsafeLinkError(
-                f"connection {self._connection.name}: the token answer names {parsed.scheme}://{parsed.host} as the "
+                f"connection {self._connection.name}: the token answer names {scheme}://{host} as the "
                 "organisation's address, which is neither the login host nor under salesforce.com",
-                hint=f"if it is yours, add {parsed.host} to options.instance_hosts",
+                hint=f"if it is yours, add {host} to options.instance_hosts",
             )
         self._client.allow(url)
         self.facts.notes["instance_url"] = url.rstrip("/")
