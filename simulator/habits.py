@@ -13,7 +13,7 @@ class Habits:
     Fields may be changed while a server runs; the next request sees the change.
 
     session_requests, session_seconds: life of a Salesforce session.
-    first_session_requests: the first session ends after that many requests, in the midst of whatever is paged (None: not).
+    first_session_requests: the first session ends after that many requests, in the midst of whatever is paged.
     short_pages: Salesforce serves fewer rows than asked for, and bulk results come in several pieces.
     cursors: open query cursors a Salesforce user may keep; the oldest is dropped.
     job_polls: polls that find a bulk job InProgress. failing_jobs: objects whose next bulk job ends as Failed, once.

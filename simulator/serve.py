@@ -1,4 +1,4 @@
-"""Both stand-in vendors over HTTP: `start(folder)` in a thread, for tests and the demo; `main(folder, ports)` to stand alone.
+"""Both stand-in vendors over HTTP: `start(folder)` in a thread, for tests and the demo; `main(folder)` to stand alone.
 
 Each vendor has its own port, and answers at any host name that leads there.
 """

@@ -128,5 +128,5 @@ class _Largest(_Smallest):
 
 def _register_exact(connection: sqlite3.Connection) -> None:
     """SQLite's own aggregates are binary floating point; these are not."""
-    for name, aggregate in (("exact_sum", _Sum), ("exact_avg", _Average), ("exact_min", _Smallest), ("exact_max", _Largest)):
-        connection.create_aggregate(name, 1, aggregate)
+    for name, aggregate in (("sum", _Sum), ("avg", _Average), ("min", _Smallest), ("max", _Largest)):
+        connection.create_aggregate(f"exact_{name}", 1, aggregate)

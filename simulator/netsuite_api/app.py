@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import operator
 import sqlite3
 import threading
 from collections import OrderedDict
@@ -32,12 +33,15 @@ MOST_ROWS = 1000
 _JSON = "application/vnd.oracle.resource+json; type=collection"
 _ERROR = "application/vnd.oracle.resource+json; type=error"
 _REMEMBERED = 512
+_OPERATIONS = {"+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.truediv, "%": operator.mod}
 
 
 class NetSuiteApi:
     """An ASGI app over one folder. `account` and `habits` may be changed while it runs."""
 
-    def __init__(self, folder: Path, keys: dict[str, str], account: NetSuiteAccount, habits: Habits, clock: Clock) -> None:
+    def __init__(
+        self, folder: Path, keys: dict[str, str], account: NetSuiteAccount, habits: Habits, clock: Clock
+    ) -> None:
         self.account, self.habits, self.clock = account, habits, clock
         self.folder = folder
         self.auth = Auth(keys, account, habits)
@@ -86,13 +90,15 @@ class NetSuiteApi:
         self.auth.check(request.method, address, query, request.headers)
         throttled = self.habits.throttled_every and next(self._calls) % self.habits.throttled_every == 0
         if throttled or running > self.habits.concurrency:
-            raise NetSuiteError(429, "CONCURRENCY_LIMIT_EXCEEDED", "Concurrent request limit exceeded. Request blocked.")
+            detail = "Concurrent request limit exceeded. Request blocked."
+            raise NetSuiteError(429, "CONCURRENCY_LIMIT_EXCEEDED", detail)
         if path == SUITEQL:
             return self._suiteql(request, body, address)
         if path.startswith(f"{RECORDS}metadata-catalog/") and request.method == "GET":
             return self._metadata(path.removeprefix(f"{RECORDS}metadata-catalog/"))
         if path.startswith(RECORDS) and request.method != "GET":
-            raise NetSuiteError(403, "INSUFFICIENT_PERMISSION", "Permission Violation: this role may not change records.")
+            detail = "Permission Violation: this role may not change records."
+            raise NetSuiteError(403, "INSUFFICIENT_PERMISSION", detail)
         raise NetSuiteError(404, "NOT_FOUND", "The requested resource was not found.", at={"o:errorUrl": path})
 
     def _token(self, request: Request, body: bytes) -> Response:
@@ -113,7 +119,8 @@ class NetSuiteApi:
                  "rate": {"type": "number"}, "date": {"type": "string", "format": "date"},
                  "stamp": {"type": "string", "format": "date-time"}}
         properties = {column: forms.get(kind, {"type": "string"}) for column, (kind, _) in record.columns.items()}
-        return Response(orjson.dumps({"type": "object", "properties": properties}), 200, None, "application/schema+json")
+        body = orjson.dumps({"type": "object", "properties": properties})
+        return Response(body, 200, None, "application/schema+json")
 
     # --- SuiteQL
 
@@ -121,8 +128,8 @@ class NetSuiteApi:
         if request.method != "POST":
             raise NetSuiteError(405, "METHOD_NOT_ALLOWED", f"Method {request.method} is not allowed for this resource.")
         if "transient" not in [part.strip() for part in request.headers.get("prefer", "").lower().split(",")]:
-            raise NetSuiteError(400, "INVALID_HEADER", "The required request header 'Prefer' is missing or invalid. Set it to "
-                                "'transient'.", at={"o:errorHeader": "Prefer"})
+            detail = "The required request header 'Prefer' is missing or invalid. Set it to 'transient'."
+            raise NetSuiteError(400, "INVALID_HEADER", detail, at={"o:errorHeader": "Prefer"})
         if not request.headers.get("content-type", "").startswith("application/json"):
             raise NetSuiteError(415, "INVALID_CONTENT_TYPE", "Invalid content type. Use application/json.")
         limit, offset = _paging(request)
@@ -183,8 +190,11 @@ class NetSuiteApi:
     def _prepare(self, connection: sqlite3.Connection) -> None:
         connection.execute("PRAGMA case_sensitive_like = ON")  # Oracle's LIKE is
         functions = {
-            "wall": (1, self._zone.wall, True), "to_char": (2, dates.to_char, True), "add_days": (2, dates.add_days, True),
-            "exact": (3, exact, True), "local_now": (0, self._local_now, False),
+            "wall": (1, self._zone.wall, True),
+            "to_char": (2, dates.to_char, True),
+            "add_days": (2, dates.add_days, True),
+            "exact": (3, exact, True),
+            "local_now": (0, self._local_now, False),
             "preferred": (1, lambda wall: dates.preferred(wall, self.account.date_format), False),
         }
         for name, (arguments, function, deterministic) in functions.items():
@@ -194,25 +204,23 @@ class NetSuiteApi:
         return self._zone.wall(self.clock.now().strftime("%Y-%m-%d %H:%M:%S"))
 
 
-def exact(operator: str, left: Any, right: Any) -> str | None:
-    """Decimal arithmetic in SQL; `r` rounds half up, as Oracle does. Division by zero is NULL's cousin: an error there."""
+def exact(sign: str, left: Any, right: Any) -> str | None:
+    """Decimal arithmetic in SQL; `r` rounds half up, as Oracle does. NULL with NULL."""
     if left is None or right is None:
         return None
     one, other = Decimal(str(left)), Decimal(str(right))
-    if operator == "r":
+    if sign == "r":
         return format(one.quantize(Decimal(1).scaleb(-int(other)), ROUND_HALF_UP), "f")
-    if operator == "/":
-        return format(one / other, "f")
-    return format({"+": one + other, "-": one - other, "*": one * other, "%": one % other if other else one}[operator], "f")
+    return format(_OPERATIONS[sign](one, other), "f")
 
 
 def _paging(request: Request) -> tuple[int, int]:
     limit = _number(request, "limit", MOST_ROWS)
     offset = _number(request, "offset", 0)
     if not 1 <= limit <= MOST_ROWS:
-        raise _invalid("limit", f"Invalid value '{limit}' for the query parameter limit: it must be between 1 and {MOST_ROWS}.")
+        raise _invalid("limit", f"Invalid value '{limit}' for the query parameter limit: 1 to {MOST_ROWS} are allowed.")
     if offset % limit:
-        raise _invalid("offset", f"Invalid value '{offset}' for the query parameter offset: it must be divisible by limit.")
+        raise _invalid("offset", f"Invalid value '{offset}' for the query parameter offset: not divisible by limit.")
     if offset >= MOST_RESULTS:
         raise _invalid("offset", f"A query returns at most {MOST_RESULTS} results.")
     return limit, offset

@@ -24,8 +24,11 @@ from simulator.netsuite_api.errors import NetSuiteError, TokenError
 TOKEN_PATH = "/services/rest/auth/oauth2/v1/token"
 _ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 _ALGORITHMS = ["PS256", "PS384", "PS512", "ES256", "ES384", "ES512"]
+_NEEDED = ("realm", "oauth_consumer_key", "oauth_token", "oauth_nonce", "oauth_timestamp", "oauth_signature_method",
+           "oauth_signature")
 _LONGEST_ASSERTION = 3600
 _SKEW = 300
+_MANY = 100_000
 _PARAMETER = re.compile(r'\s*([\w.~-]+)="([^"]*)"\s*(?:,|$)')
 
 
@@ -62,9 +65,7 @@ class Auth:
 
     def _check_signature(self, method: str, url: str, query: str, header: str) -> None:
         given = {name: unquote(value) for name, value in _PARAMETER.findall(header)}
-        needed = ("realm", "oauth_consumer_key", "oauth_token", "oauth_nonce", "oauth_timestamp", "oauth_signature_method",
-                  "oauth_signature")
-        if missing := [name for name in needed if not given.get(name)]:
+        if missing := [name for name in _NEEDED if not given.get(name)]:
             raise self._refused("parameter_absent", f"Parameters absent: {'&'.join(missing)}")
         if given["realm"] != self.realm:
             raise self._refused("token_rejected", "Invalid login attempt: wrong realm.")
@@ -87,8 +88,8 @@ class Auth:
     def _use_nonce(self, nonce: str, moment: str) -> None:
         now = time.time()
         with self._lock:
-            self._nonces = {key: at for key, at in self._nonces.items() if at > now - 2 * _SKEW} \
-                if len(self._nonces) > 100_000 else self._nonces
+            if len(self._nonces) > _MANY:
+                self._nonces = {key: at for key, at in self._nonces.items() if at > now - 2 * _SKEW}
             if (nonce, moment) in self._nonces:
                 raise self._refused("nonce_used", "Nonce was used before.")
             self._nonces[nonce, moment] = now

@@ -1,7 +1,7 @@
 """Dates and stamps as NetSuite tells them: in the user's zone, in the format of a preference or of TO_CHAR.
 
-`sim.db` holds UTC. A stamp in local time ("wall") is 'YYYY-MM-DD HH:MM:SS' without a zone, so that an hour in autumn exists
-twice and one in spring not at all, as at the vendor.
+`sim.db` holds UTC. A stamp in local time ("wall") is 'YYYY-MM-DD HH:MM:SS' without a zone, so that an hour in autumn
+exists twice and one in spring not at all, as at the vendor.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def from_preferred(text: str, preference: str) -> str:
 
 
 def parsed(text: str, pattern: str) -> str:
-    """TO_DATE and TO_TIMESTAMP of a literal (pattern as strptime has it) → wall clock; a date alone when it is midnight."""
+    """TO_DATE and TO_TIMESTAMP of a literal (pattern as in strptime) → wall clock; at midnight the date alone."""
     try:
         moment = datetime.strptime(text, pattern)
     except ValueError:
@@ -86,7 +86,7 @@ def to_char(wall: str | None, picture: str) -> str | None:
         "YYYY": f"{moment.year:04d}", "YY": f"{moment.year % 100:02d}", "MM": f"{moment.month:02d}",
         "MON": _MONTHS[moment.month - 1], "MONTH": moment.strftime("%B").ljust(9), "DD": f"{moment.day:02d}",
         "DDD": moment.strftime("%j"), "DY": moment.strftime("%a"), "DAY": moment.strftime("%A").ljust(9),
-        "HH24": f"{moment.hour:02d}", "HH12": f"{(moment.hour + 11) % 12 + 1:02d}", "HH": f"{(moment.hour + 11) % 12 + 1:02d}",
+        "HH24": f"{moment.hour:02d}", "HH12": moment.strftime("%I"), "HH": moment.strftime("%I"),
         "MI": f"{moment.minute:02d}", "SS": f"{moment.second:02d}", "Q": str((moment.month + 2) // 3), "FM": "",
         "AM": "AM" if moment.hour < 12 else "PM", "PM": "AM" if moment.hour < 12 else "PM",
     }

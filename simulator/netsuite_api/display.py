@@ -7,15 +7,17 @@ from simulator.netsuite_api.typed import Preferences, Typed
 
 # Column that holds an id: (record, its column of display).
 _DISPLAY = {
-    "currency": ("currency", "name"), "postingperiod": ("accountingperiod", "periodname"), "entity": ("customer", "altname"),
-    "item": ("item", "itemid"), "account": ("account", "accountsearchdisplayname"), "subsidiary": ("subsidiary", "name"),
-    "accountingbook": ("accountingbook", "name"), "transaction": ("transaction", "tranid"),
-    "createdfrom": ("transaction", "tranid"), "incomeaccount": ("account", "accountsearchdisplayname"),
+    "currency": ("currency", "name"), "postingperiod": ("accountingperiod", "periodname"),
+    "entity": ("customer", "altname"), "item": ("item", "itemid"), "account": ("account", "accountsearchdisplayname"),
+    "subsidiary": ("subsidiary", "name"), "accountingbook": ("accountingbook", "name"),
+    "transaction": ("transaction", "tranid"), "createdfrom": ("transaction", "tranid"),
+    "incomeaccount": ("account", "accountsearchdisplayname"),
 }
 _DOCUMENT_TYPES = {
     "CustInvc": "Invoice", "CashSale": "Cash Sale", "CustCred": "Credit Memo", "CashRfnd": "Cash Refund",
-    "CustRfnd": "Customer Refund", "CustPymt": "Payment", "CustDep": "Customer Deposit", "DepAppl": "Deposit Application",
-    "Journal": "Journal", "SalesOrd": "Sales Order", "Estimate": "Estimate", "Opprtnty": "Opportunity",
+    "CustRfnd": "Customer Refund", "CustPymt": "Payment", "CustDep": "Customer Deposit",
+    "DepAppl": "Deposit Application", "Journal": "Journal", "SalesOrd": "Sales Order", "Estimate": "Estimate",
+    "Opprtnty": "Opportunity",
     "RtnAuth": "Return Authorization", "ItemShip": "Item Fulfillment",
 }
 _STATUSES = {

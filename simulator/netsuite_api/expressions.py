@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
@@ -59,7 +60,8 @@ class Expressions:
     """Translates within one scope. `select` translates a sub-select."""
 
     def __init__(
-        self, scope: Scope, preferences: Preferences, records: dict[str, Record], select: Callable[[exp.Expr, Scope], Relation]
+        self, scope: Scope, preferences: Preferences, records: dict[str, Record],
+        select: Callable[[exp.Expr, Scope], Relation],
     ) -> None:
         self.scope, self.preferences, self.records, self.select = scope, preferences, records, select
 
@@ -90,7 +92,7 @@ class Expressions:
         if kind is exp.In:
             return self._within(node)
         if kind is exp.Like:
-            return f"{self.preferences.text(self.value(node.this))} LIKE {self.preferences.text(self.value(node.expression))}"
+            return f"{self._text(node.this)} LIKE {self._text(node.expression)}"
         if kind is exp.Exists:
             return f"EXISTS ({self.select(node.this, self.scope).sql})"
         raise unsupported(node.sql(dialect="oracle"))
@@ -126,7 +128,7 @@ class Expressions:
         if kind is exp.Literal:
             return literal(node.this) if node.is_string else _numeric(node.this)
         if kind is exp.Placeholder and node.name.startswith("n"):
-            self.preferences.binders.setdefault(node.name, lambda value: value if isinstance(value, int) else float(value))
+            self.preferences.binders.setdefault(node.name, _bindable)
             return Typed(f":{node.name}", "number")
         if kind is exp.Null:
             return NULL
@@ -179,7 +181,8 @@ class Expressions:
             return self._call("coalesce", self._unified([node.this, *node.expressions]))
         if kind is exp.Nvl2:
             true, false = self._unified([node.args["true"], node.args["false"]])
-            return Typed(f"CASE WHEN {self.value(node.this).sql} IS NOT NULL THEN {true.sql} ELSE {false.sql} END", true.kind)
+            asked = self.value(node.this).sql
+            return Typed(f"CASE WHEN {asked} IS NOT NULL THEN {true.sql} ELSE {false.sql} END", true.kind)
         if kind is exp.Case:
             return self._case(node)
         if kind is exp.DecodeCase:
@@ -202,18 +205,22 @@ class Expressions:
             name = {"LEADING": "ltrim", "TRAILING": "rtrim"}.get(str(node.args.get("position") or ""), "trim")
             return Typed(f"nullif({name}({self._text(node.this)}), '')", "text")
         if kind is exp.Substring:
-            rest = [self.preferences.number(self.value(node.args[part])) for part in ("start", "length") if node.args.get(part)]
-            return Typed(f"nullif(substr({', '.join([self._text(node.this), *rest])}), '')", "text")
+            given = [node.args[part] for part in ("start", "length") if node.args.get(part)]
+            numbers = [self.preferences.number(self.value(one)) for one in given]
+            return Typed(f"nullif(substr({', '.join([self._text(node.this), *numbers])}), '')", "text")
         if kind is exp.Length:
             return Typed(f"length({self._text(node.this)})", "integer")
         if kind is exp.DPipe:
             left, right = self._text(node.this), self._text(node.expression)
             return Typed(f"nullif(coalesce({left}, '') || coalesce({right}, ''), '')", "text")
         if kind is exp.Concat:
-            return Typed("nullif(" + " || ".join(f"coalesce({self._text(e)}, '')" for e in node.expressions) + ", '')", "text")
+            joined = " || ".join(f"coalesce({self._text(one)}, '')" for one in node.expressions)
+            return Typed(f"nullif({joined}, '')", "text")
         if kind is exp.Abs:
             value = self.value(node.this)
-            return Typed(f"ltrim({value.sql}, '-')", "decimal") if value.kind == "decimal" else self._call("abs", [value])
+            if value.kind == "decimal":
+                return Typed(f"ltrim({value.sql}, '-')", "decimal")
+            return self._call("abs", [value])
         if kind is exp.Round:
             places = self.preferences.number(self.value(node.args["decimals"])) if node.args.get("decimals") else "0"
             return Typed(f"exact('r', {self.value(node.this).sql}, {places})", "decimal")
@@ -302,6 +309,11 @@ class Expressions:
         if node.this.name.upper() != "BUILTIN" or call.name.upper() != "DF" or len(call.expressions) != 1:
             raise unsupported(node.sql(dialect="oracle"))
         return displayed(self.value(call.expressions[0]), self.records, self.preferences)
+
+
+def _bindable(number: int | Decimal) -> int | float:
+    """SQLite takes no Decimal; the other side of the comparison is cast to a number as well."""
+    return number if isinstance(number, int) else float(number)
 
 
 def _numeric(text: str) -> Typed:

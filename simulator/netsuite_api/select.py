@@ -19,17 +19,14 @@ from simulator.netsuite_api.expressions import Expressions, Scope, Source
 from simulator.netsuite_api.typed import Preferences, Typed
 
 MOST_RESULTS = 100_000
-_SELECT_PARTS = {"expressions", "from_", "joins", "where", "group", "having", "order", "limit", "offset", "distinct", "with_",
-                 "kind", "operation_modifiers"}
+_SELECT_PARTS = {"expressions", "from_", "joins", "where", "group", "having", "order", "limit", "offset", "distinct",
+                 "with_"}
 _SET_WORDS = {exp.Union: "UNION", exp.Except: "EXCEPT", exp.Intersect: "INTERSECT"}
 
 
 @dataclass(frozen=True)
 class Relation:
-    """A translated query. `columns`: (name, kind). `counting`: the same rows without columns, cheap to count.
-
-    `ordered`: SQL of ORDER BY, kept apart so that counting need not sort.
-    """
+    """A translated query. `columns`: (name, kind). `counting`: the same rows, cheap to count."""
 
     sql: str
     columns: tuple[tuple[str, str], ...]
@@ -52,7 +49,9 @@ class Statement:
         return {name: self.binders[name](value) for name, value in values.items()}
 
 
-def translate(text: str, records: dict[str, Record], preferences: Preferences, json_numbers: frozenset[str]) -> Statement:
+def translate(
+    text: str, records: dict[str, Record], preferences: Preferences, json_numbers: frozenset[str]
+) -> Statement:
     """The statement for a query's template. NetSuiteError for whatever SuiteQL does not know."""
     try:
         trees = sqlglot.parse(text, read="oracle")
@@ -124,7 +123,8 @@ class Translator:
             for (name, kind), (_, other) in zip(left.columns, right.columns, strict=True)
         )
         word = next(word for kind, word in _SET_WORDS.items() if isinstance(node, kind))
-        both = f"{self._cast(left, columns)} {word}{'' if node.args.get('distinct') else ' ALL'} {self._cast(right, columns)}"
+        word += "" if node.args.get("distinct") else " ALL"
+        both = f"{self._cast(left, columns)} {word} {self._cast(right, columns)}"
         alias = self.names.fresh()
         source = Source("query", "", {name: Typed(f'{alias}."{name}"', kind) for name, kind in columns})
         expressions = self._expressions(Scope([source], around))

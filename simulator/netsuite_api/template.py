@@ -37,7 +37,7 @@ class Template:
 
 
 def template(query: str) -> Template:
-    """Take the values out. NetSuiteError for LIMIT, which SuiteQL does not have, and for placeholders of the client's."""
+    """Take the values out. NetSuiteError for LIMIT, which SuiteQL does not have, and for placeholders."""
     values: Values = {}
 
     def replaced(found: re.Match[str]) -> str:

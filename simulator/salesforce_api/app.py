@@ -95,8 +95,8 @@ class SalesforceApi:
                 ("POST", r"composite/batch", self._batch),
                 ("GET", r"jobs/query", self._list_jobs),
                 ("POST", r"jobs/query", self._create_job),
-                ("GET", r"jobs/query/(\w+)", lambda call, name: Answer(self.jobs.poll(name).polled_form())),
-                ("PATCH", r"jobs/query/(\w+)", lambda call, name: Answer(self.jobs.abort(name, call.json()).created_form())),
+                ("GET", r"jobs/query/(\w+)", self._poll_job),
+                ("PATCH", r"jobs/query/(\w+)", self._abort_job),
                 ("DELETE", r"jobs/query/(\w+)", self._delete_job),
                 ("GET", r"jobs/query/(\w+)/results", self._job_results),
                 ("GET", r"jobs/query/(\w+)/resultPages", self._job_pages),
@@ -134,7 +134,8 @@ class SalesforceApi:
         except ApiError as error:
             answer = Answer(error.body(), error.status)
         except sqlite3.Error as error:
-            answer = Answer([{"message": f"An unexpected error occurred: {error}", "errorCode": "UNKNOWN_EXCEPTION"}], 500)
+            failed = ApiError(500, "UNKNOWN_EXCEPTION", f"An unexpected error occurred: {error}")
+            answer = Answer(failed.body(), failed.status)
         return Answer(answer.body, answer.status, answer.media, answer.headers + limit).response()
 
     def _data(self, request: Request, body: bytes, base_url: str) -> Answer:
@@ -217,7 +218,8 @@ class SalesforceApi:
 
     def _resources(self, call: Call) -> Answer:
         root = f"/services/data/{call.version}"
-        return Answer({name: f"{root}/{name}" for name in ("query", "queryAll", "sobjects", "limits", "jobs", "composite")})
+        names = ("query", "queryAll", "sobjects", "limits", "jobs", "composite")
+        return Answer({name: f"{root}/{name}" for name in names})
 
     def _sobjects(self, call: Call) -> Answer:
         summaries = [entity.summary(call.version) for entity in self.catalog.entities.values()]
@@ -255,8 +257,8 @@ class SalesforceApi:
     def _batched(self, call: Call, wanted: dict[str, Any]) -> dict[str, Any]:
         path, _, query = str(wanted.get("url", "")).partition("?")
         version, _, rest = path.strip("/").partition("/")
-        inner = Call(str(wanted.get("method", "")).upper(), version, rest.strip("/"), _form(query.encode()), call.headers,
-                     b"", call.base_url)
+        method, parameters = str(wanted.get("method", "")).upper(), _form(query.encode())
+        inner = Call(method, version, rest.strip("/"), parameters, call.headers, b"", call.base_url)
         try:
             if inner.rest.startswith(("composite", "jobs")):
                 raise ApiError(400, "INVALID_BATCH_REQUEST", f"Not allowed in a batch: {rest}")
@@ -275,7 +277,14 @@ class SalesforceApi:
         return Answer(self.jobs.create(call.version, call.json()).created_form())
 
     def _list_jobs(self, call: Call) -> Answer:
-        return Answer({"done": True, "records": [job.created_form() for job in self.jobs.all()], "nextRecordsUrl": None})
+        jobs = [job.created_form() for job in self.jobs.all()]
+        return Answer({"done": True, "records": jobs, "nextRecordsUrl": None})
+
+    def _poll_job(self, call: Call, name: str) -> Answer:
+        return Answer(self.jobs.poll(name).polled_form())
+
+    def _abort_job(self, call: Call, name: str) -> Answer:
+        return Answer(self.jobs.abort(name, call.json()).created_form())
 
     def _delete_job(self, call: Call, name: str) -> Answer:
         self.jobs.delete(name)

@@ -51,8 +51,9 @@ class SalesforceField:
     @property
     def soql_type(self) -> str:
         """The type that an error message names."""
-        return {"id": "string", "text": "string", "integer": "int", "amount": "double", "rate": "double", "date": "date",
-                "stamp": "dateTime", "boolean": "boolean"}.get(self.kind, self.kind)
+        words = {"id": "string", "text": "string", "integer": "int", "amount": "double", "rate": "double",
+                 "stamp": "dateTime"}
+        return words.get(self.kind, self.kind)
 
 
 class Entity:
@@ -103,9 +104,10 @@ class Entity:
         """Its row in the global describe."""
         root = f"/services/data/{version}/sobjects/{self.name}"
         return {
-            "name": self.name, "label": _label(self.name), "labelPlural": f"{_label(self.name)}s", "keyPrefix": self.prefix,
-            "custom": self.name.endswith("__c"), "queryable": True, "retrieveable": True, "searchable": self.has_recycle_bin,
-            "replicateable": self.has_recycle_bin, "createable": False, "updateable": False, "deletable": False,
+            "name": self.name, "label": _label(self.name), "labelPlural": f"{_label(self.name)}s",
+            "keyPrefix": self.prefix, "custom": self.name.endswith("__c"), "queryable": True, "retrieveable": True,
+            "searchable": self.has_recycle_bin, "replicateable": self.has_recycle_bin, "createable": False,
+            "updateable": False, "deletable": False,
             "undeletable": False, "layoutable": self.has_recycle_bin, "triggerable": self.has_recycle_bin,
             "deprecatedAndHidden": False, "customSetting": False, "feedEnabled": False, "mergeable": False,
             "urls": {"sobject": root, "describe": f"{root}/describe", "rowTemplate": f"{root}/{{ID}}"},
@@ -126,7 +128,8 @@ class Entity:
             "custom": custom, "externalId": custom and "_ID__" in field.name.upper(), "unique": False,
             "idLookup": field.name == "Id", "nameField": field.name == "Name", "compoundFieldName": compound,
             "calculated": False, "calculatedFormula": None, "autoNumber": field.name.endswith("Number") and not custom,
-            "filterable": field.filterable, "sortable": field.filterable, "groupable": kind not in ("double", "currency"),
+            "filterable": field.filterable, "sortable": field.filterable,
+            "groupable": kind not in ("double", "currency"),
             "aggregatable": kind != "address", "createable": False, "updateable": False, "permissionable": True,
             "referenceTo": [field.reference] if field.reference else [], "relationshipName": field.relationship,
             "picklistValues": [], "restrictedPicklist": False, "defaultValue": None, "deprecatedAndHidden": False,
@@ -201,7 +204,8 @@ def _compounds(fields: list[SalesforceField]) -> list[SalesforceField]:
     for name in sorted(names):
         start = name.removesuffix("Street")
         if name.endswith("Street") and f"{start}City" in names:
-            parts = tuple((part[0].lower() + part[1:], f"{start}{part}") for part in _PARTS if f"{start}{part}" in names)
+            present = [part for part in _PARTS if f"{start}{part}" in names]
+            parts = tuple((part[0].lower() + part[1:], f"{start}{part}") for part in present)
             found.append(SalesforceField(f"{start}Address", "address", None, parts))
     return found
 

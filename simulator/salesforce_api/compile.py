@@ -13,6 +13,7 @@ from typing import Any
 from simulator.salesforce_api.catalog import Catalog, Entity, SalesforceField
 from simulator.salesforce_api.errors import ApiError, located, malformed
 from simulator.salesforce_api.literals import Span, canonical
+from simulator.salesforce_api.render import csv_value, json_value, quote
 from simulator.salesforce_api.soql import (
     Aggregate,
     Both,
@@ -30,16 +31,16 @@ from simulator.salesforce_api.soql import (
 
 MAX_OFFSET = 2000
 _NO_COLUMN = (
-    "No such column '{0}' on entity '{1}'. If you are attempting to use a custom field, be sure to append the '__c' after "
-    "the custom field name. Please reference your WSDL or the describe call for the appropriate names."
+    "No such column '{0}' on entity '{1}'. If you are attempting to use a custom field, be sure to append the '__c' "
+    "after the custom field name. Please reference your WSDL or the describe call for the appropriate names."
 )
 _NO_OBJECT = (
-    "sObject type '{0}' is not supported. If you are attempting to use a custom object, be sure to append the '__c' after "
-    "the entity name. Please reference your WSDL or the describe call for the appropriate names."
+    "sObject type '{0}' is not supported. If you are attempting to use a custom object, be sure to append the '__c' "
+    "after the entity name. Please reference your WSDL or the describe call for the appropriate names."
 )
 _NO_RELATIONSHIP = (
-    "Didn't understand relationship '{0}' in field path. If you are attempting to use a custom relationship, be sure to "
-    "append the '__r' after the custom relationship name. Please reference your WSDL or the describe call for the "
+    "Didn't understand relationship '{0}' in field path. If you are attempting to use a custom relationship, be sure "
+    "to append the '__r' after the custom relationship name. Please reference your WSDL or the describe call for the "
     "appropriate names."
 )
 
@@ -209,7 +210,8 @@ class _Scope:
                 message = located(self.query.source, path.position, _NO_RELATIONSHIP.format(relationship))
                 raise ApiError(400, "INVALID_FIELD", message)
             child = _Node(entity, self.names.table(), lookup)
-            self.joins.append(f'LEFT JOIN {entity.table} AS {child.alias} ON {child.alias}."Id" = {node.alias}."{lookup.name}"')
+            condition = f'{child.alias}."Id" = {node.alias}."{lookup.name}"'
+            self.joins.append(f"LEFT JOIN {entity.table} AS {child.alias} ON {condition}")
             node.parents[key] = child
         return node.parents[key]
 
@@ -251,19 +253,19 @@ class _Scope:
         """An SQL expression for the JSON of a record."""
         url = f"/services/data/{self.version}/sobjects/{node.entity.name}/"
         head = f'{{"attributes":{{"type":"{node.entity.name}","url":"{url}'
-        pieces = [_quote(head), f'{node.alias}."Id"', _quote('"}')]
+        pieces = [quote(head), f'{node.alias}."Id"', quote('"}')]
         for item in node.items:
             if isinstance(item, _Node):
                 name = item.via.relationship if item.via else ""
                 value = f"CASE WHEN {item.alias}.\"Id\" IS NULL THEN 'null' ELSE {self.record(item)} END"
             else:
-                name, value = item.name, _json_value(item, f'{node.alias}."{item.name}"', node.alias)
-            pieces += [_quote(f',"{name}":'), value]
+                name, value = item.name, json_value(item, f'{node.alias}."{item.name}"', node.alias)
+            pieces += [quote(f',"{name}":'), value]
         if node is self.root:
             for children in (item for item in self.query.items if isinstance(item, Children)):
                 name, value = self.children(children)
-                pieces += [_quote(f',"{name}":'), value]
-        return "||".join([*pieces, _quote("}")])
+                pieces += [quote(f',"{name}":'), value]
+        return "||".join([*pieces, quote("}")])
 
     def children(self, item: Children) -> tuple[str, str]:
         """A nested query: null when there are no rows, else its own result object."""
@@ -276,36 +278,36 @@ class _Scope:
                 record = inner.record(inner.root)
                 tail = inner.tail(f'{inner.root.alias}."{lookup.name}" = {self.root.alias}."Id"')
                 return plural, (
-                    "(SELECT CASE count(*) WHEN 0 THEN 'null' ELSE '{\"totalSize\":'||count(*)||',\"done\":true,\"records\":['"
-                    f"||group_concat(r)||']}}' END FROM (SELECT {record} AS r {tail}))"
+                    "(SELECT CASE count(*) WHEN 0 THEN 'null' ELSE '{\"totalSize\":'||count(*)||',\"done\":true,'"
+                    f"||'\"records\":['||group_concat(r)||']}}' END FROM (SELECT {record} AS r {tail}))"
                 )
         message = located(self.query.source, wanted.position, _NO_RELATIONSHIP.format(wanted.text))
         raise ApiError(400, "INVALID_TYPE", message)
 
     def csv_line(self, columns: list[_Column], delimiter: str) -> str:
         """All values in double quotes; NULL is the empty string."""
-        between = _quote(f'"{delimiter}"')
-        return "'\"'||" + f"||{between}||".join(_csv_value(column) for column in columns) + "||'\"'"
+        between = quote(f'"{delimiter}"')
+        return "'\"'||" + f"||{between}||".join(csv_value(column.field, column.sql) for column in columns) + "||'\"'"
 
     # --- aggregates
 
     def aggregated(self) -> str:
         grouped = {self.column(path).path for path in self.query.group}
-        pieces, unnamed = [_quote('{"attributes":{"type":"AggregateResult"}')], 0
+        pieces, unnamed = [quote('{"attributes":{"type":"AggregateResult"}')], 0
         for item in self.query.items:
             if isinstance(item, Path):
                 column = self.column(item)
                 if column.path not in grouped:
                     raise malformed(f"Field must be grouped or aggregated: {column.path}")
-                name, value = column.field.name, _json_value(column.field, column.sql, column.alias)
+                name, value = column.field.name, json_value(column.field, column.sql, column.alias)
             elif isinstance(item, Aggregate):
                 name = item.alias or f"expr{unnamed}"
                 unnamed += item.alias is None
                 value = self.aggregate(item)
             else:
                 raise malformed("Grouped query cannot use child relationships or FIELDS in the SELECT list")
-            pieces += [_quote(f',"{name}":'), value]
-        return "||".join([*pieces, _quote("}")])
+            pieces += [quote(f',"{name}":'), value]
+        return "||".join([*pieces, quote("}")])
 
     def aggregate(self, item: Aggregate) -> str:
         if item.path is None:
@@ -317,10 +319,11 @@ class _Scope:
         if item.function == "COUNT_DISTINCT":
             return f"count(DISTINCT {column.sql})"
         if item.function in ("SUM", "AVG") and not numeric:
-            raise ApiError(400, "INVALID_FIELD", f"field {column.path} does not support aggregate operator {item.function}")
+            message = f"field {column.path} does not support aggregate operator {item.function}"
+            raise ApiError(400, "INVALID_FIELD", message)
         if numeric:
             return f"coalesce(exact_{item.function.lower()}({column.sql}), 'null')"
-        return _json_value(column.field, f"{item.function.lower()}({column.sql})", column.alias)
+        return json_value(column.field, f"{item.function.lower()}({column.sql})", column.alias)
 
     # --- conditions
 
@@ -360,8 +363,9 @@ class _Scope:
 
     def like(self, column: _Column, condition: Compare) -> str:
         if column.field.kind != "text" or condition.value.kind != "string":
-            raise ApiError(400, "INVALID_QUERY_FILTER_OPERATOR", located(
-                self.query.source, condition.value.position, "invalid operator on " + column.field.soql_type + " field"))
+            message = f"invalid operator on {column.field.soql_type} field"
+            raise ApiError(400, "INVALID_QUERY_FILTER_OPERATOR",
+                           located(self.query.source, condition.value.position, message))
         return f"{column.sql} LIKE {self.names.parameter(condition.value.text)} ESCAPE '\\'"
 
     def span(self, column: _Column, operator: str, span: Span) -> str:
@@ -403,35 +407,3 @@ class _Scope:
 
 def _comparable(column: _Column) -> str:
     return f"{column.sql} COLLATE NOCASE" if column.field.kind == "text" else column.number
-
-
-def _quote(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
-
-
-def _json_value(found: SalesforceField, sql: str, alias: str) -> str:
-    if found.kind in ("text", "id"):
-        return f"json_quote({sql})"
-    if found.kind == "boolean":
-        return f"CASE {sql} WHEN 1 THEN 'true' ELSE 'false' END"
-    if found.kind == "stamp":
-        return f"coalesce('\"'||replace({sql},' ','T')||'.000+0000\"','null')"
-    if found.kind == "date":
-        return f"coalesce('\"'||{sql}||'\"','null')"
-    if found.kind == "address":
-        parts = ", ".join(f"'{key}', {alias}.\"{column}\"" for key, column in found.parts)
-        absent = " AND ".join(f'{alias}."{column}" IS NULL' for _, column in found.parts)
-        return f"CASE WHEN {absent} THEN 'null' ELSE json_object({parts}) END"
-    return f"coalesce({sql},'null')"
-
-
-def _csv_value(column: _Column) -> str:
-    if column.field.kind == "boolean":
-        return f"CASE {column.sql} WHEN 1 THEN 'true' ELSE 'false' END"
-    if column.field.kind == "stamp":
-        return f"coalesce(replace({column.sql},' ','T')||'.000Z','')"
-    if column.field.kind == "text":
-        return f"""replace(coalesce({column.sql},''),'"','""')"""
-    if column.field.kind == "address":
-        return "''"
-    return f"coalesce({column.sql},'')"

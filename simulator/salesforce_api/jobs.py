@@ -1,7 +1,7 @@
 """Bulk API 2.0 query jobs.
 
-A job runs in its own thread; what a poll tells lags behind (`Habits.job_polls`). Each page of results is a complete CSV with
-its header line, and the last page's locator is the literal text `null`.
+A job runs in its own thread; what a poll tells lags behind (`Habits.job_polls`). Each page of results is a complete CSV
+with its header line, and the last page's locator is the literal text `null`.
 """
 
 from __future__ import annotations

@@ -25,8 +25,8 @@ def changes(what: str, entity: Entity, start: str, end: str, database: Database,
         raise ApiError(400, "INVALID_REPLICATION_DATE", "startDate before org replication enabled date")
     where = '"SystemModstamp" >= ? AND "SystemModstamp" < ?' + (' AND "IsDeleted" = 1' if what == "deleted" else "")
     rows = database.connection().execute(
-        f'SELECT "Id", "SystemModstamp" FROM {entity.table} WHERE {where} ORDER BY "SystemModstamp", "Id" LIMIT {MOST_IDS + 1}',
-        (_canonical(since), _canonical(until)),
+        f'SELECT "Id", "SystemModstamp" FROM {entity.table} WHERE {where} ORDER BY "SystemModstamp", "Id" LIMIT ?',
+        (_canonical(since), _canonical(until), MOST_IDS + 1),
     ).fetchall()
     if len(rows) > MOST_IDS:
         raise ApiError(400, "EXCEEDED_ID_LIMIT", "Exceeded the limit of ids: use a shorter window")

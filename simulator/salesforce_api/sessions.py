@@ -55,8 +55,9 @@ class Sessions:
             self._check_client(form, authorization)
             issued_at = str(int(time.time() * 1000))
             answer = self._issue(base_url)
-            signed = hmac.new(self._keys["consumer_secret"].encode(), f"{answer['id']}{issued_at}".encode(), hashlib.sha256)
-            return {**answer, "issued_at": issued_at, "signature": base64.b64encode(signed.digest()).decode()}
+            text, secret = f"{answer['id']}{issued_at}".encode(), self._keys["consumer_secret"].encode()
+            signed = base64.b64encode(hmac.new(secret, text, hashlib.sha256).digest()).decode()
+            return {**answer, "issued_at": issued_at, "signature": signed}
         if grant == "":
             raise OAuthError("invalid_request", "must provide a grant_type")
         raise OAuthError("unsupported_grant_type", "grant type not supported")

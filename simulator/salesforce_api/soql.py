@@ -1,7 +1,7 @@
 """SOQL text → syntax tree. Names are not looked up here: see `compile`.
 
-Grammar: SELECT list FROM object [alias] [WHERE] [GROUP BY] [ORDER BY] [LIMIT] [OFFSET]. As at Salesforce, AND and OR do not
-mix without parentheses, dates and stamps are bare, strings are in single quotes with backslash escapes.
+Grammar: SELECT list FROM object [alias] [WHERE] [GROUP BY] [ORDER BY] [LIMIT] [OFFSET]. As at Salesforce, AND and OR do
+not mix without parentheses, dates and stamps are bare, strings are in single quotes with backslash escapes.
 """
 
 from __future__ import annotations
