@@ -8,12 +8,35 @@ from dataclasses import dataclass
 from simulator.ids import salesforce_id
 
 _LINES = {
-    "Hardware": ("InvtPart", ("Sensor", "Controller", "Gateway", "Meter", "Valve", "Panel", "Drive", "Scanner", "Terminal",
-                              "Relay", "Probe", "Pump", "Display", "Battery", "Antenna", "Printer")),
-    "Software": ("NonInvtPart", ("Licence", "Subscription", "Add-on", "Seat pack", "Analytics", "Storage plan", "API plan",
-                                 "Archive")),
-    "Services": ("Service", ("Installation", "Training", "Support", "Audit", "Calibration", "Migration", "Consulting day",
-                             "Maintenance")),
+    "Hardware": (
+        "InvtPart",
+        (
+            "Sensor",
+            "Controller",
+            "Gateway",
+            "Meter",
+            "Valve",
+            "Panel",
+            "Drive",
+            "Scanner",
+            "Terminal",
+            "Relay",
+            "Probe",
+            "Pump",
+            "Display",
+            "Battery",
+            "Antenna",
+            "Printer",
+        ),
+    ),
+    "Software": (
+        "NonInvtPart",
+        ("Licence", "Subscription", "Add-on", "Seat pack", "Analytics", "Storage plan", "API plan", "Archive"),
+    ),
+    "Services": (
+        "Service",
+        ("Installation", "Training", "Support", "Audit", "Calibration", "Migration", "Consulting day", "Maintenance"),
+    ),
 }
 _GRADES = (("S", 1), ("M", 2))
 
@@ -43,6 +66,16 @@ def catalog(seed: int) -> tuple[Product, ...]:
                 index = len(found)
                 cents = draw.randint(40, 900) * 100 * factor + draw.choice((0, 0, 50, 95, 99))
                 code = f"{family[:2].upper()}-{word[:3].upper()}{index:02d}-{grade}"
-                found.append(Product(index, salesforce_id("01t", numbers[index] * 7_919), numbers[index], code,
-                                     f"{word} {grade}", family, item_type, cents))
+                found.append(
+                    Product(
+                        index,
+                        salesforce_id("01t", numbers[index] * 7_919),
+                        numbers[index],
+                        code,
+                        f"{word} {grade}",
+                        family,
+                        item_type,
+                        cents,
+                    )
+                )
     return tuple(found)

@@ -49,7 +49,7 @@ Row = tuple[str, tuple]
 
 
 class Company:
-    """A company of a seed, size and level. Chains before `history` belong to the 24 months, later ones to the days after."""
+    """A company of a seed, size and level. Chains below `history` are of the 24 months, others of the days after."""
 
     def __init__(self, seed: int, size: str, level: int) -> None:
         if size not in SIZES or level not in (1, 2, 3):
@@ -95,10 +95,11 @@ class Company:
 
     def moved(self, from_day: int, to_day: int) -> list[int]:
         """Let one customer move on each day after `from_day`, up to `to_day`; their places among the parties."""
-        return [
-            self.world.customers.move(random.Random(f"{self.world.seed}/moves/{day}").randrange(10**6), day * DAY + 50_000).index
-            for day in range(from_day + 1, to_day + 1)
-        ]
+        places = []
+        for day in range(from_day + 1, to_day + 1):
+            drawn = random.Random(f"{self.world.seed}/moves/{day}").randrange(10**6)
+            places.append(self.world.customers.move(drawn, day * DAY + 50_000).index)
+        return places
 
 
 def generate(folder: Path, *, seed: int = 42, size: str = "1k", level: int = 1) -> State:
@@ -151,7 +152,7 @@ def advance(folder: Path, days: int = 1) -> State:
         _replace(database, standing[index], parties.rows(parties.parties[index], new))
     known = company.numbers(old // DAY + HORIZON)
     changed = [n for (n,) in database.execute("SELECT chain FROM sim__chain WHERE next_change < ?", (stamp_text(new),))]
-    for number in (*changed, *company.numbers(new // DAY + HORIZON)[len(known):]):
+    for number in (*changed, *company.numbers(new // DAY + HORIZON)[len(known) :]):
         chain = company.chain(number)
         _replace(database, company.rows(chain, old), company.rows(chain, new))
         _note(database, chain, new)

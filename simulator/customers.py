@@ -17,19 +17,27 @@ from simulator import names
 from simulator.clock import DAY, FIRST_DAY, stamp_text
 from simulator.ids import Permutation, salesforce_id
 from simulator.money import CURRENCIES, ENTITIES
+from simulator.schema import names_in
 
 COUNTS = {"1k": 170, "50k": 8_000, "1m": 120_000}
-CRM_COLUMNS = ("Id", "Name", "AccountNumber", "Type", "OwnerId", "Industry", "BillingStreet", "BillingCity",
-               "BillingState", "BillingPostalCode", "BillingCountry", "BillingCountryCode", "Phone", "Website",
-               "IsPersonAccount", "CurrencyIsoCode", "ERP_Customer_ID__c", "Tax_ID__c", "CreatedDate", "CreatedById",
-               "LastModifiedDate", "LastModifiedById", "SystemModstamp", "IsDeleted")
-ERP_COLUMNS = ("id", "entityid", "companyname", "altname", "email", "phone", "url", "currency", "terms", "searchstage",
-               "accountnumber", "externalid", "vatregnumber", "defaultbillingaddress", "defaultshippingaddress",
-               "isperson", "isinactive", "datecreated", "lastmodifieddate")
-BOOK_COLUMNS = ("internalid", "entity", "addressbookaddress", "label", "defaultbilling", "defaultshipping")
-ADDRESS_COLUMNS = ("nkey", "recordowner", "addressee", "addr1", "city", "state", "zip", "country", "override",
-                   "lastmodifieddate")
-RELATION_COLUMNS = ("id", "entity", "subsidiary", "isprimarysub")
+CRM_COLUMNS = names_in("""
+    Id Name AccountNumber Type OwnerId Industry BillingStreet BillingCity BillingState BillingPostalCode
+    BillingCountry BillingCountryCode Phone Website IsPersonAccount CurrencyIsoCode ERP_Customer_ID__c Tax_ID__c
+    CreatedDate CreatedById LastModifiedDate LastModifiedById SystemModstamp IsDeleted
+""")
+ERP_COLUMNS = names_in("""
+    id entityid companyname altname email phone url currency terms searchstage accountnumber externalid
+    vatregnumber defaultbillingaddress defaultshippingaddress isperson isinactive datecreated lastmodifieddate
+""")
+BOOK_COLUMNS = names_in("""
+    internalid entity addressbookaddress label defaultbilling defaultshipping
+""")
+ADDRESS_COLUMNS = names_in("""
+    nkey recordowner addressee addr1 city state zip country override lastmodifieddate
+""")
+RELATION_COLUMNS = names_in("""
+    id entity subsidiary isprimarysub
+""")
 _TERMS = {2: 30, 3: 14, 4: 45}
 
 
@@ -114,8 +122,11 @@ class Customers:
         entities = list(ENTITIES)
         for index in range(count):
             # the first ones spread over all entities, in their own and in foreign currency, whatever the size
-            entity = entities[index % 5] if index < 40 else self._draw.choices(
-                entities, [e.share for e in ENTITIES.values()])[0]
+            entity = (
+                entities[index % 5]
+                if index < 40
+                else self._draw.choices(entities, [e.share for e in ENTITIES.values()])[0]
+            )
             party = self._party(entity, foreign=index % 4 == 3 if index < 40 else self._draw.random() < 0.25)
             if index < 40 or self._draw.random() < 0.82:
                 self._into_crm(party)
@@ -140,8 +151,17 @@ class Customers:
         drawn = iter(lambda: f"{stem} {draw.choice(names.NOUNS)}", None)
         name = next(name for name in drawn if (name, ENTITIES[entity].country) not in self._names)
         others = [code for code in CURRENCIES if code != own and code != "KWD"]
-        party = Party(len(self.parties), name, ENTITIES[entity].country, entity, draw.choice(others) if foreign else own,
-                      domain, draw.choices((2, 3, 4), (70, 15, 15))[0], draw.random() < 0.9, draw.random() < 0.3)
+        party = Party(
+            len(self.parties),
+            name,
+            ENTITIES[entity].country,
+            entity,
+            draw.choice(others) if foreign else own,
+            domain,
+            draw.choices((2, 3, 4), (70, 15, 15))[0],
+            draw.random() < 0.9,
+            draw.random() < 0.3,
+        )
         self.parties.append(party)
         self._names.add((party.name, party.country))
         return party
@@ -153,12 +173,24 @@ class Customers:
         has_tax, has_domain = (0.30, 0.72) if system == "crm" else (0.85, 0.50)
         created = (FIRST_DAY - draw.randint(30, 900)) * DAY + draw.randint(21_600, 72_000)
         if system == "crm":
-            return Record(salesforce_id("001", number), number, name, names.address(draw, party.country),
-                          party.domain if draw.random() < has_domain else None,
-                          self._tax_id(party, "crm") if draw.random() < has_tax else None, created)
-        return Record(number + 100, number, name, names.address(draw, party.country),
-                      party.domain if draw.random() < has_domain else None,
-                      self._tax_id(party, "erp") if draw.random() < has_tax else None, created)
+            return Record(
+                salesforce_id("001", number),
+                number,
+                name,
+                names.address(draw, party.country),
+                party.domain if draw.random() < has_domain else None,
+                self._tax_id(party, "crm") if draw.random() < has_tax else None,
+                created,
+            )
+        return Record(
+            number + 100,
+            number,
+            name,
+            names.address(draw, party.country),
+            party.domain if draw.random() < has_domain else None,
+            self._tax_id(party, "erp") if draw.random() < has_tax else None,
+            created,
+        )
 
     def _tax_id(self, party: Party, system: str) -> str:
         number = names.tax_number(random.Random(f"{party.name}/{party.country}"), party.country)
@@ -211,7 +243,12 @@ class Customers:
             twin = draw.choice(buyers)
             elsewhere = [e for e in ENTITIES.values() if e.country != twin.country]
             entity = draw.choice(elsewhere)
-            party.name, party.entity, party.country, party.currency = twin.name, entity.code, entity.country, entity.currency
+            party.name, party.entity, party.country, party.currency = (
+                twin.name,
+                entity.code,
+                entity.country,
+                entity.currency,
+            )
             if (party.name, party.country) in self._names:
                 party.name = f"{next(self._stems)} {draw.choice(names.NOUNS)}"
             self._names.add((party.name, party.country))
@@ -219,8 +256,18 @@ class Customers:
 
     def _sister(self, entity: str) -> None:
         found = ENTITIES[entity]
-        party = Party(len(self.parties), f"IC {found.name}", found.country, "US01", "USD", "halden.example", 2, False,
-                      False, intercompany=True)
+        party = Party(
+            len(self.parties),
+            f"IC {found.name}",
+            found.country,
+            "US01",
+            "USD",
+            "halden.example",
+            2,
+            False,
+            False,
+            intercompany=True,
+        )
         self.parties.append(party)
         party.erp.append(self._record(party, "erp", f"IC {found.legal_name}"))
 
@@ -249,24 +296,78 @@ class Customers:
     def _account_row(self, party: Party, record: Record, now: int) -> tuple:
         where, changed = record.address_at(now), stamp_text(record.changed(now))
         owner = self._owners[record.number % len(self._owners)]
-        return (record.id, record.name, f"A-{record.number:06d}", "Customer - Direct" if party.erp else "Prospect",
-                owner, None, where["street"], where["city"], where["state"] or None, where["zip"],
-                names.COUNTRIES[where["country"]], where["country"], f"+00 {record.number:07d}",
-                f"https://www.{record.domain}" if record.domain else None, 0, party.currency, record.external,
-                record.tax_id, stamp_text(record.created), owner, changed, owner, changed, 0)
+        return (
+            record.id,
+            record.name,
+            f"A-{record.number:06d}",
+            "Customer - Direct" if party.erp else "Prospect",
+            owner,
+            None,
+            where["street"],
+            where["city"],
+            where["state"] or None,
+            where["zip"],
+            names.COUNTRIES[where["country"]],
+            where["country"],
+            f"+00 {record.number:07d}",
+            f"https://www.{record.domain}" if record.domain else None,
+            0,
+            party.currency,
+            record.external,
+            record.tax_id,
+            stamp_text(record.created),
+            owner,
+            changed,
+            owner,
+            changed,
+            0,
+        )
 
     def _customer_rows(self, party: Party, record: Record, now: int) -> Iterator[tuple[str, tuple]]:
         where, changed = record.address_at(now), stamp_text(record.changed(now))
         by_url = record.domain is not None and record.number % 3
         book, place = record.number * 2 + 11, record.number * 2 + 12
-        yield "netsuite__customer", (
-            record.id, f"CUST{record.number:06d}", record.name, record.name,
-            f"billing@{record.domain}" if record.domain else None, f"+00 {record.number:07d}",
-            f"https://{record.domain}" if by_url else None, CURRENCIES[party.currency].number, party.terms, "CUSTOMER",
-            None, record.external, record.tax_id, book, book, 0, 0, stamp_text(record.created), changed)
+        yield (
+            "netsuite__customer",
+            (
+                record.id,
+                f"CUST{record.number:06d}",
+                record.name,
+                record.name,
+                f"billing@{record.domain}" if record.domain else None,
+                f"+00 {record.number:07d}",
+                f"https://{record.domain}" if by_url else None,
+                CURRENCIES[party.currency].number,
+                party.terms,
+                "CUSTOMER",
+                None,
+                record.external,
+                record.tax_id,
+                book,
+                book,
+                0,
+                0,
+                stamp_text(record.created),
+                changed,
+            ),
+        )
         yield "netsuite__customeraddressbook", (book, record.id, place, where["street"], 1, 1)
-        yield "netsuite__customeraddressbookentityaddress", (
-            place, book, record.name, where["street"], where["city"], where["state"] or None, where["zip"],
-            where["country"], 0, changed)
-        yield "netsuite__customersubsidiaryrelationship", (
-            record.number + 5, record.id, ENTITIES[party.entity].number, 1)
+        yield (
+            "netsuite__customeraddressbookentityaddress",
+            (
+                place,
+                book,
+                record.name,
+                where["street"],
+                where["city"],
+                where["state"] or None,
+                where["zip"],
+                where["country"],
+                0,
+                changed,
+            ),
+        )
+        yield (
+            "netsuite__customersubsidiaryrelationship",
+            (record.number + 5, record.id, ENTITIES[party.entity].number, 1),
+        )

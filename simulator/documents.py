@@ -46,7 +46,7 @@ class CrmOrder:
 
 @dataclass(slots=True, eq=False)
 class Deal:
-    """An opportunity. `earlier`: (moment, lines before it). `late`: when the record became visible, if after its stamp."""
+    """An opportunity. `earlier`: (moment, lines before it). `late`: when it became visible, if after its stamp."""
 
     id: str
     slot: int

@@ -40,7 +40,7 @@ def salesforce_id(prefix: str, number: int) -> str:
 def with_checksum(fifteen: str) -> str:
     """Append the suffix: one character per block of five, whose bits say which of them are upper case."""
     suffix = "".join(
-        _CHECK[sum(1 << i for i, letter in enumerate(fifteen[start:start + 5]) if "A" <= letter <= "Z")]
+        _CHECK[sum(1 << i for i, letter in enumerate(fifteen[start : start + 5]) if "A" <= letter <= "Z")]
         for start in (0, 5, 10)
     )
     return fifteen + suffix

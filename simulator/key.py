@@ -4,10 +4,10 @@ Groups and the breaks that any chain shows while it is under way follow from the
 planted is added once its records are seen. What is left of a group's difference must be unbilled (A2, B3) or unpaid
 (A10, B3) money: anything else is a fault of the generator and raises.
 
-An entry of `groups` is `{id, hop, left, right, scenario, names_agree}`, of `breaks` `{id, hop, reason, documents, amount,
-currency, names_agree, scenario}`. Documents are `[system, id]`. A break's amount is its contribution to left − right in
-the document's currency (`invoice_ledger`: functional); where that nets to nothing (B1: two periods, D3: two currencies)
-it is the amount that moved. H1 and H2 name documents out of scope.
+An entry of `groups` is `{id, hop, left, right, scenario, names_agree}`, of `breaks` `{id, hop, reason, documents,
+amount, currency, names_agree, scenario}`. Documents are `[system, id]`. A break's amount is its contribution to
+left − right in the document's currency (`invoice_ledger`: functional); where that nets to nothing (B1: two periods,
+D3: two currencies) it is the amount that moved. H1 and H2 name documents out of scope.
 """
 
 from __future__ import annotations
@@ -64,7 +64,9 @@ class Answers:
             return record in self.deals
         if record.earlier and self.now <= record.earlier[0]:
             return False  # a later change is what was planted
-        return record in self.docs and all(moment is None or moment < self.now for moment in (record.voided, record.cancelled))
+        return record in self.docs and all(
+            moment is None or moment < self.now for moment in (record.voided, record.cancelled)
+        )
 
     def _bills(self) -> list[Doc]:
         """Bills and credits in scope."""
@@ -150,7 +152,11 @@ class Answers:
 
     def _plant(self, hop: str, among: list[Any], agreed: bool) -> int:
         """Write what was planted on these records; return what it contributes to left − right."""
-        mine = [p for p in self.planted if p.hop == hop and p.reason not in ("H1", "H2") and any(p.documents[0] is d for d in among)]
+        mine = [
+            p
+            for p in self.planted
+            if p.hop == hop and p.reason not in ("H1", "H2") and any(p.documents[0] is d for d in among)
+        ]
         for planted in mine:
             self._add_planted(planted, agreed)
         return sum(planted.amount for planted in mine)
@@ -165,13 +171,30 @@ class Answers:
             raise KeyFault(f"{self._where()}: {hop} differs by {difference}, planted {planted}")
 
     def _group(self, hop: str, left: Iterable[Deal | Doc], right: Iterable[Deal | Doc], agreed: bool) -> None:
-        self.groups.append({"hop": hop, "left": _named(left), "right": _named(right), "scenario": self.chain.scenario,
-                            "names_agree": agreed})
+        self.groups.append(
+            {
+                "hop": hop,
+                "left": _named(left),
+                "right": _named(right),
+                "scenario": self.chain.scenario,
+                "names_agree": agreed,
+            }
+        )
 
-    def _break(self, hop: str, reason: str, documents: Iterable[Deal | Doc], amount: int, currency: str, agreed: bool) -> None:
-        self.breaks.append({"hop": hop, "reason": reason, "documents": _named(documents),
-                            "amount": amount_text(amount, CURRENCIES[currency].decimals), "currency": currency,
-                            "names_agree": agreed, "scenario": self.chain.scenario})
+    def _break(
+        self, hop: str, reason: str, documents: Iterable[Deal | Doc], amount: int, currency: str, agreed: bool
+    ) -> None:
+        self.breaks.append(
+            {
+                "hop": hop,
+                "reason": reason,
+                "documents": _named(documents),
+                "amount": amount_text(amount, CURRENCIES[currency].decimals),
+                "currency": currency,
+                "names_agree": agreed,
+                "scenario": self.chain.scenario,
+            }
+        )
 
     def _where(self) -> str:
         return f"chain {self.chain.number} ({self.chain.scenario}) at {stamp_text(self.now)}"
@@ -191,8 +214,7 @@ def write_key(folder: Path, database: sqlite3.Connection, state: State, customer
     """Write `key.json` (`key.json.gz` above the smallest size) from `sim__key`, as a stream."""
     counts = dict(database.execute("SELECT scenario, count(*) FROM sim__chain GROUP BY 1 ORDER BY 1"))
     path = folder / ("key.json" if state.size == "1k" else "key.json.gz")
-    opened = path.open("wt", encoding="utf-8") if path.suffix == ".json" else gzip.open(path, "wt", 6, encoding="utf-8")
-    with opened as out:
+    with gzip.open(path, "wt", encoding="utf-8") if path.suffix == ".gz" else path.open("w", encoding="utf-8") as out:
         head = {"version": VERSION, "seed": state.seed, "size": state.size, "level": state.level, "now": state.now}
         out.write(json.dumps(head)[:-1])
         for kind in ("groups", "breaks"):

@@ -39,7 +39,8 @@ class Entity:
 
 
 CURRENCIES = {
-    c.code: c for c in (
+    c.code: c
+    for c in (
         Currency("USD", 1, 2, "US Dollar", "$", 1_000_000, "1"),
         Currency("GBP", 2, 2, "British Pound", "£", 1_270_000, "0.79"),
         Currency("EUR", 4, 2, "Euro", "€", 1_080_000, "0.92"),
@@ -48,7 +49,8 @@ CURRENCIES = {
     )
 }
 ENTITIES = {
-    e.code: e for e in (
+    e.code: e
+    for e in (
         Entity("US01", 1, "USD", "US", 800, "Halden US", "Halden Inc.", 42),
         Entity("GB01", 2, "GBP", "GB", 2000, "Halden UK", "Halden UK Limited", 21),
         Entity("DE01", 3, "EUR", "DE", 1900, "Halden Germany", "Halden Deutschland GmbH", 21),

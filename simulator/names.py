@@ -36,7 +36,8 @@ _STREETS = {
     "US": "{n} {w} Street", "GB": "{n} {w} Road", "DE": "{w}straße {n}", "JP": "{n}-{m} {w}-cho",
     "KW": "Block {m}, Street {n}",
 }
-_STREET_WORDS = ("Mill", "Park", "Station", "Garten", "Hafen", "Linden", "River", "Canal", "Market", "Sakura", "Harbour")
+_STREET_WORDS = ("Mill", "Park", "Station", "Garten", "Hafen", "Linden", "River", "Canal", "Market", "Sakura",
+                 "Harbour")
 
 
 def stems(draw: random.Random):
@@ -59,7 +60,7 @@ def normalised(name: str) -> str:
 
 
 def spelled(draw: random.Random, name: str, country: str, level: int) -> str:
-    """How another system writes `name`. Level 1 changes only what normalising undoes; 2 adds the usual noise; 3 more."""
+    """How a system writes `name`. Level 1 changes only what normalising undoes; 2 adds the usual noise; 3 more."""
     core, chance = name, draw.random()
     if chance < 0.30:
         core = f"{name} {draw.choice(FORMS[country])}"

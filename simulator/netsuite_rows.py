@@ -16,34 +16,57 @@ from simulator.clock import DAY, date_text, month_of, stamp_text
 from simulator.documents import CREDITS, Chain, Doc, lines_at
 from simulator.money import CURRENCIES, Rates, amount_text, converted, decimal_text, rate_text
 from simulator.plan import LINE_BITS, World
+from simulator.schema import names_in
 
-TRANSACTION_COLUMNS = (
-    "id", "tranid", "transactionnumber", "type", "abbrevtype", "recordtype", "status", "approvalstatus", "entity",
-    "currency", "postingperiod", "otherrefnum", "externalid", "memo", "terms", "source", "exchangerate", "foreigntotal",
-    "foreignamountpaid", "foreignamountunpaid", "foreignpaymentamountused", "foreignpaymentamountunused", "posting",
-    "voided", "isreversal", "trandate", "duedate", "closedate", "createddate", "lastmodifieddate")
-LINE_COLUMNS = (
-    "uniquekey", "transaction", "id", "linesequencenumber", "accountinglinetype", "item", "itemtype", "entity",
-    "subsidiary", "createdfrom", "billingschedule", "memo", "quantity", "quantitybilled", "rate", "foreignamount",
-    "netamount", "mainline", "taxline", "iscogs", "isinventoryaffecting", "isfxvariance", "transactiondiscount",
-    "donotdisplayline", "isclosed", "eliminate", "linelastmodifieddate")
-LEDGER_COLUMNS = (
-    "accountingbook", "transaction", "transactionline", "account", "exchangerate", "amount", "debit", "credit",
-    "netamount", "posting", "processedbyrevcommit", "lastmodifieddate")
-LINK_COLUMNS = (
-    "previousdoc", "previousline", "previoustype", "previousdate", "nextdoc", "nextline", "nexttype", "nextdate",
-    "linktype", "foreignamount", "lastmodifieddate")
-DELETED_COLUMNS = (
-    "recordid", "recordtypeid", "type", "scriptid", "name", "deletedby", "context", "iscustomrecord", "deleteddate")
+TRANSACTION_COLUMNS = names_in("""
+    id tranid transactionnumber type abbrevtype recordtype status approvalstatus entity currency postingperiod
+    otherrefnum externalid memo terms source exchangerate foreigntotal foreignamountpaid foreignamountunpaid
+    foreignpaymentamountused foreignpaymentamountunused posting voided isreversal trandate duedate closedate
+    createddate lastmodifieddate
+""")
+LINE_COLUMNS = names_in("""
+    uniquekey transaction id linesequencenumber accountinglinetype item itemtype entity subsidiary createdfrom
+    billingschedule memo quantity quantitybilled rate foreignamount netamount mainline taxline iscogs
+    isinventoryaffecting isfxvariance transactiondiscount donotdisplayline isclosed eliminate
+    linelastmodifieddate
+""")
+LEDGER_COLUMNS = names_in("""
+    accountingbook transaction transactionline account exchangerate amount debit credit netamount posting
+    processedbyrevcommit lastmodifieddate
+""")
+LINK_COLUMNS = names_in("""
+    previousdoc previousline previoustype previousdate nextdoc nextline nexttype nextdate linktype foreignamount
+    lastmodifieddate
+""")
+DELETED_COLUMNS = names_in("""
+    recordid recordtypeid type scriptid name deletedby context iscustomrecord deleteddate
+""")
 
 RECORD_TYPES = {
-    "SalesOrd": "salesorder", "CustInvc": "invoice", "CashSale": "cashsale", "CustCred": "creditmemo",
-    "CashRfnd": "cashrefund", "CustPymt": "customerpayment", "Estimate": "estimate", "Journal": "journalentry",
+    "SalesOrd": "salesorder",
+    "CustInvc": "invoice",
+    "CashSale": "cashsale",
+    "CustCred": "creditmemo",
+    "CashRfnd": "cashrefund",
+    "CustPymt": "customerpayment",
+    "Estimate": "estimate",
+    "Journal": "journalentry",
 }
 NON_POSTING = ("SalesOrd", "Estimate")
 # internal ids of accounts, see `reference`
 BANK, UNDEPOSITED, RECEIVABLE, SISTERS, INVENTORY, TAX, ACCRUALS = 1, 2, 3, 4, 5, 6, 7
-DEFERRED, PRODUCTS, SERVICES, SOFTWARE, SISTER_SALES, COGS, EXPENSE, FX, ORDERS, ESTIMATES = 8, 9, 10, 11, 12, 13, 14, 15, 16, 17
+DEFERRED, PRODUCTS, SERVICES, SOFTWARE, SISTER_SALES, COGS, EXPENSE, FX, ORDERS, ESTIMATES = (
+    8,
+    9,
+    10,
+    11,
+    12,
+    13,
+    14,
+    15,
+    16,
+    17,
+)
 INCOME = {"Hardware": PRODUCTS, "Services": SERVICES, "Software": SOFTWARE}
 PRIMARY, SECOND = 1, 2
 TAX_ITEM = 15
@@ -97,15 +120,28 @@ class Books:
         for doc in chain.docs:
             if doc.deleted is not None and doc.deleted < now:
                 record = RECORD_TYPES[doc.kind]
-                yield "netsuite__deletedrecord", (
-                    doc.id, _TRANSACTION_RECORDS, record, record, f"{record} #{doc.number}", -5, "UI", 0,
-                    stamp_text(doc.deleted))
+                yield (
+                    "netsuite__deletedrecord",
+                    (
+                        doc.id,
+                        _TRANSACTION_RECORDS,
+                        record,
+                        record,
+                        f"{record} #{doc.number}",
+                        -5,
+                        "UI",
+                        0,
+                        stamp_text(doc.deleted),
+                    ),
+                )
 
     def _document(self, doc: Doc, seen: list[Doc], changed: str, now: int) -> Iterator[tuple[str, tuple]]:
         entries = self._entries(doc, seen, now)
         decimals, base = CURRENCIES[doc.currency].decimals, CURRENCIES[doc.base].decimals
-        functional = [converted(e.foreign, doc.currency, doc.base, doc.rate) if e.functional is None else e.functional
-                      for e in entries]
+        functional = [
+            converted(e.foreign, doc.currency, doc.base, doc.rate) if e.functional is None else e.functional
+            for e in entries
+        ]
         functional[0] -= sum(functional)
         yield "netsuite__transaction", self._header(doc, seen, now, changed, decimals)
         yield from self._line_rows(doc, entries, functional, now, changed)
@@ -126,17 +162,42 @@ class Books:
         status, closed = self._status(doc, seen, now, total - paid, abs(total) - used)
         billed = doc.kind == "CustInvc"
         settles = doc.kind in ("CustPymt", "CustCred")
+
         def money(minor: int) -> str:
             return amount_text(minor, decimals)
+
         return (
-            doc.id, doc.number, str(self._numbers(doc.slot) + 1), doc.kind, doc.kind.upper()[:8], RECORD_TYPES[doc.kind],
-            status, 2 if doc.approved else 1, None if doc.kind == "Journal" else doc.customer.id,
-            CURRENCIES[doc.currency].number, None if doc.kind in NON_POSTING else period_id(doc.posting_day), doc.reference,
-            doc.external, "VOID" if void else None, doc.party.terms if billed else None, None, rate_text(doc.rate),
-            money(total), money(paid) if billed else None, money(0 if void else total - paid) if billed else None,
-            money(used) if settles else None, money(abs(total) - used) if settles else None,
-            int(doc.approved and doc.kind not in NON_POSTING), int(void), 0, date_text(doc.day),
-            date_text(doc.due_day) if doc.due_day else None, closed, stamp_text(doc.created), changed)
+            doc.id,
+            doc.number,
+            str(self._numbers(doc.slot) + 1),
+            doc.kind,
+            doc.kind.upper()[:8],
+            RECORD_TYPES[doc.kind],
+            status,
+            2 if doc.approved else 1,
+            None if doc.kind == "Journal" else doc.customer.id,
+            CURRENCIES[doc.currency].number,
+            None if doc.kind in NON_POSTING else period_id(doc.posting_day),
+            doc.reference,
+            doc.external,
+            "VOID" if void else None,
+            doc.party.terms if billed else None,
+            None,
+            rate_text(doc.rate),
+            money(total),
+            money(paid) if billed else None,
+            money(0 if void else total - paid) if billed else None,
+            money(used) if settles else None,
+            money(abs(total) - used) if settles else None,
+            int(doc.approved and doc.kind not in NON_POSTING),
+            int(void),
+            0,
+            date_text(doc.day),
+            date_text(doc.due_day) if doc.due_day else None,
+            closed,
+            stamp_text(doc.created),
+            changed,
+        )
 
     def _status(self, doc: Doc, seen: list[Doc], now: int, unpaid: int, unused: int) -> tuple[str, str | None]:
         if doc.is_void(now):
@@ -175,13 +236,28 @@ class Books:
         for line in lines_at(doc, now):
             product = self._products[line.product]
             income = SISTER_SALES if doc.intercompany else INCOME[product.family]
-            billed = sum(b.quantity for bill in bills if not bill.is_void(now) for b in bill.lines if b.source == line.source)
-            found.append(Entry(income, -sign * line.amount * zero, None, "INCOME", product.number, product.item_type,
-                               -sign * line.quantity * zero, min(billed, line.quantity), line.price))
+            billed = sum(
+                b.quantity for bill in bills if not bill.is_void(now) for b in bill.lines if b.source == line.source
+            )
+            found.append(
+                Entry(
+                    income,
+                    -sign * line.amount * zero,
+                    None,
+                    "INCOME",
+                    product.number,
+                    product.item_type,
+                    -sign * line.quantity * zero,
+                    min(billed, line.quantity),
+                    line.price,
+                )
+            )
             if product.item_type == "InvtPart" and doc.kind not in NON_POSTING:
                 value = sign * (line.amount * (40 + product.index % 25) // 100) * zero
-                cost += [Entry(COGS, value, None, "COGS", product.number, product.item_type, cogs=True),
-                         Entry(INVENTORY, -value, None, "ASSET", product.number, product.item_type, cogs=True)]
+                cost += [
+                    Entry(COGS, value, None, "COGS", product.number, product.item_type, cogs=True),
+                    Entry(INVENTORY, -value, None, "ASSET", product.number, product.item_type, cogs=True),
+                ]
         if doc.taxed:
             found.append(Entry(TAX, -doc.tax(now), None, "TAX", TAX_ITEM, "TaxItem", tax=True))
         return found + cost
@@ -196,14 +272,17 @@ class Books:
             found.append(Entry(RECEIVABLE, -amount, -carried, "ACCOUNTSRECEIVABLE"))
         if rest:
             found.append(Entry(RECEIVABLE, -rest, None, "ACCOUNTSRECEIVABLE"))
-        booked = sum(converted(e.foreign, doc.currency, doc.base, doc.rate) if e.functional is None else e.functional
-                     for e in found)
+        booked = sum(
+            converted(e.foreign, doc.currency, doc.base, doc.rate) if e.functional is None else e.functional
+            for e in found
+        )
         if booked:
             found.append(Entry(FX, 0, -booked, "FXVARIANCE", variance=True))
         return found
 
-    def _line_rows(self, doc: Doc, entries: list[Entry], functional: list[int], now: int,
-                   changed: str) -> Iterator[tuple[str, tuple]]:
+    def _line_rows(
+        self, doc: Doc, entries: list[Entry], functional: list[int], now: int, changed: str
+    ) -> Iterator[tuple[str, tuple]]:
         decimals, base = CURRENCIES[doc.currency].decimals, CURRENCIES[doc.base].decimals
         made_from = doc.dangling or (doc.source.id if doc.source else None)
         entity = None if doc.kind == "Journal" else doc.customer.id
@@ -211,26 +290,58 @@ class Books:
             key = self._lines((doc.slot << LINE_BITS) + number) + 10_000
             quantity = None if entry.quantity is None else decimal_text(entry.quantity, 5)
             item = entry.kind == "INCOME"
-            yield "netsuite__transactionline", (
-                key, doc.id, number, number, entry.kind, entry.item, entry.item_type, entity, doc.entity.number,
-                None if entry.cogs else made_from, SCHEDULE if doc.schedule and item else None, None, quantity,
-                decimal_text(entry.billed, 5) if item and doc.kind == "SalesOrd" else None,
-                None if entry.rate is None else amount_text(entry.rate, decimals), amount_text(entry.foreign, decimals),
-                amount_text(amount, base), int(entry.main), int(entry.tax), int(entry.cogs),
-                int(entry.item_type == "InvtPart" and doc.kind not in NON_POSTING), int(entry.variance),
-                None if entry.main else 0, None if entry.main else 0, int(doc.is_cancelled(now)) if item else None,
-                int(doc.intercompany) if not entry.main or doc.intercompany else None, changed)
+            yield (
+                "netsuite__transactionline",
+                (
+                    key,
+                    doc.id,
+                    number,
+                    number,
+                    entry.kind,
+                    entry.item,
+                    entry.item_type,
+                    entity,
+                    doc.entity.number,
+                    None if entry.cogs else made_from,
+                    SCHEDULE if doc.schedule and item else None,
+                    None,
+                    quantity,
+                    decimal_text(entry.billed, 5) if item and doc.kind == "SalesOrd" else None,
+                    None if entry.rate is None else amount_text(entry.rate, decimals),
+                    amount_text(entry.foreign, decimals),
+                    amount_text(amount, base),
+                    int(entry.main),
+                    int(entry.tax),
+                    int(entry.cogs),
+                    int(entry.item_type == "InvtPart" and doc.kind not in NON_POSTING),
+                    int(entry.variance),
+                    None if entry.main else 0,
+                    None if entry.main else 0,
+                    int(doc.is_cancelled(now)) if item else None,
+                    int(doc.intercompany) if not entry.main or doc.intercompany else None,
+                    changed,
+                ),
+            )
 
     # --- ledger and links
 
-    def _second_book(self, doc: Doc, entries: list[Entry], functional: list[int],
-                     changed: str) -> Iterator[tuple[str, tuple]]:
+    def _second_book(
+        self, doc: Doc, entries: list[Entry], functional: list[int], changed: str
+    ) -> Iterator[tuple[str, tuple]]:
         other = second_base(doc.base)
         rate = self._rates.rate(other, doc.base, doc.day)
         amounts = [converted(amount, doc.base, other, rate) for amount in functional]
         amounts[0] -= sum(amounts)
-        yield from _ledger(doc, SECOND, entries, amounts, CURRENCIES[other].decimals,
-                           self._rates.rate(other, doc.currency, doc.day), 1, changed)
+        yield from _ledger(
+            doc,
+            SECOND,
+            entries,
+            amounts,
+            CURRENCIES[other].decimals,
+            self._rates.rate(other, doc.currency, doc.day),
+            1,
+            changed,
+        )
 
     def _links(self, doc: Doc, now: int) -> Iterator[tuple[str, tuple]]:
         decimals, stamp = CURRENCIES[doc.currency].decimals, stamp_text(doc.created)
@@ -238,24 +349,64 @@ class Books:
             order = doc.source
             sources = [line.source for line in lines_at(order, now)]
             for number, line in enumerate(doc.lines, 1):
-                yield "netsuite__nexttransactionlinelink", (
-                    order.id, sources.index(line.source) + 1, order.kind, date_text(order.day), doc.id, number, doc.kind,
-                    date_text(doc.day), "OrdBill", amount_text(0 if doc.is_void(now) else line.amount, decimals),
-                    stamp_text(doc.voided) if doc.is_void(now) else stamp)  # type: ignore[arg-type]
+                yield (
+                    "netsuite__nexttransactionlinelink",
+                    (
+                        order.id,
+                        sources.index(line.source) + 1,
+                        order.kind,
+                        date_text(order.day),
+                        doc.id,
+                        number,
+                        doc.kind,
+                        date_text(doc.day),
+                        "OrdBill",
+                        amount_text(0 if doc.is_void(now) else line.amount, decimals),
+                        stamp_text(doc.voided) if doc.is_void(now) else stamp,
+                    ),
+                )  # type: ignore[arg-type]
         for number, (target, amount) in enumerate(doc.applied):
             if target.seen(now):
-                yield "netsuite__nexttransactionlinelink", (
-                    target.id, 0, target.kind, date_text(target.day), doc.id, number + (doc.kind == "CustPymt"), doc.kind,
-                    date_text(doc.day), "Payment", amount_text(amount, decimals), stamp)
+                yield (
+                    "netsuite__nexttransactionlinelink",
+                    (
+                        target.id,
+                        0,
+                        target.kind,
+                        date_text(target.day),
+                        doc.id,
+                        number + (doc.kind == "CustPymt"),
+                        doc.kind,
+                        date_text(doc.day),
+                        "Payment",
+                        amount_text(amount, decimals),
+                        stamp,
+                    ),
+                )
 
 
-def _ledger(doc: Doc, book: int, entries: list[Entry], amounts: list[int], decimals: int, rate: int, posting: int,
-            changed: str) -> Iterator[tuple[str, tuple]]:
+def _ledger(
+    doc: Doc, book: int, entries: list[Entry], amounts: list[int], decimals: int, rate: int, posting: int, changed: str
+) -> Iterator[tuple[str, tuple]]:
     for number, (entry, amount) in enumerate(zip(entries, amounts, strict=True)):
         text = amount_text(amount, decimals)
-        yield "netsuite__transactionaccountingline", (
-            book, doc.id, number, entry.account, rate_text(rate), text, text if amount > 0 else None,
-            amount_text(-amount, decimals) if amount < 0 else None, text, posting, 0, changed)
+        yield (
+            "netsuite__transactionaccountingline",
+            (
+                book,
+                doc.id,
+                number,
+                entry.account,
+                rate_text(rate),
+                text,
+                text if amount > 0 else None,
+                amount_text(-amount, decimals) if amount < 0 else None,
+                text,
+                posting,
+                0,
+                changed,
+            ),
+        )
 
 
 def _bills(order: Doc, seen: list[Doc]) -> list[Doc]:

@@ -49,9 +49,11 @@ class World:
         """Permutations of slots (one per numbered thing) and of lines."""
         bits = CHAIN_BITS[self.size] + SLOT_BITS
         slots = {name: Permutation(self.seed, name, bits) for name in ("id", "number", "crm", "copy")}
-        return slots | {"line": Permutation(self.seed, "line", bits + LINE_BITS),
-                        "crm line": Permutation(self.seed, "crm line", bits + LINE_BITS),
-                        "order number": Permutation(self.seed, "order number", CHAIN_BITS[self.size] + 3)}
+        return slots | {
+            "line": Permutation(self.seed, "line", bits + LINE_BITS),
+            "crm line": Permutation(self.seed, "crm line", bits + LINE_BITS),
+            "order number": Permutation(self.seed, "order number", CHAIN_BITS[self.size] + 3),
+        }
 
 
 class Plan:
@@ -78,8 +80,9 @@ class Plan:
         """A moment in the working hours of that day."""
         return day * DAY + self.draw.randint(6 * 3600, 21 * 3600)
 
-    def lines(self, party: Party, currency: str, *, least: int = 1, most: int = 5, single: bool = False,
-              units: int = 1) -> list[Line]:
+    def lines(
+        self, party: Party, currency: str, *, least: int = 1, most: int = 5, single: bool = False, units: int = 1
+    ) -> list[Line]:
         """Lines of distinct products. `single`: quantity 1 each; `units`: at least that many of the first product."""
         found = []
         for product in self.draw.sample(self.world.products, self.draw.randint(least, most)):
@@ -117,16 +120,35 @@ class Plan:
 
     # --- the CRM
 
-    def deal(self, party: Party, lines: list[Line], *, closed_day: int | None = None, currency: str | None = None,
-             outcome: str = "won", open_days: int | None = None, **more: object) -> Deal:
+    def deal(
+        self,
+        party: Party,
+        lines: list[Line],
+        *,
+        closed_day: int | None = None,
+        currency: str | None = None,
+        outcome: str = "won",
+        open_days: int | None = None,
+        **more: object,
+    ) -> Deal:
         """An opportunity, opened some weeks before it closes."""
         slot, draw = self.slot(), self.draw
         closed_day = self.day if closed_day is None else closed_day
         account = draw.choice(party.crm)
         product = self.world.products[lines[0].product]
-        deal = Deal(self.crm_id("006", slot), slot, f"{party.name}: {product.name}", party, account,
-                    currency or party.currency, self.at(closed_day - (open_days or draw.randint(10, 80))),
-                    self.at(closed_day), outcome, lines, **more)  # type: ignore[arg-type]
+        deal = Deal(
+            self.crm_id("006", slot),
+            slot,
+            f"{party.name}: {product.name}",
+            party,
+            account,
+            currency or party.currency,
+            self.at(closed_day - (open_days or draw.randint(10, 80))),
+            self.at(closed_day),
+            outcome,
+            lines,
+            **more,
+        )  # type: ignore[arg-type]
         if outcome == "won" and draw.random() < 0.2:
             deal.contract = self.crm_id("800", self.slot())
         self.chain.deals.append(deal)
@@ -137,8 +159,13 @@ class Plan:
         slot = self.slot()
         number = self.world.slots["order number"]((self.chain.number << 3) + self._orders)
         self._orders += 1
-        deal.order = CrmOrder(self.crm_id("801", slot), slot, f"{number:08d}", deal.closed + self.days(0, 2) * DAY + 900,
-                              f"PO-{self.draw.randrange(10**6):06d}")
+        deal.order = CrmOrder(
+            self.crm_id("801", slot),
+            slot,
+            f"{number:08d}",
+            deal.closed + self.days(0, 2) * DAY + 900,
+            f"PO-{self.draw.randrange(10**6):06d}",
+        )
         return deal.order
 
     # --- the ERP
@@ -146,16 +173,28 @@ class Plan:
     def doc(self, kind: str, party: Party, day: int, lines: list[Line], **more: object) -> Doc:
         """Any ERP document on that day, posted in its own period at the day's rate unless told otherwise."""
         slot, entity = self.slot(), ENTITIES[party.entity]
-        values = {"currency": party.currency, "taxed": party.taxed and entity.tax > 0, "posting_day": day,
-                  "created": self.at(day), **more}
+        values = {
+            "currency": party.currency,
+            "taxed": party.taxed and entity.tax > 0,
+            "posting_day": day,
+            "created": self.at(day),
+            **more,
+        }
         currency = str(values["currency"])
         values.setdefault("rate", self.world.rates.rate(entity.currency, currency, day))
         customer = self.draw.choice(party.erp)
-        prefix = {"SalesOrd": "SO", "CustInvc": "INV", "CashSale": "CS", "CustCred": "CM", "CashRfnd": "CR",
-                  "CustPymt": "PYMT", "Estimate": "EST", "Journal": "JE"}[kind]
+        prefix = {
+            "SalesOrd": "SO",
+            "CustInvc": "INV",
+            "CashSale": "CS",
+            "CustCred": "CM",
+            "CashRfnd": "CR",
+            "CustPymt": "PYMT",
+            "Estimate": "EST",
+            "Journal": "JE",
+        }[kind]
         number = f"{prefix}{100_000 + self.world.slots['number'](slot)}"
-        doc = Doc(kind, self.erp_id(slot), slot, number, party, customer, entity, day=day, lines=lines,
-                  **values)  # type: ignore[arg-type]
+        doc = Doc(kind, self.erp_id(slot), slot, number, party, customer, entity, day=day, lines=lines, **values)  # type: ignore[arg-type]
         self.chain.docs.append(doc)
         return doc
 
@@ -183,15 +222,27 @@ class Plan:
             forms += [f"PO-{number}", f"order {number}"]
         if self.world.level >= 3 and self.draw.random() < 0.2:
             at = self.draw.randrange(len(number) - 1)
-            return number[:at] + number[at + 1] + number[at] + number[at + 2:]
+            return number[:at] + number[at + 1] + number[at] + number[at + 2 :]
         return self.draw.choice(forms)
 
-    def bill(self, order: Doc, lines: list[Line] | None = None, *, kind: str = "CustInvc", day: int | None = None,
-             **more: object) -> Doc:
+    def bill(
+        self,
+        order: Doc,
+        lines: list[Line] | None = None,
+        *,
+        kind: str = "CustInvc",
+        day: int | None = None,
+        **more: object,
+    ) -> Doc:
         """An invoice (or cash sale) made from an order, some days after it."""
         day = order.day + self.days(1, 20) if day is None else day
-        values = {"currency": order.currency, "source": order, "reference": order.reference,
-                  "created": max(self.at(day), order.created + 1_800), **more}
+        values = {
+            "currency": order.currency,
+            "source": order,
+            "reference": order.reference,
+            "created": max(self.at(day), order.created + 1_800),
+            **more,
+        }
         doc = self.doc(kind, order.party, day, order.lines if lines is None else lines, **values)
         doc.customer = order.customer
         doc.due_day = day + order.party.terms_days if kind == "CustInvc" else None
@@ -200,15 +251,32 @@ class Plan:
     def credit(self, bill: Doc, lines: list[Line], *, kind: str = "CustCred", **more: object) -> Doc:
         """A credit memo for an invoice, applied to it; or a cash refund of a cash sale. 3 to 10 days after it."""
         day = bill.day + self.days(3, 10)
-        doc = self.doc(kind, bill.party, day, lines, currency=bill.currency, source=bill, reference=bill.reference,
-                       created=max(self.at(day), bill.created + 1_800), taxed=bill.taxed, **more)
+        doc = self.doc(
+            kind,
+            bill.party,
+            day,
+            lines,
+            currency=bill.currency,
+            source=bill,
+            reference=bill.reference,
+            created=max(self.at(day), bill.created + 1_800),
+            taxed=bill.taxed,
+            **more,
+        )
         doc.customer = bill.customer
         if kind == "CustCred":
             doc.applied.append((bill, -doc.total(doc.created + 1)))
         return doc
 
-    def payment(self, settles: Sequence[tuple[Doc, int]], *, extra: int = 0, party: Party | None = None,
-                currency: str | None = None, day: int | None = None) -> Doc:
+    def payment(
+        self,
+        settles: Sequence[tuple[Doc, int]],
+        *,
+        extra: int = 0,
+        party: Party | None = None,
+        currency: str | None = None,
+        day: int | None = None,
+    ) -> Doc:
         """A payment, `settles` = (invoice, amount applied) each; `extra` stays unapplied."""
         if day is None:
             due = max(doc.due_day or doc.day for doc, _ in settles)
@@ -216,8 +284,16 @@ class Plan:
             day = max(due + late, max(doc.created // DAY for doc, _ in settles) + 1)
         first = settles[0][0] if settles else None
         party = party or (first.party if first else self.party())
-        doc = self.doc("CustPymt", party, day, [], currency=currency or (first.currency if first else party.currency),
-                       amount=sum(amount for _, amount in settles) + extra, applied=list(settles), taxed=False)
+        doc = self.doc(
+            "CustPymt",
+            party,
+            day,
+            [],
+            currency=currency or (first.currency if first else party.currency),
+            amount=sum(amount for _, amount in settles) + extra,
+            applied=list(settles),
+            taxed=False,
+        )
         if first:
             doc.customer = first.customer
         doc.reference = f"{self.draw.randrange(10**8):08d}"
@@ -258,11 +334,15 @@ def part(line: Line, units: int) -> Line:
 
 def share(line: Line, number: int, of: int) -> Line:
     """The `number`th of equal instalments (from 1), by cumulative rounding, so that the parts sum to the whole."""
+
     def upto(whole: int, k: int) -> int:
         return rounded(whole * k, of)
 
-    return replace(line, quantity=upto(line.quantity, number) - upto(line.quantity, number - 1),
-                   amount=upto(line.amount, number) - upto(line.amount, number - 1))
+    return replace(
+        line,
+        quantity=upto(line.quantity, number) - upto(line.quantity, number - 1),
+        amount=upto(line.amount, number) - upto(line.amount, number - 1),
+    )
 
 
 def with_tax(lines: list[Line], basis_points: int) -> list[Line]:
@@ -270,8 +350,10 @@ def with_tax(lines: list[Line], basis_points: int) -> list[Line]:
     total = tax_on(sum(line.amount for line in lines), basis_points)
     parts = [tax_on(line.amount, basis_points) for line in lines]
     parts[0] += total - sum(parts)
-    return [replace(line, price=line.amount + tax, list_price=line.amount + tax, discount=0, amount=line.amount + tax)
-            for line, tax in zip(lines, parts, strict=True)]
+    return [
+        replace(line, price=line.amount + tax, list_price=line.amount + tax, discount=0, amount=line.amount + tax)
+        for line, tax in zip(lines, parts, strict=True)
+    ]
 
 
 def posted_late(day: int) -> tuple[int, int]:

@@ -1,7 +1,7 @@
 """Deals as Salesforce keeps them: Opportunity, OpportunityLineItem, Contract, Order, OrderItem.
 
-Opportunity.Amount is the sum of its line items' TotalPrice; without line items it stands alone. A deal changes its stage
-once before it closes, each change with its own SystemModstamp. A soft-deleted deal takes its lines with it.
+Opportunity.Amount is the sum of its line items' TotalPrice; without line items it stands alone. A deal changes its
+stage once before it closes, each change with its own SystemModstamp. A soft-deleted deal takes its lines with it.
 """
 
 from __future__ import annotations
@@ -14,24 +14,51 @@ from simulator.documents import Chain, CrmOrder, Deal, Line, gone, lines_at, mid
 from simulator.ids import salesforce_id
 from simulator.money import CURRENCIES, amount_text, decimal_text
 from simulator.plan import LINE_BITS, OWNERS, World
+from simulator.schema import names_in
 
-AUDIT = ("CreatedDate", "CreatedById", "LastModifiedDate", "LastModifiedById", "SystemModstamp", "IsDeleted")
-DEAL_COLUMNS = ("Id", "Name", "AccountId", "OwnerId", "ContractId", "Type", "StageName", "ForecastCategory",
-                "ForecastCategoryName", "CurrencyIsoCode", "Selling_Entity__c", "Amount", "ExpectedRevenue", "Probability",
-                "IsClosed", "IsWon", "HasOpportunityLineItem", "CloseDate", "Fiscal", "FiscalYear", "FiscalQuarter",
-                "LastStageChangeDate", *AUDIT)
-DEAL_LINE_COLUMNS = ("Id", "OpportunityId", "Product2Id", "ProductCode", "Name", "CurrencyIsoCode", "Quantity", "UnitPrice",
-                     "ListPrice", "Discount", "Subtotal", "TotalPrice", "ServiceDate", "SortOrder", *AUDIT)
-CONTRACT_COLUMNS = ("Id", "ContractNumber", "AccountId", "OwnerId", "Status", "StatusCode", "ContractTerm", "StartDate",
-                    "EndDate", "ActivatedDate", "SourceOpportunityId", *AUDIT)
-ORDER_COLUMNS = ("Id", "OrderNumber", "AccountId", "OwnerId", "OpportunityId", "ContractId", "Status", "StatusCode", "Type",
-                 "PoNumber", "CurrencyIsoCode", "ERP_Order_ID__c", "TotalAmount", "IsReductionOrder", "EffectiveDate",
-                 "ActivatedDate", *AUDIT)
-ORDER_LINE_COLUMNS = ("Id", "OrderItemNumber", "OrderId", "Product2Id", "CurrencyIsoCode", "Quantity", "UnitPrice",
-                      "ListPrice", "TotalPrice", "ServiceDate", *AUDIT)
+AUDIT = names_in("""
+    CreatedDate CreatedById LastModifiedDate LastModifiedById SystemModstamp IsDeleted
+""")
+DEAL_COLUMNS = (
+    names_in("""
+    Id Name AccountId OwnerId ContractId Type StageName ForecastCategory ForecastCategoryName CurrencyIsoCode
+    Selling_Entity__c Amount ExpectedRevenue Probability IsClosed IsWon HasOpportunityLineItem CloseDate Fiscal
+    FiscalYear FiscalQuarter LastStageChangeDate
+""")
+    + AUDIT
+)
+DEAL_LINE_COLUMNS = (
+    names_in("""
+    Id OpportunityId Product2Id ProductCode Name CurrencyIsoCode Quantity UnitPrice ListPrice Discount Subtotal
+    TotalPrice ServiceDate SortOrder
+""")
+    + AUDIT
+)
+CONTRACT_COLUMNS = (
+    names_in("""
+    Id ContractNumber AccountId OwnerId Status StatusCode ContractTerm StartDate EndDate ActivatedDate
+    SourceOpportunityId
+""")
+    + AUDIT
+)
+ORDER_COLUMNS = (
+    names_in("""
+    Id OrderNumber AccountId OwnerId OpportunityId ContractId Status StatusCode Type PoNumber CurrencyIsoCode
+    ERP_Order_ID__c TotalAmount IsReductionOrder EffectiveDate ActivatedDate
+""")
+    + AUDIT
+)
+ORDER_LINE_COLUMNS = (
+    names_in("""
+    Id OrderItemNumber OrderId Product2Id CurrencyIsoCode Quantity UnitPrice ListPrice TotalPrice ServiceDate
+""")
+    + AUDIT
+)
 _STAGES = {  # name: probability, forecast category, its name
-    "Prospecting": ("10", "Pipeline", "Pipeline"), "Proposal/Price Quote": ("75", "BestCase", "Best Case"),
-    "Closed Won": ("100", "Closed", "Closed"), "Closed Lost": ("0", "Omitted", "Omitted"),
+    "Prospecting": ("10", "Pipeline", "Pipeline"),
+    "Proposal/Price Quote": ("75", "BestCase", "Best Case"),
+    "Closed Won": ("100", "Closed", "Closed"),
+    "Closed Lost": ("0", "Omitted", "Omitted"),
 }
 
 
@@ -61,12 +88,34 @@ class Deals:
         close_day = deal.closed // DAY
         year, month = month_of(close_day)
         won = stage == "Closed Won"
-        yield "salesforce__Opportunity", (
-            deal.id, deal.name, deal.account.id, _owner(deal), deal.contract if won else None, "New Customer", stage, forecast,
-            forecast_name, deal.currency, deal.party.entity, amount_text(net, decimals),
-            decimal_text(net * int(probability), decimals + 2), probability, int(stage.startswith("Closed")), int(won),
-            int(not deal.header_only), date_text(close_day), f"{year} {(month + 2) // 3}", year, (month + 2) // 3,
-            stamp_text(moved), *audit)
+        yield (
+            "salesforce__Opportunity",
+            (
+                deal.id,
+                deal.name,
+                deal.account.id,
+                _owner(deal),
+                deal.contract if won else None,
+                "New Customer",
+                stage,
+                forecast,
+                forecast_name,
+                deal.currency,
+                deal.party.entity,
+                amount_text(net, decimals),
+                decimal_text(net * int(probability), decimals + 2),
+                probability,
+                int(stage.startswith("Closed")),
+                int(won),
+                int(not deal.header_only),
+                date_text(close_day),
+                f"{year} {(month + 2) // 3}",
+                year,
+                (month + 2) // 3,
+                stamp_text(moved),
+                *audit,
+            ),
+        )
         if not deal.header_only:
             lines_changed = deal.deleted if deleted else max(deal.created, _amended(deal, now))
             audit = self._audit(deal, deal.created, lines_changed, deleted)  # type: ignore[arg-type]
@@ -74,34 +123,90 @@ class Deals:
                 yield "salesforce__OpportunityLineItem", self._deal_line(deal, number, line, decimals, audit)
         if deal.contract and won:
             audit = self._audit(deal, deal.closed, deal.closed, False)
-            yield "salesforce__Contract", (
-                deal.contract, f"{self._numbers(deal.slot) + 1:08d}", deal.account.id, _owner(deal), "Activated", "Activated",
-                12, date_text(close_day), date_text(close_day + 364), stamp_text(deal.closed), deal.id, *audit)
+            yield (
+                "salesforce__Contract",
+                (
+                    deal.contract,
+                    f"{self._numbers(deal.slot) + 1:08d}",
+                    deal.account.id,
+                    _owner(deal),
+                    "Activated",
+                    "Activated",
+                    12,
+                    date_text(close_day),
+                    date_text(close_day + 364),
+                    stamp_text(deal.closed),
+                    deal.id,
+                    *audit,
+                ),
+            )
 
     def _deal_line(self, deal: Deal, number: int, line: Line, decimals: int, audit: tuple) -> tuple:
         product = self._products[line.product]
         unit = line.list_price
-        return (self._line_id("00k", deal.slot, number), deal.id, product.id, product.code, f"{deal.name} {product.name}",
-                deal.currency, decimal_text(line.quantity, 5), amount_text(unit, decimals), amount_text(unit, decimals),
-                str(line.discount) if line.discount else None, amount_text(unit * line.quantity // 100_000, decimals),
-                amount_text(line.amount, decimals), None, number + 1, *audit)
+        return (
+            self._line_id("00k", deal.slot, number),
+            deal.id,
+            product.id,
+            product.code,
+            f"{deal.name} {product.name}",
+            deal.currency,
+            decimal_text(line.quantity, 5),
+            amount_text(unit, decimals),
+            amount_text(unit, decimals),
+            str(line.discount) if line.discount else None,
+            amount_text(unit * line.quantity // 100_000, decimals),
+            amount_text(line.amount, decimals),
+            None,
+            number + 1,
+            *audit,
+        )
 
     def _order(self, deal: Deal, order: CrmOrder, now: int) -> Iterator[tuple[str, tuple]]:
         synced = order.synced if order.synced and order.synced[0] < now else None
         amended = _amended(deal, now)
         audit = self._audit(deal, order.created, max(order.created, amended, synced[0] if synced else 0), False)
         decimals, day = CURRENCIES[deal.currency].decimals, date_text(order.created // DAY)
-        yield "salesforce__Order", (
-            order.id, order.number, deal.account.id, _owner(deal), deal.id, deal.contract, "Activated", "Activated", "New",
-            order.reference, deal.currency, str(synced[1]) if synced else None, amount_text(deal.net(now), decimals), 0, day,
-            stamp_text(order.created), *audit)
+        yield (
+            "salesforce__Order",
+            (
+                order.id,
+                order.number,
+                deal.account.id,
+                _owner(deal),
+                deal.id,
+                deal.contract,
+                "Activated",
+                "Activated",
+                "New",
+                order.reference,
+                deal.currency,
+                str(synced[1]) if synced else None,
+                amount_text(deal.net(now), decimals),
+                0,
+                day,
+                stamp_text(order.created),
+                *audit,
+            ),
+        )
         audit = self._audit(deal, order.created, max(order.created, amended), False)
         for number, line in enumerate(lines_at(deal, now)):
-            yield "salesforce__OrderItem", (
-                self._line_id("802", order.slot, number), f"{self._numbers(order.slot) % 10**6:06d}{number:02d}", order.id,
-                self._products[line.product].id, deal.currency, decimal_text(line.quantity, 5),
-                amount_text(line.price, decimals), amount_text(line.list_price, decimals), amount_text(line.amount, decimals),
-                day, *audit)
+            yield (
+                "salesforce__OrderItem",
+                (
+                    self._line_id("802", order.slot, number),
+                    f"{self._numbers(order.slot) % 10**6:06d}{number:02d}",
+                    order.id,
+                    self._products[line.product].id,
+                    deal.currency,
+                    decimal_text(line.quantity, 5),
+                    amount_text(line.price, decimals),
+                    amount_text(line.list_price, decimals),
+                    amount_text(line.amount, decimals),
+                    day,
+                    *audit,
+                ),
+            )
 
     def _line_id(self, prefix: str, slot: int, number: int) -> str:
         return salesforce_id(prefix, self._lines((slot << LINE_BITS) + number))

@@ -59,7 +59,8 @@ class Table:
 
     def ddl(self) -> str:
         """CREATE TABLE and its indexes. Clustered by key, so that ids, which are random, decide the physical order."""
-        sql_type = {"integer": "INTEGER", "boolean": "INTEGER", "id": "INTEGER" if self.system == "netsuite" else "TEXT"}
+        of_id = "INTEGER" if self.system == "netsuite" else "TEXT"
+        sql_type = {"integer": "INTEGER", "boolean": "INTEGER", "id": of_id}
         columns = ", ".join(f'"{f.name}" {sql_type.get(f.kind, "TEXT")}' for f in self.fields)
         key = ", ".join(f'"{name}"' for name in self.key)
         parts = [f'CREATE TABLE "{self.sql_name}" ({columns}, PRIMARY KEY ({key})) WITHOUT ROWID;']
@@ -143,6 +144,11 @@ def tables() -> dict[str, Table]:
     """All tables by their name in SQLite."""
     found = [*_netsuite(), *_salesforce()]
     return {table.sql_name: table for table in found}
+
+
+def names_in(text: str) -> tuple[str, ...]:
+    """The words of a list of column names."""
+    return tuple(text.split())
 
 
 def table(system: str, name: str) -> Table:

@@ -52,7 +52,10 @@ def score(folder: Path, connection: Any) -> dict[str, Any]:
     found = _breaks(connection) + _scoped(connection)
     key_of = _key_groups(key)
     result = {
-        "seed": key["seed"], "size": key["size"], "level": key["level"], "now": key["now"],
+        "seed": key["seed"],
+        "size": key["size"],
+        "level": key["level"],
+        "now": key["now"],
         "planted": dict(sorted(Counter(b["reason"] for b in key["breaks"]).items())),
         "classes": _classes(key["breaks"], found, lambda _: True),
         "restricted": {"classes": _classes(key["breaks"], found, _agrees(key))},
@@ -78,14 +81,17 @@ def _rows(connection: Any, sql: str) -> list[tuple]:
 
 def _members(connection: Any) -> dict[tuple[str, str], list[tuple[str, Document, Decimal]]]:
     """Confirmed matches: (hop, match_key) → [(side, document, group amount)]."""
-    rows = _rows(connection, f"""
+    rows = _rows(
+        connection,
+        f"""
         select m.hop, m.match_key, m.side, d.source_system, d.document_id, m.group_amount
         from marts.rec_match_member m
         join marts.rec_match r on r.match_key = m.match_key and r.superseded_run = {CURRENT}
         join (select distinct document_key, source_system, document_id from marts.fct_revenue
               where superseded_run = {CURRENT}) d on d.document_key = m.document_key
         where m.superseded_run = {CURRENT} and r.status = 'confirmed'
-    """)
+    """,
+    )
     matches: dict[tuple[str, str], list] = defaultdict(list)
     for hop, match_key, side, system, document_id, amount in rows:
         matches[hop, match_key].append((side, (system, document_id), amount))
@@ -94,7 +100,9 @@ def _members(connection: Any) -> dict[tuple[str, str], list[tuple[str, Document,
 
 def _breaks(connection: Any) -> list[Found]:
     """Breaks, each with the documents that its own row names."""
-    rows = _rows(connection, f"""
+    rows = _rows(
+        connection,
+        f"""
         with document as (
             select distinct document_key, source_system, document_id
             from marts.fct_revenue where superseded_run = {CURRENT}
@@ -103,7 +111,8 @@ def _breaks(connection: Any) -> list[Found]:
         from marts.rec_break b
         left join document d on d.document_key in (b.document_key, b.counter_document_key)
         where b.superseded_run = {CURRENT}
-    """)
+    """,
+    )
     documents: dict[str, set[Document]] = defaultdict(set)
     facts: dict[str, tuple] = {}
     for break_key, hop, reason, amount, currency, system, document_id in rows:
@@ -112,18 +121,22 @@ def _breaks(connection: Any) -> list[Found]:
         facts[break_key] = (hop, reason, amount, currency)
     return [
         Found(hop, reason, frozenset(documents[key]), Decimal(amount), currency)
-        for key, (hop, reason, amount, currency) in facts.items() if reason not in SCOPED
+        for key, (hop, reason, amount, currency) in facts.items()
+        if reason not in SCOPED
     ]
 
 
 def _scoped(connection: Any) -> list[Found]:
     """Documents scoped out as intercompany or non-posting, once each."""
-    rows = _rows(connection, f"""
+    rows = _rows(
+        connection,
+        f"""
         select distinct d.reason_code, f.source_system, f.document_id
         from marts.rec_document d
         join marts.fct_revenue f on f.document_key = d.document_key and f.superseded_run = {CURRENT}
         where d.superseded_run = {CURRENT} and d.outcome = 'scoped_out' and d.reason_code in ('H1', 'H2')
-    """)
+    """,
+    )
     return [
         Found("", reason, frozenset({(system, document_id)}), Decimal(0), "") for reason, system, document_id in rows
     ]
@@ -226,9 +239,16 @@ def _hops(key: dict[str, Any], members: dict, keep: Any) -> dict[str, dict[str, 
         hit = sum((frozenset(map(tuple, g["left"])), frozenset(map(tuple, g["right"]))) in exact for g in two_sided)
         precision, recall = _ratio(len(claimed & all_true), len(claimed)), _ratio(len(claimed & true), len(true))
         rows[hop] = {
-            "pairs": len(true), "claimed": len(claimed), "tp": len(claimed & true), "fp": len(claimed - all_true),
-            "fn": len(true - claimed), "precision": precision, "recall": recall, "f1": _f1(precision, recall),
-            "groups": len(two_sided), "exact_groups": hit,
+            "pairs": len(true),
+            "claimed": len(claimed),
+            "tp": len(claimed & true),
+            "fp": len(claimed - all_true),
+            "fn": len(true - claimed),
+            "precision": precision,
+            "recall": recall,
+            "f1": _f1(precision, recall),
+            "groups": len(two_sided),
+            "exact_groups": hit,
         }
     return rows
 
@@ -254,29 +274,44 @@ def _false_auto(members: dict, key_of: dict) -> dict[str, Any]:
             if len(samples) < 5:
                 samples.append({"hop": hop, "match_key": match_key, "documents": sorted(documents)})
     return {
-        "count": wrong, "of": total, "share": _ratio(wrong, total) if total else 0.0, "group_amount": str(wrong_amount),
-        "of_group_amount": str(total_amount), "samples": samples,
+        "count": wrong,
+        "of": total,
+        "share": _ratio(wrong, total) if total else 0.0,
+        "group_amount": str(wrong_amount),
+        "of_group_amount": str(total_amount),
+        "samples": samples,
     }
 
 
 def _unexplained(connection: Any) -> dict[str, str]:
-    rows = _rows(connection, f"""
+    rows = _rows(
+        connection,
+        f"""
         select hop, sum(abs(unexplained_amount)) from marts.rec_summary
         where superseded_run = {CURRENT} group by hop order by hop
-    """)
+    """,
+    )
     return {hop: str(amount) for hop, amount in rows}
 
 
 def _rates(connection: Any) -> dict[str, Any]:
-    rows = _rows(connection, f"""
+    rows = _rows(
+        connection,
+        f"""
         select hop, count(*), sum(case when outcome = 'matched' then 1 else 0 end),
                sum(case when outcome = 'broken' then 1 else 0 end),
                sum(case when outcome = 'scoped_out' then 1 else 0 end)
         from marts.rec_document where superseded_run = {CURRENT} group by hop order by hop
-    """)
+    """,
+    )
     return {
-        hop: {"documents": count, "matched": matched, "review": broken, "scoped_out": scoped,
-              "rate": _ratio(matched, count - scoped)}
+        hop: {
+            "documents": count,
+            "matched": matched,
+            "review": broken,
+            "scoped_out": scoped,
+            "rate": _ratio(matched, count - scoped),
+        }
         for hop, count, matched, broken, scoped in rows
     }
 

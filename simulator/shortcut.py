@@ -2,9 +2,9 @@
 
     PYTHONPATH=plugins python -m simulator.shortcut --folder .tieout/company
 
-Needs a running warehouse whose migrations have run (TIEOUT_WAREHOUSE_* with the owner's password). Replaces what the two
-connections have in raw. Differences from a real landing: one batch, number 1, without a row in `ops.load`; no archive; no
-`_extra`; deletions show only as the vendors' present state.
+Needs a running warehouse whose migrations have run (TIEOUT_WAREHOUSE_* with the owner's password). Replaces what the
+two connections have in raw. Differences from a real landing: one batch, number 1, without a row in `ops.load`; no
+archive; no `_extra`; deletions show only as the vendors' present state.
 """
 
 from __future__ import annotations
@@ -57,15 +57,26 @@ def _load(source: Any, warehouse: psycopg.Connection, system: str, connection: s
     ours = ["_connection", "_key", "_modified_at", "_is_deleted", "_batch_id", "_row_hash"]
     names = sql.SQL(", ").join(map(sql.Identifier, declared + ours))
     count = 0
-    with warehouse.cursor() as cursor, cursor.copy(sql.SQL("copy raw.{} ({}) from stdin").format(
-            sql.Identifier(stream.table), names)) as copy:
+    with (
+        warehouse.cursor() as cursor,
+        cursor.copy(sql.SQL("copy raw.{} ({}) from stdin").format(sql.Identifier(stream.table), names)) as copy,
+    ):
         for values in _rows(source, system, stream):
             record = dict(zip(declared, values, strict=True))
             key = "|".join(str(record[name]) for name in stream.key)
             deleted = bool(record[stream.deletes.flag]) if stream.deletes.flag else False
             digest = hashlib.blake2b(repr(values).encode(), digest_size=8).digest()
-            copy.write_row([*values, connection, key, record[stream.cursor] if stream.cursor else None, deleted, BATCH,
-                            int.from_bytes(digest, "big", signed=True)])
+            copy.write_row(
+                [
+                    *values,
+                    connection,
+                    key,
+                    record[stream.cursor] if stream.cursor else None,
+                    deleted,
+                    BATCH,
+                    int.from_bytes(digest, "big", signed=True),
+                ]
+            )
             count += 1
     warehouse.execute(sql.SQL("analyze {}").format(table))
     return count
@@ -85,8 +96,9 @@ def _rows(source: Any, system: str, stream: Stream) -> Iterator[tuple[Any, ...]]
 
 def main() -> int:
     """Load a folder and print the counts."""
-    parser = argparse.ArgumentParser(prog="python -m simulator.shortcut", description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog="python -m simulator.shortcut", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--folder", type=Path, required=True)
     for table, count in load_raw(parser.parse_args().folder).items():
         print(f"{count:>9,}  raw.{table}")

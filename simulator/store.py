@@ -81,8 +81,9 @@ def open_for_reading(folder: Path) -> sqlite3.Connection:
     return database
 
 
-def write(database: sqlite3.Connection, table: str, columns: Sequence[str], rows: Iterable[Sequence[object]], *,
-          replace: bool) -> None:
+def write(
+    database: sqlite3.Connection, table: str, columns: Sequence[str], rows: Iterable[Sequence[object]], *, replace: bool
+) -> None:
     """Insert rows; a row of the same key is replaced, or without `replace` an error. Unnamed columns become NULL."""
     names = ", ".join(f'"{name}"' for name in columns)
     marks = ", ".join("?" * len(columns))

@@ -34,7 +34,9 @@ def database(folder):
 
 def _everything(folder):
     database = sqlite3.connect(folder / store.DATABASE)
-    return {name: database.execute(f'select * from "{name}"').fetchall() for name in [*tables(), "sim__chain", "sim__key"]}
+    return {
+        name: database.execute(f'select * from "{name}"').fetchall() for name in [*tables(), "sim__chain", "sim__key"]
+    }
 
 
 def test_same_seed_same_records_other_seed_other_records(folder, tmp_path):
@@ -84,10 +86,19 @@ def test_every_transaction_balances_in_every_book(database):
 
 
 def test_the_second_book_repeats_what_posts_in_another_currency(database):
-    posting = {row[0] for row in database.execute("select transaction_ from (select distinct \"transaction\" as transaction_ "
-                                                  "from netsuite__transactionaccountingline where posting = 1 and accountingbook = 1)")}
-    second = {row[0] for row in database.execute(
-        'select distinct "transaction" from netsuite__transactionaccountingline where accountingbook = 2')}
+    posting = {
+        row[0]
+        for row in database.execute(
+            'select transaction_ from (select distinct "transaction" as transaction_ '
+            "from netsuite__transactionaccountingline where posting = 1 and accountingbook = 1)"
+        )
+    }
+    second = {
+        row[0]
+        for row in database.execute(
+            'select distinct "transaction" from netsuite__transactionaccountingline where accountingbook = 2'
+        )
+    }
     assert posting and posting == second
 
 
@@ -110,14 +121,18 @@ def test_ledger_lines_are_lines_and_their_amount_is_foreign_times_rate(database)
 
 def test_signs_are_those_of_the_ledger(database):
     signs = defaultdict(set)
-    for row in database.execute("""select t.type, l.* from netsuite__transactionline l join netsuite__transaction t on t.id = l."transaction"
+    for row in database.execute("""select t.type, l.* from netsuite__transactionline l
+            join netsuite__transaction t on t.id = l."transaction"
                                 where t.voided = 0 and (mainline = 1 or accountinglinetype = 'INCOME')"""):
         amount = Decimal(row["foreignamount"])
         signs[row["type"], bool(row["mainline"])].add(amount > 0)
         if row["quantity"] is not None:
             assert (Decimal(row["quantity"]) > 0) == (amount > 0)
-    assert set(signs) == {(kind, main) for kind in ("SalesOrd", "Estimate", "CustInvc", "CashSale", "CustCred", "CashRfnd")
-                          for main in (True, False)} | {("CustPymt", True)}
+    assert set(signs) == {
+        (kind, main)
+        for kind in ("SalesOrd", "Estimate", "CustInvc", "CashSale", "CustCred", "CashRfnd")
+        for main in (True, False)
+    } | {("CustPymt", True)}
     for (kind, main), positive in signs.items():
         assert positive == {main != (kind in ("CustCred", "CashRfnd"))}, kind
 
@@ -156,7 +171,9 @@ def test_amounts_have_the_minor_units_of_their_currency(database):
     for row in database.execute("select currency, foreigntotal from netsuite__transaction"):
         digits = row["foreigntotal"].partition(".")[2]
         assert len(digits) == DECIMALS[row["currency"]]
-    assert {row[0] for row in database.execute("select distinct CurrencyIsoCode from salesforce__Opportunity")} == set(CURRENCIES)
+    assert {row[0] for row in database.execute("select distinct CurrencyIsoCode from salesforce__Opportunity")} == set(
+        CURRENCIES
+    )
 
 
 def test_stamps_are_before_now_and_after_creation(folder, database):
@@ -166,34 +183,45 @@ def test_stamps_are_before_now_and_after_creation(folder, database):
         for name in stamps:
             row = database.execute(f'select max("{name}") from "{table.sql_name}"').fetchone()
             assert row[0] is None or row[0] < now, (table.name, name)
-        for created, changed in (("CreatedDate", "SystemModstamp"), ("createddate", "lastmodifieddate"), ("datecreated", "lastmodifieddate")):
+        for created, changed in (
+            ("CreatedDate", "SystemModstamp"),
+            ("createddate", "lastmodifieddate"),
+            ("datecreated", "lastmodifieddate"),
+        ):
             if {created, changed} <= set(stamps):
-                wrong = database.execute(f'select count(*) from "{table.sql_name}" where "{created}" > "{changed}"').fetchone()[0]
+                wrong = database.execute(
+                    f'select count(*) from "{table.sql_name}" where "{created}" > "{changed}"'
+                ).fetchone()[0]
                 assert wrong == 0, table.name
 
 
 def test_children_have_parents(database):
     for child, column, parent, key in (
-            ("netsuite__transactionline", "transaction", "netsuite__transaction", "id"),
-            ("netsuite__transaction", "entity", "netsuite__customer", "id"),
-            ("netsuite__transaction", "postingperiod", "netsuite__accountingperiod", "id"),
-            ("netsuite__transactionline", "item", "netsuite__item", "id"),
-            ("netsuite__transactionaccountingline", "account", "netsuite__account", "id"),
-            ("netsuite__customeraddressbook", "addressbookaddress", "netsuite__customeraddressbookentityaddress", "nkey"),
-            ("netsuite__nexttransactionlinelink", "nextdoc", "netsuite__transaction", "id"),
-            ("salesforce__Opportunity", "AccountId", "salesforce__Account", "Id"),
-            ("salesforce__Opportunity", "ContractId", "salesforce__Contract", "Id"),
-            ("salesforce__OpportunityLineItem", "OpportunityId", "salesforce__Opportunity", "Id"),
-            ("salesforce__Order", "OpportunityId", "salesforce__Opportunity", "Id"),
-            ("salesforce__OrderItem", "Product2Id", "salesforce__Product2", "Id")):
-        orphans = database.execute(f'select count(*) from "{child}" c where "{column}" is not null and not exists '
-                                   f'(select 1 from "{parent}" p where p."{key}" = c."{column}")').fetchone()[0]
+        ("netsuite__transactionline", "transaction", "netsuite__transaction", "id"),
+        ("netsuite__transaction", "entity", "netsuite__customer", "id"),
+        ("netsuite__transaction", "postingperiod", "netsuite__accountingperiod", "id"),
+        ("netsuite__transactionline", "item", "netsuite__item", "id"),
+        ("netsuite__transactionaccountingline", "account", "netsuite__account", "id"),
+        ("netsuite__customeraddressbook", "addressbookaddress", "netsuite__customeraddressbookentityaddress", "nkey"),
+        ("netsuite__nexttransactionlinelink", "nextdoc", "netsuite__transaction", "id"),
+        ("salesforce__Opportunity", "AccountId", "salesforce__Account", "Id"),
+        ("salesforce__Opportunity", "ContractId", "salesforce__Contract", "Id"),
+        ("salesforce__OpportunityLineItem", "OpportunityId", "salesforce__Opportunity", "Id"),
+        ("salesforce__Order", "OpportunityId", "salesforce__Opportunity", "Id"),
+        ("salesforce__OrderItem", "Product2Id", "salesforce__Product2", "Id"),
+    ):
+        orphans = database.execute(
+            f'select count(*) from "{child}" c where "{column}" is not null and not exists '
+            f'(select 1 from "{parent}" p where p."{key}" = c."{column}")'
+        ).fetchone()[0]
         assert orphans == 0, (child, column)
 
 
 def test_ids_tell_nothing_about_time(database):
     """The rank correlation of id and creation is near nothing."""
-    rows = database.execute("select id from netsuite__transaction where type = 'SalesOrd' order by createddate").fetchall()
+    rows = database.execute(
+        "select id from netsuite__transaction where type = 'SalesOrd' order by createddate"
+    ).fetchall()
     ranks = {number: rank for rank, number in enumerate(sorted(row[0] for row in rows))}
     n = len(rows)
     squares = sum((time_rank - ranks[row[0]]) ** 2 for time_rank, row in enumerate(rows))
@@ -202,8 +230,16 @@ def test_ids_tell_nothing_about_time(database):
 
 def test_salesforce_ids_carry_a_valid_checksum(database):
     assert with_checksum("001A0000006Vm9u") == "001A0000006Vm9uIAC"
-    prefixes = {"Account": "001", "Opportunity": "006", "OpportunityLineItem": "00k", "Order": "801", "OrderItem": "802",
-                "Product2": "01t", "User": "005", "Contract": "800"}
+    prefixes = {
+        "Account": "001",
+        "Opportunity": "006",
+        "OpportunityLineItem": "00k",
+        "Order": "801",
+        "OrderItem": "802",
+        "Product2": "01t",
+        "User": "005",
+        "Contract": "800",
+    }
     for name, prefix in prefixes.items():
         found = [row[0] for row in database.execute(f'select Id from "salesforce__{name}"')]
         assert found and all(len(i) == 18 and i.startswith(prefix) and with_checksum(i[:15]) == i for i in found)
@@ -227,7 +263,9 @@ def test_money_rounds_half_away_from_zero_and_knows_minor_units():
 
 
 def test_names_agree_after_normalising_and_only_then():
-    assert names.normalised("NORVATEK Logistics, Inc.") == names.normalised("Norvatek Logistics") == "norvatek logistics"
+    assert (
+        names.normalised("NORVATEK Logistics, Inc.") == names.normalised("Norvatek Logistics") == "norvatek logistics"
+    )
     assert names.normalised("Norvatek Logistics") != names.normalised("Norvatek Foods")
     assert names.normalised("AG") == "ag"
 

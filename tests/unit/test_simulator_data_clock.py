@@ -10,11 +10,17 @@ import pytest
 from simulator import company, store
 from simulator.schema import tables
 
-INCREMENTAL = {"salesforce__Account": "SystemModstamp", "salesforce__Opportunity": "SystemModstamp",
-               "salesforce__OpportunityLineItem": "SystemModstamp", "salesforce__Order": "SystemModstamp",
-               "salesforce__OrderItem": "SystemModstamp", "salesforce__Contract": "SystemModstamp",
-               "netsuite__transaction": "lastmodifieddate", "netsuite__customer": "lastmodifieddate",
-               "netsuite__nexttransactionlinelink": "lastmodifieddate"}
+INCREMENTAL = {
+    "salesforce__Account": "SystemModstamp",
+    "salesforce__Opportunity": "SystemModstamp",
+    "salesforce__OpportunityLineItem": "SystemModstamp",
+    "salesforce__Order": "SystemModstamp",
+    "salesforce__OrderItem": "SystemModstamp",
+    "salesforce__Contract": "SystemModstamp",
+    "netsuite__transaction": "lastmodifieddate",
+    "netsuite__customer": "lastmodifieddate",
+    "netsuite__nexttransactionlinelink": "lastmodifieddate",
+}
 LATE = {"salesforce__Opportunity", "salesforce__OpportunityLineItem", "netsuite__transaction"}
 
 
@@ -42,9 +48,14 @@ def days(tmp_path_factory):
 
 def _changes(before, after):
     """{table: (new keys, changed keys, lost keys)}"""
-    return {name: (after[name].keys() - before[name].keys(),
-                   {k for k in before[name].keys() & after[name].keys() if before[name][k] != after[name][k]},
-                   before[name].keys() - after[name].keys()) for name in after}
+    return {
+        name: (
+            after[name].keys() - before[name].keys(),
+            {k for k in before[name].keys() & after[name].keys() if before[name][k] != after[name][k]},
+            before[name].keys() - after[name].keys(),
+        )
+        for name in after
+    }
 
 
 def _pairs(days):
@@ -69,17 +80,25 @@ def test_every_day_brings_each_kind_of_change(days):
         new, changed, lost = change["netsuite__transaction"]
         kinds = {after["netsuite__transaction"][k]["type"] for k in new}
         assert {"SalesOrd", "CustInvc", "CustPymt"} <= kinds, day
-        assert any(after["netsuite__transaction"][k]["status"] == "B" and before["netsuite__transaction"][k]["status"] == "A"
-                   for k in changed if after["netsuite__transaction"][k]["type"] == "CustInvc"), f"{day}: no open invoice paid"
+        assert any(
+            after["netsuite__transaction"][k]["status"] == "B" and before["netsuite__transaction"][k]["status"] == "A"
+            for k in changed
+            if after["netsuite__transaction"][k]["type"] == "CustInvc"
+        ), f"{day}: no open invoice paid"
         assert len(lost) == 1
         feed = change["netsuite__deletedrecord"][0]
         assert {(key[0],) for key in feed} == lost
         deals = change["salesforce__Opportunity"]
         assert sum(after["salesforce__Opportunity"][k]["IsDeleted"] for k in deals[1]) == 1
-        assert any(after["salesforce__Opportunity"][k]["Amount"] != before["salesforce__Opportunity"][k]["Amount"] for k in deals[1])
+        assert any(
+            after["salesforce__Opportunity"][k]["Amount"] != before["salesforce__Opportunity"][k]["Amount"]
+            for k in deals[1]
+        )
         assert deals[0] and not deals[2]
-        assert any(after["salesforce__Account"][k]["BillingStreet"] != before["salesforce__Account"][k]["BillingStreet"]
-                   for k in change["salesforce__Account"][1])
+        assert any(
+            after["salesforce__Account"][k]["BillingStreet"] != before["salesforce__Account"][k]["BillingStreet"]
+            for k in change["salesforce__Account"][1]
+        )
         assert len(change["netsuite__currencyrate"][0]) == 20
         assert not change["netsuite__currencyrate"][1]
 
@@ -93,8 +112,10 @@ def test_a_deleted_line_shows_only_in_its_headers_stamp(days):
             if transaction in lost_documents:
                 continue
             found += 1
-            assert (after["netsuite__transaction"][transaction,]["lastmodifieddate"]
-                    > before["netsuite__transaction"][transaction,]["lastmodifieddate"])
+            assert (
+                after["netsuite__transaction"][transaction,]["lastmodifieddate"]
+                > before["netsuite__transaction"][transaction,]["lastmodifieddate"]
+            )
     assert found >= 4
 
 

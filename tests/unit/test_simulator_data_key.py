@@ -14,12 +14,37 @@ from simulator import company, store
 from simulator.clock import moment_of
 from simulator.key import KeyFault, answers
 
-CLASSES = {"A1", "A2", "A4", "A5", "A7", "A9", "A10", "B1", "B3", "C1", "C3", "C5", "C6", "C8", "D1", "D3", "F1", "G1", "H1", "H2"}
+CLASSES = {
+    "A1",
+    "A2",
+    "A4",
+    "A5",
+    "A7",
+    "A9",
+    "A10",
+    "B1",
+    "B3",
+    "C1",
+    "C3",
+    "C5",
+    "C6",
+    "C8",
+    "D1",
+    "D3",
+    "F1",
+    "G1",
+    "H1",
+    "H2",
+}
 DECIMALS = {"USD": 2, "GBP": 2, "EUR": 2, "JPY": 0, "KWD": 3}
 SALES = ("CustInvc", "CashSale", "CustCred", "CashRfnd")
 
 
-@pytest.fixture(scope="module", params=[(42, 1, 0), (7, 1, 0), (2026, 2, 0), (99, 3, 3)], ids=lambda p: f"seed{p[0]}-level{p[1]}-days{p[2]}")
+@pytest.fixture(
+    scope="module",
+    params=[(42, 1, 0), (7, 1, 0), (2026, 2, 0), (99, 3, 3)],
+    ids=lambda p: f"seed{p[0]}-level{p[1]}-days{p[2]}",
+)
 def world(request, tmp_path_factory):
     seed, level, days = request.param
     folder = tmp_path_factory.mktemp("company")
@@ -37,8 +62,13 @@ def _documents(database):
     base = {row["id"]: symbols[row["currency"]] for row in database.execute("select * from netsuite__subsidiary")}
     found = {}
     for row in database.execute("select * from netsuite__transaction"):
-        found[row["id"]] = dict(row) | {"code": symbols[row["currency"]], "net": Decimal(0), "tax": Decimal(0), "lines": [],
-                                        "intercompany": False}
+        found[row["id"]] = dict(row) | {
+            "code": symbols[row["currency"]],
+            "net": Decimal(0),
+            "tax": Decimal(0),
+            "lines": [],
+            "intercompany": False,
+        }
     for line in database.execute("select * from netsuite__transactionline order by id"):
         doc = found[line["transaction"]]
         doc["base"] = base[line["subsidiary"]]
@@ -78,7 +108,12 @@ def test_every_class_occurs_at_least_three_times(world):
 
 def test_deal_order_gap_is_the_sum_of_its_breaks(world):
     key, database, _ = world
-    docs, left, right, planted = _documents(database), defaultdict(Decimal), defaultdict(Decimal), _planted(key, "deal_order")
+    docs, left, right, planted = (
+        _documents(database),
+        defaultdict(Decimal),
+        defaultdict(Decimal),
+        _planted(key, "deal_order"),
+    )
     for deal in database.execute("select * from salesforce__Opportunity where IsWon = 1 and IsDeleted = 0"):
         left[deal["CurrencyIsoCode"]] += Decimal(deal["Amount"])
     for doc in docs.values():
@@ -122,7 +157,9 @@ def test_invoice_cash_gap_is_the_sum_of_its_breaks(world):
 def test_applied_and_unapplied_make_the_payment(world):
     key, database, _ = world
     docs, applied = _documents(database), defaultdict(Decimal)
-    for link in database.execute("select * from netsuite__nexttransactionlinelink where linktype = 'Payment' and nexttype = 'CustPymt'"):
+    for link in database.execute(
+        "select * from netsuite__nexttransactionlinelink where linktype = 'Payment' and nexttype = 'CustPymt'"
+    ):
         assert docs[link["previousdoc"]]["type"] == "CustInvc"
         assert docs[link["previousdoc"]]["entity"] == docs[link["nextdoc"]]["entity"]
         applied[link["nextdoc"]] += Decimal(link["foreignamount"])
@@ -136,20 +173,27 @@ def test_applied_and_unapplied_make_the_payment(world):
 def test_invoice_ledger_gap_is_the_sum_of_its_breaks(world):
     key, database, _ = world
     ids = {row["symbol"]: row["id"] for row in database.execute("select * from netsuite__currency")}
-    rates = {(r["basecurrency"], r["transactioncurrency"], r["effectivedate"]): Decimal(r["exchangerate"])
-             for r in database.execute("select * from netsuite__currencyrate")}
+    rates = {
+        (r["basecurrency"], r["transactioncurrency"], r["effectivedate"]): Decimal(r["exchangerate"])
+        for r in database.execute("select * from netsuite__currencyrate")
+    }
     docs, left, right, shifted = _documents(database), defaultdict(Decimal), defaultdict(Decimal), []
     for doc in docs.values():
         if _in_scope(doc):
-            rate = Decimal(1) if doc["base"] == doc["code"] else rates[ids[doc["base"]], ids[doc["code"]], doc["trandate"]]
+            rate = (
+                Decimal(1) if doc["base"] == doc["code"] else rates[ids[doc["base"]], ids[doc["code"]], doc["trandate"]]
+            )
             unit = Decimal(1).scaleb(-DECIMALS[doc["base"]])
-            mine = sum((abs(a * rate).quantize(unit, ROUND_HALF_UP) * (1 if a > 0 else -1) for a in doc["lines"]), Decimal(0))
+            mine = sum(
+                (abs(a * rate).quantize(unit, ROUND_HALF_UP) * (1 if a > 0 else -1) for a in doc["lines"]), Decimal(0)
+            )
             left[doc["base"]] += mine
             if doc["postingperiod"] != _period(database, doc["trandate"]):
                 shifted.append((str(doc["id"]), mine))
     for row in database.execute("""
             select t.* from netsuite__transactionaccountingline t join netsuite__account a on a.id = t.account
-            where t.accountingbook = 1 and t.posting = 1 and a.accttype in ('Income', 'OthIncome') and a.eliminate = 0"""):
+            where t.accountingbook = 1 and t.posting = 1 and a.eliminate = 0
+            and a.accttype in ('Income', 'OthIncome')"""):
         right[docs[row["transaction"]]["base"]] -= Decimal(row["amount"])
     assert sum(right.values()) > 0
     _same(left, right, _planted(key, "invoice_ledger"))
@@ -158,8 +202,11 @@ def test_invoice_ledger_gap_is_the_sum_of_its_breaks(world):
 
 
 def _period(database, day):
-    return database.execute("""select id from netsuite__accountingperiod where isquarter = 0 and isyear = 0
-                            and ? between startdate and enddate""", (day,)).fetchone()[0]
+    return database.execute(
+        """select id from netsuite__accountingperiod where isquarter = 0 and isyear = 0
+                            and ? between startdate and enddate""",
+        (day,),
+    ).fetchone()[0]
 
 
 def test_due_dates_decide_between_open_and_not_due(world):
@@ -182,8 +229,15 @@ def test_documents_of_the_key_exist_and_groups_are_two_sided(world):
         named = [tuple(d) for d in (*entry.get("left", ()), *entry.get("right", ()), *entry.get("documents", ()))]
         assert named and set(named) <= known, entry
     one_sided = [group for group in key["groups"] if not (group["left"] and group["right"])]
-    assert {group["scenario"] for group in one_sided} <= {"credited"}, "only an unpaid invoice with its credit has no other side"
-    assert {group["hop"] for group in key["groups"]} == {"deal_order", "order_invoice", "invoice_cash", "invoice_ledger"}
+    assert {group["scenario"] for group in one_sided} <= {"credited"}, (
+        "only an unpaid invoice with its credit has no other side"
+    )
+    assert {group["hop"] for group in key["groups"]} == {
+        "deal_order",
+        "order_invoice",
+        "invoice_cash",
+        "invoice_ledger",
+    }
     ids = [entry["id"] for entry in (*key["groups"], *key["breaks"])]
     assert len(ids) == len(set(ids))
 
@@ -193,13 +247,17 @@ def test_level_one_names_agree_and_others_do_not_always(world):
     level = store.read_state(folder).level
     agreed = [group["names_agree"] for group in key["groups"] if group["hop"] == "deal_order"]
     assert all(agreed) == (level == 1)
-    assert sum(agreed) / len(agreed) > 0.6
+    assert sum(agreed) / len(agreed) > {1: 0.99, 2: 0.65, 3: 0.45}[level]
 
 
 def test_voided_and_scoped_documents_are_in_no_group(world):
     key, database, _ = world
-    grouped = {document[1] for group in key["groups"] for document in (*group["left"], *group["right"])
-               if group["hop"] in ("invoice_cash", "invoice_ledger")}
+    grouped = {
+        document[1]
+        for group in key["groups"]
+        for document in (*group["left"], *group["right"])
+        if group["hop"] in ("invoice_cash", "invoice_ledger")
+    }
     voided = {str(row[0]) for row in database.execute("select id from netsuite__transaction where voided = 1")}
     scoped = {one["documents"][0][1] for one in key["breaks"] if one["reason"] in ("H1", "H2")}
     assert voided and scoped
@@ -215,7 +273,9 @@ def test_a_difference_that_nobody_planted_is_a_fault(world):
     faults = 0
     for number in there.numbers(0):
         chain = there.chain(number)
-        orders = [doc for doc in chain.docs if doc.kind == "SalesOrd" and doc.deal and doc.seen(now) and not doc.cancelled]
+        orders = [
+            doc for doc in chain.docs if doc.kind == "SalesOrd" and doc.deal and doc.seen(now) and not doc.cancelled
+        ]
         if chain.scenario == "clean" and orders and faults < 5:
             orders[0].lines = [replace(line, amount=line.amount + 100) for line in orders[0].lines]
             with pytest.raises(KeyFault, match="deal_order differs"):

@@ -12,31 +12,86 @@ from simulator import score as scoring
 from simulator.score import CURRENT, score
 
 KEY = {
-    "version": 1, "seed": 1, "size": "1k", "level": 2, "now": "2026-06-30 23:00:00",
+    "version": 1,
+    "seed": 1,
+    "size": "1k",
+    "level": 2,
+    "now": "2026-06-30 23:00:00",
     "groups": [
-        {"id": "g1", "hop": "deal_order", "left": [["salesforce", "D1"]], "right": [["netsuite", "1"]], "names_agree": True},
-        {"id": "g2", "hop": "deal_order", "left": [["salesforce", "D2"]], "right": [["netsuite", "2"]], "names_agree": False},
-        {"id": "g3", "hop": "order_invoice", "left": [["netsuite", "1"]], "right": [["netsuite", "3"]], "names_agree": True},
+        {
+            "id": "g1",
+            "hop": "deal_order",
+            "left": [["salesforce", "D1"]],
+            "right": [["netsuite", "1"]],
+            "names_agree": True,
+        },
+        {
+            "id": "g2",
+            "hop": "deal_order",
+            "left": [["salesforce", "D2"]],
+            "right": [["netsuite", "2"]],
+            "names_agree": False,
+        },
+        {
+            "id": "g3",
+            "hop": "order_invoice",
+            "left": [["netsuite", "1"]],
+            "right": [["netsuite", "3"]],
+            "names_agree": True,
+        },
     ],
     "breaks": [
-        {"id": "b1", "hop": "deal_order", "reason": "C1", "documents": [["salesforce", "D1"], ["netsuite", "1"]], "amount": "5.00",
-         "currency": "EUR", "names_agree": True},
-        {"id": "b2", "hop": "deal_order", "reason": "A1", "documents": [["salesforce", "D3"]], "amount": "7.00", "currency": "USD",
-         "names_agree": False},
-        {"id": "b3", "hop": "order_invoice", "reason": "H2", "documents": [["netsuite", "9"]], "amount": "-3.00", "currency": "USD",
-         "names_agree": True},
+        {
+            "id": "b1",
+            "hop": "deal_order",
+            "reason": "C1",
+            "documents": [["salesforce", "D1"], ["netsuite", "1"]],
+            "amount": "5.00",
+            "currency": "EUR",
+            "names_agree": True,
+        },
+        {
+            "id": "b2",
+            "hop": "deal_order",
+            "reason": "A1",
+            "documents": [["salesforce", "D3"]],
+            "amount": "7.00",
+            "currency": "USD",
+            "names_agree": False,
+        },
+        {
+            "id": "b3",
+            "hop": "order_invoice",
+            "reason": "H2",
+            "documents": [["netsuite", "9"]],
+            "amount": "-3.00",
+            "currency": "USD",
+            "names_agree": True,
+        },
     ],
-    "customers": [], "counts": {},
+    "customers": [],
+    "counts": {},
 }
-DOCUMENTS = {"d1": ("salesforce", "D1"), "d2": ("salesforce", "D2"), "d3": ("salesforce", "D3"), "o1": ("netsuite", "1"),
-             "o2": ("netsuite", "2"), "i3": ("netsuite", "3"), "e9": ("netsuite", "9")}
+DOCUMENTS = {
+    "d1": ("salesforce", "D1"),
+    "d2": ("salesforce", "D2"),
+    "d3": ("salesforce", "D3"),
+    "o1": ("netsuite", "1"),
+    "o2": ("netsuite", "2"),
+    "i3": ("netsuite", "3"),
+    "e9": ("netsuite", "9"),
+}
 
 
 class Marts:
     """The tables that the score reads, all right unless told otherwise."""
 
     def __init__(self):
-        self.matches = {"m1": ("deal_order", "d1", "o1"), "m2": ("deal_order", "d2", "o2"), "m3": ("order_invoice", "o1", "i3")}
+        self.matches = {
+            "m1": ("deal_order", "d1", "o1"),
+            "m2": ("deal_order", "d2", "o2"),
+            "m3": ("order_invoice", "o1", "i3"),
+        }
         self.breaks = [("deal_order", "C1", "d1", "o1", "5.00", "EUR"), ("deal_order", "A1", "d3", None, "7.00", "USD")]
         self.scoped = [("order_invoice", "e9", "H2")]
         self.unexplained = "0.00"
@@ -46,22 +101,32 @@ class Marts:
         database = sqlite3.connect(":memory:", detect_types=sqlite3.PARSE_DECLTYPES)
         database.executescript("""
             attach ':memory:' as marts;
-            create table marts.fct_revenue (document_key text, source_system text, document_id text, superseded_run integer);
+            create table marts.fct_revenue (document_key text,
+                source_system text, document_id text, superseded_run integer);
             create table marts.rec_match (match_key text, hop text, status text, superseded_run integer);
-            create table marts.rec_match_member (match_key text, hop text, side text, document_key text, group_amount numeric,
+            create table marts.rec_match_member (match_key text, hop text, side text,
+                document_key text, group_amount numeric,
                                                  superseded_run integer);
             create table marts.rec_break (break_key text, hop text, reason_code text, document_key text,
-                                          counter_document_key text, amount numeric, currency_code text, superseded_run integer);
-            create table marts.rec_document (document_key text, hop text, outcome text, reason_code text, superseded_run integer);
+                                          counter_document_key text, amount numeric,
+                currency_code text, superseded_run integer);
+            create table marts.rec_document (document_key text,
+                hop text, outcome text, reason_code text, superseded_run integer);
             create table marts.rec_summary (hop text, unexplained_amount numeric, superseded_run integer);
         """)
         fill = [("fct_revenue", (key, *named)) for key, named in DOCUMENTS.items()]
         fill += [("rec_match", (key, hop, "confirmed")) for key, (hop, _, _) in self.matches.items()]
         for key, (hop, left, right) in self.matches.items():
-            fill += [("rec_match_member", (key, hop, "left", left, "100.00")), ("rec_match_member", (key, hop, "right", right, "-90.00"))]
+            fill += [
+                ("rec_match_member", (key, hop, "left", left, "100.00")),
+                ("rec_match_member", (key, hop, "right", right, "-90.00")),
+            ]
         fill += [("rec_break", (str(number), *one)) for number, one in enumerate(self.breaks)]
         fill += [("rec_document", (key, hop, "scoped_out", reason)) for hop, key, reason in self.scoped]
-        fill += [("rec_document", ("d1", "deal_order", "broken", None)), ("rec_document", ("d2", "deal_order", "matched", None))]
+        fill += [
+            ("rec_document", ("d1", "deal_order", "broken", None)),
+            ("rec_document", ("d2", "deal_order", "matched", None)),
+        ]
         fill += [("rec_summary", ("deal_order", self.unexplained))]
         for table, values in fill:
             database.execute(f"insert into marts.{table} values ({', '.join('?' * len(values))}, {CURRENT})", values)

@@ -1,0 +1,76 @@
+"""Another period, twice, void, out of scope: classes B, F, G and H."""
+
+from __future__ import annotations
+
+from simulator.clock import next_month_start
+from simulator.plan import Plan, posted_late
+from simulator.scenarios.registry import scenario, won
+
+
+@scenario(500)
+def cut_off(plan: Plan) -> None:
+    order = plan.order(won(plan)[0])
+    day = next_month_start(order.day + 3) - plan.days(1, 3)
+    posting_day, entered = posted_late(day)
+    bill = plan.bill(order, day=day, posting_day=posting_day, created=plan.at(entered))
+    plan.plant("invoice_ledger", "B1", bill.functional_net(0, bill.rate), bill)
+    plan.pay(bill)
+
+
+@scenario(30)
+def invoice_twice(plan: Plan) -> None:
+    order = plan.order(won(plan)[0])
+    bill = plan.bill(order)
+    again = plan.bill(order, day=bill.day + plan.days(0, 6))
+    again.created = max(again.created, bill.created + 600)
+    plan.plant("order_invoice", "F1", -again.net(0), again, bill)
+    plan.pay(bill)
+
+
+@scenario(20, 2)
+def order_twice(plan: Plan) -> None:
+    deal, lines = won(plan)
+    order = plan.order(deal, link="both")
+    again = plan.doc("SalesOrd", order.party, order.day + plan.days(1, 5), lines, currency=order.currency, deal=deal)
+    again.customer, again.reference = order.customer, order.reference
+    again.created = max(again.created, order.created + 600)
+    plan.plant("deal_order", "F1", -again.net(0), again, order)
+    plan.rest(deal, order)
+
+
+@scenario(15)
+def order_cancelled(plan: Plan) -> None:
+    deal, _ = won(plan)
+    order = plan.order(deal)
+    order.cancelled = order.created + plan.days(2, 12) * 86_400
+    plan.plant("deal_order", "G1", deal.net(0), deal, order)
+
+
+@scenario(15)
+def invoice_voided(plan: Plan) -> None:
+    order = plan.order(won(plan)[0])
+    bill = plan.bill(order)
+    bill.voided = bill.created + plan.days(1, 9) * 86_400
+    plan.plant("order_invoice", "G1", order.net(0), order, bill)
+
+
+@scenario(40, 0)
+def intercompany(plan: Plan) -> None:
+    party = plan.party(plan.world.customers.intercompany)
+    bill = plan.doc("CustInvc", party, plan.day, plan.lines(party, party.currency), taxed=False, intercompany=True)
+    bill.due_day = plan.day + 60
+    plan.plant("order_invoice", "H1", -bill.net(0), bill)
+
+
+@scenario(40, 0)
+def estimate(plan: Plan) -> None:
+    party = plan.party()
+    doc = plan.doc("Estimate", party, plan.day, plan.lines(party, party.currency))
+    doc.due_day = plan.day + 30
+    plan.plant("order_invoice", "H2", -doc.net(0), doc)
+
+
+@scenario(20)
+def pending_invoice(plan: Plan) -> None:
+    bill = plan.bill(plan.order(won(plan)[0]), approved=False)
+    plan.plant("order_invoice", "H2", -bill.net(0), bill)
