@@ -120,9 +120,9 @@ class Parser:
         self._decoders.clear()
 
     def _record_type(self, *, forbid: bool) -> type[msgspec.Struct]:
-        kinds = {name: msgspec.Raw | None if name in self._json else Any for name in self._names}
+        kinds = {name: msgspec.Raw if name in self._json else Any for name in self._names}
         known = [(f"f{i}", kinds[name], None) for i, name in enumerate(self._names)]
-        wrapped = [(f"n{i}", msgspec.Raw | None, None) for i, name in enumerate(self._noise) if name not in kinds]
+        wrapped = [(f"n{i}", msgspec.Raw, None) for i, name in enumerate(self._noise) if name not in kinds]
         words = {f"f{i}": name for i, name in enumerate(self._names)} | {f"n{i}": n for i, n in enumerate(self._noise)}
         return msgspec.defstruct("Record", known + wrapped, rename=words, forbid_unknown_fields=forbid, gc=False)
 

@@ -32,6 +32,7 @@ TYPES: dict[str, pa.DataType] = {
     "date": pa.date32(), "timestamp": STAMP, "json": pa.string(),
 }
 FIRST_YEAR, LAST_YEAR = 1900, 2199
+ARROW_ZONES_END = 2037  # from then on Arrow knows no daylight saving; zoneinfo does
 OPEN_END = date(9999, 12, 31)  # how vendors write "no end"
 LARGEST = Decimal(10) ** 18
 _FINEST = Decimal(1).scaleb(-18)
@@ -171,6 +172,9 @@ def _stamps(values: list[Any] | pa.Array, zone: ZoneInfo) -> pa.Array:
 
 
 def _in_zone(local: pa.Array, zone: ZoneInfo) -> pa.Array:
+    last = pc.max(local).as_py()
+    if last is not None and last.year >= ARROW_ZONES_END:
+        raise pa.ArrowInvalid("beyond Arrow's zone tables")
     return pc.cast(pc.assume_timezone(local, zone.key, ambiguous="earliest", nonexistent="latest"), STAMP)
 
 
