@@ -65,6 +65,7 @@ select
     case
         when copies.twin_document_key is not null then 'F1'
         when own.is_credit and predecessor.role = 'billing' then 'C5'
+        when predecessor.document_type = 'crm_order' then 'A8'
         when loose.document_key is null or loose.predecessor_key is not null then 'A4'
         when loose.elsewhere_count > 0 then 'E1'
         else 'A9'
@@ -76,8 +77,9 @@ select
         when copies.twin_document_key is not null then 'same customer, amount, currency and reference within days'
         when own.is_credit and predecessor.role = 'billing' then 'credits an invoice that has no order'
         when loose.document_key is null then 'no reference to a predecessor'
+        when predecessor.document_type = 'crm_order' then 'its deal is lost, reopened or deleted'
         when loose.predecessor_key is not null then 'its predecessor is out of scope'
-        when loose.elsewhere_count > 0 then 'refers to ' || loose.reference || ', which another customer''s document carries'
+        when loose.elsewhere_count > 0 then 'refers to ' || loose.reference || ', which documents of others, or several, carry'
         else 'refers to ' || loose.reference || ', which no document carries'
     end as evidence
 from alone

@@ -26,9 +26,14 @@ explained as (
             when left_amount = 0 and has_left_void then 'void'
             when core_count = 0 then 'nothing'
             when abs(base_amount) <= rounding_amount then 'rounding'
-            when abs(base_amount) in (nullif(abs(left_tax_amount), 0), nullif(abs(core_tax_amount), 0)) then 'tax'
+            -- an unbilled rest may happen to equal the tax: only where nothing is missing is the tax the reason
+            when
+                abs(base_amount) in (nullif(abs(left_tax_amount), 0), nullif(abs(core_tax_amount), 0))
+                and has_lines and missing_amount = 0 and excess_amount = 0
+                then 'tax'
             when has_lines then 'lines'
             when hop = 'order_invoice' and has_schedule and base_amount > 0 then 'schedule'
+            when abs(base_amount) in (nullif(abs(left_tax_amount), 0), nullif(abs(core_tax_amount), 0)) then 'tax'
             else 'none'
         end as explanation,
         missing_amount > 0 and abs(price_amount) <= rounding_amount + fraction_amount as is_price_part_of_rest

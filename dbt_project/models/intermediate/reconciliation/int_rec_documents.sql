@@ -26,7 +26,8 @@ with events as (
             when event_type = 'booking' then 'deal'
             when event_type = 'order' then 'order'
             when event_type in ('billing', 'billing_credit', 'billing_cancel') then 'billing'
-            when event_type in ('cash', 'cash_refund') then 'payment'
+            -- cash sales and cash refunds are billing that settles itself
+            when event_type in ('cash', 'cash_refund') and document_type not in ('cash_sale', 'cash_refund') then 'payment'
         end as role
     from {{ ref_current('fct_revenue') }} as revenue
 ),
@@ -60,8 +61,9 @@ summed as (
         min(functional_currency_code) as functional_currency_code,
         min(original_period) as period,
         min(source_url) as source_url,
-        -- A document is out of scope when all of it is: a doubtful line stays in sight.
-        case when min(case when scope = 'out' then 1 else 0 end) = 1 then min(scope_reason) end as scope_reason,
+        -- A document is out of scope when all of it is: a doubtful line stays in sight. So does a cancelled one, as nothing.
+        case when min(case when scope = 'out' and scope_reason <> 'G1' then 1 else 0 end) = 1 then min(scope_reason) end
+            as scope_reason,
         count(*) as line_count,
         sum(case when product_id is not null then coalesce(quantity, 0) else 0 end) as product_quantity,
         sum(coalesce(net_amount, 0)) as net_amount,
@@ -105,7 +107,12 @@ select
     case when headers.is_void then 0 else summed.net_amount end as net_amount,
     case when headers.is_void then 0 else summed.tax_amount end as tax_amount,
     case when headers.is_void then 0 else summed.total_amount end as total_amount,
-    case when headers.is_void then 0 else headers.header_total_amount end as header_total_amount,
+    -- the header in the seller's view, as its lines are
+    case
+        when headers.is_void then 0
+        when summed.total_amount < 0 then -abs(headers.header_total_amount)
+        else headers.header_total_amount
+    end as header_total_amount,
     case when headers.is_void then 0 else summed.functional_net_amount end as functional_net_amount,
     case when headers.is_void then 0 else summed.functional_total_amount end as functional_total_amount,
     case when headers.is_void then 0 else summed.posted_rate_net_amount end as posted_rate_net_amount,

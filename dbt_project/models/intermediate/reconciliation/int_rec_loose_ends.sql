@@ -1,0 +1,78 @@
+-- References of right-hand documents that lead to no document of the left side: to nothing at all, to a document that another
+-- customer has or that several have, or to one that is not compared (out of scope, or a deal that is not won any more).
+with documents as (
+    select * from {{ ref('int_rec_documents') }}
+),
+
+paired as (
+    select distinct hop, right_document_key
+    from {{ ref('int_rec_pairs') }}
+),
+
+loose as (
+    select
+        case when documents.role = 'order' then 'deal_order' else 'order_invoice' end as hop,
+        documents.*
+    from documents
+    left join paired
+        on documents.document_key = paired.right_document_key
+        and paired.hop = case when documents.role = 'order' then 'deal_order' else 'order_invoice' end
+    where
+        documents.scope_reason is null
+        and paired.right_document_key is null
+        and (documents.role = 'billing' or (documents.role = 'order' and documents.document_type = 'order'))
+),
+
+-- External ids: the CRM's order may be there, while its deal is lost, reopened or deleted.
+external as (
+    select
+        loose.hop,
+        loose.document_key,
+        loose.external_id as reference,
+        crm.document_key as predecessor_key,
+        false as is_known_elsewhere
+    from loose
+    left join documents as crm
+        on loose.external_id = crm.document_id and crm.document_type = 'crm_order'
+    where loose.hop = 'deal_order' and loose.external_id is not null
+),
+
+-- Made from something: nothing that we know, or something that is not compared.
+made as (
+    select
+        loose.hop,
+        loose.document_key,
+        coalesce(link.from_type || ' ', '') || link.from_id as reference,
+        source.document_key as predecessor_key,
+        false as is_known_elsewhere
+    from loose
+    inner join {{ ref('int_document_links__unioned') }} as link on loose.document_key = link.to_document_key
+    left join documents as source on link.from_document_key = source.document_key
+    where loose.hop = 'order_invoice' and link.link_type = 'created_from'
+),
+
+candidates as (
+    select distinct hop, right_document_key
+    from {{ ref('int_rec_reference_candidates') }}
+),
+
+referring as (
+    select
+        loose.hop,
+        loose.document_key,
+        loose.reference,
+        cast(null as {{ dbt.type_string() }}) as predecessor_key,
+        candidates.right_document_key is not null as is_known_elsewhere
+    from loose
+    left join candidates on loose.hop = candidates.hop and loose.document_key = candidates.right_document_key
+    where loose.reference_token is not null
+)
+
+select hop, document_key, reference, predecessor_key, is_known_elsewhere
+from external
+union all
+select hop, document_key, coalesce(reference, 'an unknown id') as reference, predecessor_key, is_known_elsewhere
+from made
+union all
+select hop, document_key, reference, predecessor_key, is_known_elsewhere
+from referring

@@ -1,0 +1,112 @@
+-- The population: every document of every hop, on its side, and what became of it.
+{{ config(materialized='incremental', incremental_strategy='versioned', scope='all', full_refresh=false, unique_key='document_hop_key') }}
+
+with documents as (
+    select * from {{ ref('int_rec_documents') }}
+),
+
+broken_groups as (
+    select
+        hop,
+        group_key,
+        reason_code,
+        row_number() over (
+            partition by hop, group_key
+            order by case when reason_code = 'X' then 0 else 1 end, abs(amount) desc, reason_code, break_key
+        ) as place
+    from {{ ref('int_rec_breaks') }}
+),
+
+broken_documents as (
+    select
+        hop,
+        document_key,
+        reason_code,
+        row_number() over (partition by hop, document_key order by abs(amount) desc, reason_code, break_key) as place
+    from {{ ref('int_rec_breaks') }}
+),
+
+in_scope as (
+    select
+        members.population_key as document_hop_key,
+        members.hop,
+        members.side,
+        members.document_key,
+        members.piece as piece_key,
+        members.legal_entity_id,
+        members.customer_key,
+        members.currency_code,
+        members.period,
+        members.amount,
+        members.functional_currency_code,
+        members.functional_amount,
+        members.group_amount,
+        case when broken_groups.group_key is null then 'matched' else 'broken' end as outcome,
+        case
+            when broken_groups.group_key is not null then coalesce(broken_documents.reason_code, broken_groups.reason_code)
+        end as reason_code,
+        matches.match_key
+    from {{ ref('int_rec_members') }} as members
+    left join broken_groups
+        on members.hop = broken_groups.hop and members.group_key = broken_groups.group_key and broken_groups.place = 1
+    left join broken_documents
+        on members.hop = broken_documents.hop
+        and members.document_key = broken_documents.document_key
+        and broken_documents.place = 1
+    left join {{ ref_current('rec_match') }} as matches
+        on {{ hash_key(['members.hop', 'members.group_key']) }} = matches.match_key
+),
+
+-- Out of scope: kept, counted, and compared with nothing.
+out_of_scope as (
+    select
+        populations.population_key as document_hop_key,
+        populations.hop,
+        populations.side,
+        populations.document_key,
+        populations.piece as piece_key,
+        own.legal_entity_id,
+        own.customer_key,
+        populations.currency_code,
+        populations.period,
+        populations.amount,
+        own.functional_currency_code,
+        case
+            when populations.hop = 'invoice_ledger' then populations.amount
+            else {{ round_minor('populations.amount * own.fx_rate', 'own.functional_minor_units') }}
+        end as functional_amount,
+        {{ round_minor("populations.amount * case when populations.hop = 'invoice_ledger' then own.functional_group_rate else own.group_rate end", 'in_group.minor_units') }}
+            as group_amount,
+        'scoped_out' as outcome,
+        coalesce(own.scope_reason, settled.scope_reason) as reason_code,
+        cast(null as {{ dbt.type_string() }}) as match_key
+    from {{ ref('int_rec_populations') }} as populations
+    inner join documents as own on populations.document_key = own.document_key
+    left join documents as settled
+        on populations.piece = settled.document_key and populations.hop = 'invoice_cash'
+    cross join {{ ref('dim_currency') }} as in_group
+    where
+        in_group.currency_code = {{ group_currency() }}
+        and coalesce(own.scope_reason, settled.scope_reason) is not null
+),
+
+judged as (
+    select * from in_scope
+    union all
+    select * from out_of_scope
+),
+
+described as (
+    select
+        judged.*,
+        documents.connection,
+        documents.document_type,
+        documents.document_id,
+        documents.document_number,
+        documents.source_url,
+        documents.document_date
+    from judged
+    inner join documents on judged.document_key = documents.document_key
+)
+
+{{ versioned('described') }}

@@ -1,0 +1,188 @@
+-- From bookings to cash, by entity and period, in the group's currency. Totals have a round step_order (100, 200, …) and are
+-- summed from the documents; the steps between two totals come from the breaks and, document by document, from what counts
+-- in another period or at another rate at the next hop. That they meet is a test, not a definition.
+{{ config(materialized='incremental', incremental_strategy='versioned', scope='all', full_refresh=false, unique_key='bridge_key') }}
+
+with members as (
+    select * from {{ ref('int_rec_members') }}
+),
+
+documents as (
+    select document_key, legal_entity_id, period
+    from {{ ref('int_rec_documents') }}
+),
+
+totals as (
+    select legal_entity_id, period, 'bookings' as step, 100 as step_order, sum(group_amount) as group_amount
+    from members
+    where hop = 'deal_order' and side = 'left'
+    group by legal_entity_id, period
+    union all
+    select legal_entity_id, period, 'orders' as step, 200 as step_order, sum(group_amount) as group_amount
+    from members
+    where hop = 'order_invoice' and side = 'left'
+    group by legal_entity_id, period
+    union all
+    select legal_entity_id, period, 'billings' as step, 300 as step_order, sum(group_amount) as group_amount
+    from members
+    where hop = 'invoice_ledger' and side = 'left'
+    group by legal_entity_id, period
+    union all
+    select legal_entity_id, period, 'revenue' as step, 400 as step_order, sum(group_amount) as group_amount
+    from members
+    where hop = 'invoice_ledger' and side = 'right'
+    group by legal_entity_id, period
+    union all
+    select legal_entity_id, period, 'billings with tax' as step, 500 as step_order, sum(group_amount) as group_amount
+    from members
+    where hop = 'invoice_cash' and side = 'left'
+    group by legal_entity_id, period
+    union all
+    select documents.legal_entity_id, documents.period, 'cash' as step, 600 as step_order, sum(members.group_amount) as group_amount
+    from members
+    inner join documents on members.document_key = documents.document_key
+    where members.hop = 'invoice_cash' and members.side = 'right'
+    group by documents.legal_entity_id, documents.period
+),
+
+-- Breaks: what the left side has and the right side has not is taken off. Cash starts from billing again, so that the ledger's
+-- differences are given back on the way from revenue to billing with tax.
+broken as (
+    select
+        effects.legal_entity_id,
+        effects.period,
+        reasons.reason_code || ' ' || reasons.reason_name as step,
+        case effects.hop
+            when 'deal_order' then 110
+            when 'order_invoice' then 210
+            when 'invoice_ledger' then 310
+            else 510
+        end + reasons.reason_order as step_order,
+        -effects.group_amount as group_amount
+    from {{ ref('int_rec_effects') }} as effects
+    inner join {{ ref('rec_break_reasons') }} as reasons on effects.reason_code = reasons.reason_code
+    union all
+    select legal_entity_id, period, 'ledger differences given back' as step, 410 as step_order, group_amount
+    from {{ ref('int_rec_effects') }}
+    where hop = 'invoice_ledger'
+),
+
+-- The same document at the end of one hop and at the beginning of the next.
+handed as (
+    select
+        arriving.document_key,
+        arriving.legal_entity_id as from_entity_id,
+        arriving.period as from_period,
+        arriving.group_amount as from_amount,
+        leaving.legal_entity_id as to_entity_id,
+        leaving.period as to_period,
+        leaving.group_amount as to_amount,
+        case arriving.hop when 'deal_order' then 190 else 290 end as step_order
+    from members as arriving
+    inner join members as leaving
+        on arriving.document_key = leaving.document_key
+        and leaving.side = 'left'
+        and (
+            (arriving.hop = 'deal_order' and leaving.hop = 'order_invoice')
+            or (arriving.hop = 'order_invoice' and leaving.hop = 'invoice_ledger')
+        )
+    where arriving.side = 'right' and arriving.hop in ('deal_order', 'order_invoice')
+),
+
+shifted as (
+    select from_entity_id as legal_entity_id, from_period as period, 'counted in another period' as step, step_order,
+        -from_amount as group_amount
+    from handed
+    where from_entity_id <> to_entity_id or from_period <> to_period
+    union all
+    select to_entity_id as legal_entity_id, to_period as period, 'counted in another period' as step, step_order,
+        from_amount as group_amount
+    from handed
+    where from_entity_id <> to_entity_id or from_period <> to_period
+    union all
+    select to_entity_id as legal_entity_id, to_period as period, 'rate of another day' as step, step_order + 1 as step_order,
+        to_amount - from_amount as group_amount
+    from handed
+),
+
+-- Tax: what the document asks for beyond its net, in the document's own period.
+with_tax as (
+    select document_key, sum(group_amount) as group_amount
+    from members
+    where hop = 'invoice_cash' and side = 'left'
+    group by document_key
+),
+
+taxed as (
+    select
+        net.legal_entity_id,
+        net.period,
+        'tax' as step,
+        420 as step_order,
+        coalesce(with_tax.group_amount, 0) - net.group_amount as group_amount
+    from members as net
+    left join with_tax on net.document_key = with_tax.document_key
+    where net.hop = 'invoice_ledger' and net.side = 'left'
+),
+
+-- A credit counts, as far as it is applied, in its invoice's period; cash in the payment's.
+credited as (
+    select pieces.legal_entity_id, pieces.period, 'credits in the period of their invoice' as step, 430 as step_order,
+        pieces.group_amount
+    from members as pieces
+    where pieces.hop = 'invoice_cash' and pieces.side = 'left'
+    union all
+    select net.legal_entity_id, net.period, 'credits in the period of their invoice' as step, 430 as step_order,
+        -with_tax.group_amount as group_amount
+    from members as net
+    inner join with_tax on net.document_key = with_tax.document_key
+    where net.hop = 'invoice_ledger' and net.side = 'left'
+),
+
+received as (
+    select pieces.legal_entity_id, pieces.period, 'paid in another period' as step, 590 as step_order,
+        -pieces.group_amount as group_amount
+    from members as pieces
+    where pieces.hop = 'invoice_cash' and pieces.side = 'right'
+    union all
+    select documents.legal_entity_id, documents.period, 'paid in another period' as step, 590 as step_order, pieces.group_amount
+    from members as pieces
+    inner join documents on pieces.document_key = documents.document_key
+    where pieces.hop = 'invoice_cash' and pieces.side = 'right'
+),
+
+steps as (
+    select legal_entity_id, period, step, step_order, group_amount from broken
+    union all
+    select legal_entity_id, period, step, step_order, group_amount from shifted
+    union all
+    select legal_entity_id, period, step, step_order, group_amount from taxed
+    union all
+    select legal_entity_id, period, step, step_order, group_amount from credited
+    union all
+    select legal_entity_id, period, step, step_order, group_amount from received
+),
+
+summed as (
+    select legal_entity_id, period, step, step_order, sum(group_amount) as group_amount
+    from steps
+    group by legal_entity_id, period, step, step_order
+    having sum(group_amount) <> 0
+    union all
+    select legal_entity_id, period, step, step_order, group_amount
+    from totals
+),
+
+bridge as (
+    select
+        {{ hash_key(['legal_entity_id', 'period', 'step_order']) }} as bridge_key,
+        legal_entity_id,
+        period,
+        {{ group_currency() }} as group_currency_code,
+        step,
+        step_order,
+        group_amount
+    from summed
+)
+
+{{ versioned('bridge') }}
