@@ -78,9 +78,9 @@ def test_a_broken_answer_is_asked_for_again(broken):
 
 
 def test_an_answer_that_stays_broken_is_an_error_not_a_short_page():
-    with server(*[sends(CUT)] * 12) as url:
-        with pytest.raises(SourceError, match="erp_us, transaction: GET .*connection broke"):
-            get(client(url, max_wait=10_000), url)
+    told = "erp_us, transaction: GET .*connection broke"
+    with server(*[sends(CUT)] * 12) as url, pytest.raises(SourceError, match=told):
+        get(client(url, max_wait=10_000), url)
 
 
 def test_nobody_there_is_an_error_that_names_the_address():

@@ -23,7 +23,7 @@ log = logs.logger(__name__)
 
 PAGE_ROWS = 25_000  # rows a page: a few MB of CSV, so that memory stays flat
 LONGEST_JOB = 2 * 3600  # seconds
-_FIRST_POLL, _SLOWEST_POLL = 0.25, 10.0
+_FIRST_POLL, _SLOWEST_POLL = 0.1, 10.0
 _RUNNING = frozenset({"UploadComplete", "InProgress"})
 _NOT_OFFERED = frozenset({"INVALIDENTITY", "INVALID_ENTITY", "API_ERROR", "LIMIT_EXCEEDED", "FEATURENOTENABLED"})
 
@@ -58,7 +58,7 @@ class BulkJobs:
                 if waited > LONGEST_JOB:
                     raise self._error(stream, f"bulk job {job.id} did not finish within {LONGEST_JOB // 3600} hours")
                 self._sleep(pause)
-                waited, pause = waited + pause, min(pause * 1.5, _SLOWEST_POLL)
+                waited, pause = waited + pause, min(pause * 1.6, _SLOWEST_POLL)
                 job = self._request(Call("GET", self._url(job.id), stream, headers=_JSON), _job)
             if job.state == "Failed":
                 raise BulkFailed(job.error_message or "the vendor gave no reason")
