@@ -233,6 +233,7 @@ def _load(db: psycopg.Connection, job: Job, batch_id: int, pages: Any, writer: a
             loader.compare(db, target, fold_is_possible(job.connection.zone))
             loader.apply(db, target)
             loader.count_staged(db, target, totals)
+        loader.refresh_statistics(db, target, totals.rows["landed"])
         quarantine.store(db, target, staged=not direct)
         deleted = _close_gone(db, job, target, loaded, direct)
         _settle_replayed(db, job, batch_id)

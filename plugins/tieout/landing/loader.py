@@ -190,6 +190,14 @@ def apply(db: psycopg.Connection, target: Target) -> None:
     _insert_tombstones(db, target, "select _key, _modified_at from verdict where outcome = 'tombstone'")
 
 
+def refresh_statistics(db: psycopg.Connection, target: Target, landed: int) -> None:
+    """Analyze the raw table when this batch is more than a tenth of what the planner believes it to hold."""
+    known = db.execute("select reltuples from pg_class where oid = %s::regclass",
+                       (target.table.as_string(db),)).fetchone()[0]
+    if landed and landed * 10 > known:
+        db.execute("select ops.analyze_raw(%s)", (target.stream.table,))
+
+
 def close_gone(db: psycopg.Connection, target: Target, gone: sql.Composed) -> int:
     """Tombstones for the current rows of `gone`, a query of (_key, _modified_at or null). Returns how many."""
     db.execute("drop table if exists gone")

@@ -26,3 +26,17 @@ create or replace function ops.settled_batch_id() returns bigint
         0);
 revoke all on function ops.settled_batch_id() from public;
 grant execute on function ops.settled_batch_id() to tieout_owner, tieout_loader, tieout_transformer, tieout_publisher;
+
+-- Statistics of a raw table, asked for by the loader after a large batch: without them the next comparison and the first
+-- build plan for an empty table, and cost grows with the square of the rows. Autovacuum comes a minute too late.
+create or replace function ops.analyze_raw(table_name text) returns void
+    language plpgsql security definer set search_path = pg_catalog
+    as $$
+begin
+    if exists (select 1 from pg_class c join pg_namespace n on n.oid = c.relnamespace
+                where n.nspname = 'raw' and c.relname = table_name and c.relkind = 'r') then
+        execute format('analyze raw.%I', table_name);
+    end if;
+end $$;
+revoke all on function ops.analyze_raw(text) from public;
+grant execute on function ops.analyze_raw(text) to tieout_loader;
