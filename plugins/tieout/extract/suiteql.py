@@ -27,17 +27,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from itertools import islice
-from typing import Any
 
 import httpx
 import msgspec
 
 from tieout import logs
-from tieout.errors import AuthError, ConfigError, RateLimitError, SchemaError, SourceError
+from tieout.errors import ConfigError, SchemaError, SourceError
 from tieout.extract import Facts, Page, Window
 from tieout.extract.auth import Bearer, OAuth1, Token, assertion
-from tieout.extract.http import Answer, Call, Client, Damaged, Refused, Verdict, by_status, checked_address, decode
+from tieout.extract.http import Answer, Call, Client, Damaged, Refused, checked_address, decode
 from tieout.extract.loopguard import LoopGuard
+from tieout.extract.suiteql_errors import classify
 from tieout.extract.suiteql_select import Select, chunks, number, table, window_filters
 from tieout.settings import settings
 from tieout.spec import Column, Connection, Stream
@@ -50,9 +50,6 @@ _NO_RECORD = re.compile(r"Record '([^']+)' was not found", re.IGNORECASE)
 _PING = "SELECT t.id FROM transaction t WHERE 1 = 0"
 _PRIMARY_BOOK = "SELECT t.id FROM accountingbook t WHERE t.isprimary = 'T' ORDER BY t.id"
 _ASSERTION_LIFE = 300  # seconds; the vendor allows an hour
-_THROTTLED = {
-    "CONCURRENCY_LIMIT_EXCEEDED", "SSS_REQUEST_LIMIT_EXCEEDED", "WS_CONCUR_SESSION_DISALLWD", "WS_REQUEST_BLOCKED",
-}
 
 
 class _Records(msgspec.Struct):
@@ -376,55 +373,6 @@ def _outline(body: bytes, keyset: str | None) -> tuple[bool, list[int], int | No
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise Damaged(str(error)) from None
     return found.more, [number(row.key, keyset) if keyset else 0 for row in found.items], found.count
-
-
-def classify(answer: Answer) -> Verdict:
-    """NetSuite's error table. Errors are an object with `o:errorDetails`; the token endpoint's one with `error`."""
-    code, detail, status = _error(answer)
-    reason = f"{code}: {detail}" if code else answer.excerpt()
-    if not code:
-        if answer.status == 401:
-            return Verdict("reauth", f"{reason} {answer.headers.get('www-authenticate', '')[:200]}", error=AuthError)
-        return by_status(answer)
-    if code in _THROTTLED or status == 429:
-        return Verdict("retry", reason, error=RateLimitError, code=code)
-    if code == "oauth":
-        if status >= 500:
-            return by_status(answer)
-        hint = "check consumer_key, certificate_id, and that the certificate of private_key is uploaded and not expired"
-        return Verdict("fatal", detail, error=AuthError, code=code, hint=hint)
-    if status == 401 or code == "INVALID_LOGIN":
-        hint = "check the secrets and the account; repeated failures lock the token"
-        return Verdict("reauth", reason, error=AuthError, code=code, hint=hint)
-    if code == "UNEXPECTED_ERROR":
-        hint = "often a column that cannot be read: leave one out with `fields.<stream>.<column>: null`"
-        return Verdict("retry", reason, tries=4, code=code, hint=hint)
-    if status >= 500 or status == 408:
-        return Verdict("retry", reason, code=code)
-    if status == 403:
-        return Verdict("fatal", reason, code=code, hint="give the integration's role the permission")
-    return Verdict("fatal", reason, code=code)
-
-
-def _error(answer: Answer) -> tuple[str, str, int]:
-    """Code, text and status of an error body; no code where the body is none. A 200 may carry an error too."""
-    nothing = "", "", answer.status
-    if answer.status < 300 and b'"o:errorDetails"' not in answer.body[:2000]:
-        return nothing
-    try:
-        value: Any = msgspec.json.decode(answer.body)
-    except msgspec.DecodeError:
-        return nothing
-    if not isinstance(value, dict):
-        return nothing
-    if "error" in value:
-        return "oauth", f"{value['error']}: {value.get('error_description', 'no description')}", answer.status
-    details = value.get("o:errorDetails")
-    if not isinstance(details, list) or not details or not isinstance(details[0], dict):
-        return nothing
-    status = value.get("status") if answer.status < 300 else answer.status
-    text = "; ".join(str(each.get("detail", "")) for each in details if isinstance(each, dict))
-    return str(details[0].get("o:errorCode", "UNKNOWN")), text, status if isinstance(status, int) else 400
 
 
 def address(connection: Connection) -> str:
