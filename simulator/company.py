@@ -127,7 +127,7 @@ def generate(folder: Path, *, seed: int = 42, size: str = "1k", level: int = 1) 
     _write(database, pending)
     key.write_key(folder, database, state, parties)
     database.execute("COMMIT")
-    database.execute("ANALYZE")
+    store.finish(database)
     database.close()
     store.write_state(folder, state)
     return state

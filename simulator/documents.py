@@ -106,6 +106,7 @@ class Doc:
     source: Doc | None = None
     dangling: int | None = None
     deal: Deal | None = None
+    garbled: bool = False  # its only reference is misspelled: nothing deterministic joins it
     schedule: bool = False
     approved: bool = True
     posted: bool = True

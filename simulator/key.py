@@ -78,7 +78,7 @@ class Answers:
         orders = [doc for doc in self.docs if doc.kind == "SalesOrd"]
         for deal in self.deals:
             mine = [order for order in orders if order.deal is deal]
-            agreed = all(agree(deal.account, order.customer) for order in mine)
+            agreed = all(agree(deal.account, order.customer) and not order.garbled for order in mine)
             if not mine:
                 self._break("deal_order", "A1", [deal], deal.net(self.now), deal.currency, True)
                 continue

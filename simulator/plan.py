@@ -214,16 +214,19 @@ class Plan:
         if link == "back" or (link != "reference" and self.draw.random() < 0.2):
             copy.synced = (order.created + self.draw.randint(60, 600), order.id)
         order.reference = self._spelled(copy.number) if link in ("both", "reference") else copy.reference
+        if link == "reference" and self.world.level >= 3 and self.draw.random() < 0.2:
+            order.reference, order.garbled = self._misspelled(copy.number), True
         return order
 
     def _spelled(self, number: str) -> str:
         forms = [number, number, number.lstrip("0"), f"{number[:4]}-{number[4:]}", f"{number[:4]} {number[4:]}"]
         if self.world.level >= 2:
             forms += [f"PO-{number}", f"order {number}"]
-        if self.world.level >= 3 and self.draw.random() < 0.2:
-            at = self.draw.randrange(len(number) - 1)
-            return number[:at] + number[at + 1] + number[at] + number[at + 2 :]
         return self.draw.choice(forms)
+
+    def _misspelled(self, number: str) -> str:
+        at = self.draw.randrange(3, len(number))
+        return number[:at] + str((int(number[at]) + self.draw.randint(1, 9)) % 10) + number[at + 1 :]
 
     def bill(
         self,

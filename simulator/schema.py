@@ -58,16 +58,20 @@ class Table:
         return next(field for field in self.fields if field.name == name)
 
     def ddl(self) -> str:
-        """CREATE TABLE and its indexes. Clustered by key, so that ids, which are random, decide the physical order."""
+        """CREATE TABLE. Clustered by key, so that ids, which are random, decide the physical order."""
         of_id = "INTEGER" if self.system == "netsuite" else "TEXT"
         sql_type = {"integer": "INTEGER", "boolean": "INTEGER", "id": of_id}
         columns = ", ".join(f'"{f.name}" {sql_type.get(f.kind, "TEXT")}' for f in self.fields)
         key = ", ".join(f'"{name}"' for name in self.key)
-        parts = [f'CREATE TABLE "{self.sql_name}" ({columns}, PRIMARY KEY ({key})) WITHOUT ROWID;']
+        return f'CREATE TABLE "{self.sql_name}" ({columns}, PRIMARY KEY ({key})) WITHOUT ROWID'
+
+    def index_ddl(self) -> list[str]:
+        """CREATE INDEX, for after the rows are in."""
+        made = []
         for index in self.indexes:
             named = ", ".join(f'"{name}"' for name in index)
-            parts.append(f'CREATE INDEX "{self.sql_name}__{"_".join(index)}" ON "{self.sql_name}" ({named});')
-        return "\n".join(parts)
+            made.append(f'CREATE INDEX "{self.sql_name}__{"_".join(index)}" ON "{self.sql_name}" ({named})')
+        return made
 
 
 # table | key | indexes (";" between, "," within) | name:kind …
@@ -79,7 +83,7 @@ transaction | id | lastmodifieddate,id;type | id:id tranid:text transactionnumbe
  foreignpaymentamountunused:amount posting:boolean voided:boolean isreversal:boolean reversaldate:date
  reversaldefer:boolean journaltype:text employee:id customform:id createdby:id lastmodifiedby:id trandate:date
  duedate:date closedate:date createddate:stamp lastmodifieddate:stamp
-transactionline | uniquekey | transaction;createdfrom | uniquekey:id transaction:id id:id linesequencenumber:integer
+transactionline | uniquekey | transaction | uniquekey:id transaction:id id:id linesequencenumber:integer
  accountinglinetype:text transactionlinetype:text item:id itemtype:text entity:id subsidiary:id department:id
  class:id location:id createdfrom:id billingschedule:id memo:text quantity:amount quantitybilled:amount
  quantityshiprecv:amount rate:rate foreignamount:amount netamount:amount creditforeignamount:amount
@@ -88,7 +92,7 @@ transactionline | uniquekey | transaction;createdfrom | uniquekey:id transaction
  amortizationenddate:date mainline:boolean taxline:boolean iscogs:boolean isinventoryaffecting:boolean
  isfxvariance:boolean transactiondiscount:boolean donotdisplayline:boolean isclosed:boolean isbillable:boolean
  isrevrectransaction:boolean eliminate:boolean linelastmodifieddate:stamp
-transactionaccountingline | accountingbook,transaction,transactionline | transaction;lastmodifieddate |
+transactionaccountingline | transaction,accountingbook,transactionline | lastmodifieddate |
  accountingbook:id transaction:id transactionline:id account:id exchangerate:rate amount:amount debit:amount
  credit:amount netamount:amount amountpaid:amount amountunpaid:amount paymentamountused:amount
  paymentamountunused:amount amountlinked:amount posting:boolean processedbyrevcommit:boolean lastmodifieddate:stamp

@@ -52,7 +52,7 @@ def read_state(folder: Path) -> State:
 
 
 def create(folder: Path) -> sqlite3.Connection:
-    """A new, empty `sim.db` for bulk writing; replaces an older one."""
+    """A new, empty `sim.db` for bulk writing; replaces an older one. Call `finish` when the rows are in."""
     folder.mkdir(parents=True, exist_ok=True)
     for suffix in ("", "-wal", "-shm"):
         (folder / f"{DATABASE}{suffix}").unlink(missing_ok=True)
@@ -61,9 +61,17 @@ def create(folder: Path) -> sqlite3.Connection:
     database.execute("PRAGMA synchronous = OFF")
     database.execute("PRAGMA cache_size = -262144")
     for table in tables().values():
-        database.executescript(table.ddl())
+        database.execute(table.ddl())
     database.executescript(_OWN)
     return database
+
+
+def finish(database: sqlite3.Connection) -> None:
+    """Index what `create` and `write` have filled."""
+    for table in tables().values():
+        for statement in table.index_ddl():
+            database.execute(statement)
+    database.execute("ANALYZE")
 
 
 def open_for_writing(folder: Path) -> sqlite3.Connection:
