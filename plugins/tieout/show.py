@@ -94,5 +94,5 @@ class Lines:
             return
         mark = "[red]✗[/]" if event.state == "failed" else "[green]✓[/]"
         took = "" if event.seconds is None else f"{event.seconds:7.1f} s"
-        self.out.print(f" {mark} {event.step:10} {event.subject:34} {took}  [dim]{event.facts}[/]", soft_wrap=True)
+        self.out.print(f" {mark} {event.step:10} {event.subject:50} {took}  [dim]{event.facts}[/]", soft_wrap=True)
         self.out.file.flush()

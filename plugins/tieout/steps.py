@@ -166,7 +166,8 @@ def build(run_id: int, *, full_refresh: bool = False) -> BuildReport:
     with timed("build", f"run {run_id}") as step, _recording(run_id, "build") as facts, logs.bound(run=run_id):
         result = transform.run(run_id, full_refresh)
         facts |= _plain(result)
-        step.facts = str(result) if "__str__" in vars(type(result)) else ""
+        how = "complete" if result.is_full else "incremental"
+        step.facts = f"{result.models} models, {result.rows:,} rows, {how} ({result.reason})"
     return result
 
 

@@ -1,4 +1,4 @@
-"""Programs that run in a process of their own: Airflow reads its environment on import, and keeps it for the process."""
+"""Programs that run in a process of their own: Airflow reads its environment on import and keeps it."""
 
 from __future__ import annotations
 

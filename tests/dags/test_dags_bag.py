@@ -25,7 +25,9 @@ def test_a_broken_tieout_yml_is_an_import_error_that_names_the_line(tmp_path):
     found = programs.run(programs.DESCRIBE, tmp_path, str(programs.ROOT / "dags"))
     assert found["dags"] == {}
     assert len(found["errors"]) == 2
-    assert all("tieout.yml:9: connections.erp_us: auth 'password' is not offered" in text for text in found["errors"].values())
+    assert all(
+        "tieout.yml:9: connections.erp_us: auth 'password' is not offered" in text for text in found["errors"].values()
+    )
 
 
 def test_landing_runs_on_the_connections_own_schedule_in_its_own_zone(bag):
