@@ -30,8 +30,8 @@ class Habits:
     cursors: int = 50
     job_polls: int = 2
     failing_jobs: set[str] = field(default_factory=set)
-    unavailable_every: int = 90
-    throttled_every: int = 150
+    unavailable_every: int = 30
+    throttled_every: int = 60
     concurrency: int = 5
     netsuite_token_seconds: int = 3600
 

@@ -192,6 +192,7 @@ class NetSuiteApi:
         functions = {
             "wall": (1, self._zone.wall, True),
             "to_char": (2, dates.to_char, True),
+            "written": (2, dates.written, True),
             "add_days": (2, dates.add_days, True),
             "exact": (3, exact, True),
             "local_now": (0, self._local_now, False),

@@ -97,6 +97,11 @@ def to_char(wall: str | None, picture: str) -> str | None:
     return "".join(pieces)
 
 
+def written(wall: str | None, pattern: str) -> str | None:
+    """A date or wall-clock stamp in a pattern of strftime."""
+    return None if wall is None else datetime.fromisoformat(wall).strftime(pattern)
+
+
 def add_days(wall: str | None, days: float | str | None) -> str | None:
     """A date plus days stays a date when the days are whole."""
     if wall is None or days is None:

@@ -191,6 +191,9 @@ class Expressions:
             return self._date_literal(node)
         if kind is exp.ToChar:
             return self._to_char(node)
+        if kind is exp.TimeToStr:  # TO_CHAR again, where the parser saw that it is given a date
+            wall = self.preferences.wall(self.value(node.this)).sql
+            return Typed(f"written({wall}, {literal(node.args['format'].this).sql})", "text")
         if kind is exp.ToNumber:
             return Typed(self.value(node.this).sql, "decimal")
         if kind in (exp.CurrentTimestamp, exp.CurrentDate):

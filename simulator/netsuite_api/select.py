@@ -241,6 +241,8 @@ class Translator:
             else:
                 value = expressions.value(item)
                 name = item.name.lower() if isinstance(item, exp.Column) else f"expr{len(found) + 1}"
+            if '"' in name:
+                raise unsupported(f"column name {name}")
             found.append((name, value))
         return _unique(found)
 

@@ -366,7 +366,7 @@ class _Scope:
             message = f"invalid operator on {column.field.soql_type} field"
             raise ApiError(400, "INVALID_QUERY_FILTER_OPERATOR",
                            located(self.query.source, condition.value.position, message))
-        return f"{column.sql} LIKE {self.names.parameter(condition.value.text)} ESCAPE '\\'"
+        return f"{column.sql} LIKE {self.names.parameter(condition.value.pattern)} ESCAPE '\\'"
 
     def span(self, column: _Column, operator: str, span: Span) -> str:
         start, end = self.names.parameter(span.start), self.names.parameter(span.end)

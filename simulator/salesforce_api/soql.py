@@ -57,11 +57,14 @@ class Path:
 
 @dataclass(frozen=True)
 class Value:
-    """A literal. `text` is the decoded content: of a string, or the word as written."""
+    """A literal. `text` is the decoded content of a string, or the word as written; `pattern` is for LIKE, where an
+    escaped wildcard stays escaped.
+    """
 
     kind: Kind
     text: str
     position: int
+    pattern: str = ""
 
 
 @dataclass(frozen=True)
@@ -327,7 +330,8 @@ class _Parser:
     def value(self) -> Value:
         token = self.take()
         if token.kind == "string":
-            return Value("string", _decode(token.text[1:-1]), token.position)
+            inside = token.text[1:-1]
+            return Value("string", _decode(inside), token.position, _decode(inside, keep="%_\\"))
         if token.kind in ("stamp", "date", "number"):
             return Value(token.kind, token.text, token.position)  # type: ignore[arg-type]
         if token.upper == "NULL":
@@ -340,8 +344,11 @@ class _Parser:
         raise self.unexpected()
 
 
-def _decode(text: str) -> str:
-    return re.sub(r"\\(.)", lambda found: _ESCAPES.get(found[1], found[1]), text, flags=re.DOTALL)
+def _decode(text: str, keep: str = "") -> str:
+    def decoded(found: re.Match[str]) -> str:
+        return found[0] if found[1] in keep else _ESCAPES.get(found[1], found[1])
+
+    return re.sub(r"\\(.)", decoded, text, flags=re.DOTALL)
 
 
 def _tokens(text: str) -> list[Token]:
