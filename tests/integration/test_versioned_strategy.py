@@ -10,10 +10,9 @@ from typing import Any
 
 import pytest
 
+from tests.conftest import ROOT, open_folder
 from tieout.transform.runner import NodeResult, Runner, failed
 from tieout.warehouse import connect
-
-from tests.conftest import ROOT, open_folder
 
 OPEN = 9223372036854775807
 MODEL = """
@@ -79,7 +78,8 @@ class Probe:
         with connect("transformer", autocommit=True) as books:
             books.execute("truncate intermediate.versioned_candidates, intermediate.versioned_touched")
             for row in rows:
-                books.execute("insert into intermediate.versioned_candidates values (%s, %s, %s, %s)", (*row, f"note {run_id}"))
+                books.execute("insert into intermediate.versioned_candidates values (%s, %s, %s, %s)",
+                              (*row, f"note {run_id}"))
             for document in touched or []:
                 books.execute("insert into intermediate.versioned_touched values (%s)", (document,))
         variables = {"run_id": run_id, "previous_batch_id": previous, "systems": ["salesforce"]}
@@ -224,6 +224,7 @@ def test_ref_current_reads_current_rows_and_works_in_unit_tests(probe: Probe) ->
     probe.good(1, [("a", "d1", "1.00"), ("b", "d1", "2.00")])
     probe.good(2, [("a", "d1", "4.00")])
     with connect("transformer") as books:
-        assert books.execute("select item_key, amount::numeric(5,2)::text from intermediate.reader").fetchall() == [("a", "4.00")]
+        seen = books.execute("select item_key, amount::numeric(5,2)::text from intermediate.reader").fetchall()
+    assert seen == [("a", "4.00")]
     results = probe.build(2, [], command="test")
     assert [(found.name, found.status) for found in results] == [("reader_sees_the_rows_of_a_fixture", "pass")]

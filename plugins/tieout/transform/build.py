@@ -1,8 +1,8 @@
 """Build the marts: one dbt invocation over all models, under a lock, recorded node by node.
 
-The first build, and any build after a change of the project, of the seeds or of `tieout.yml`, reads everything; the others
-read what was landed since the last good build. Versions of the marts are never dropped: a complete build closes what is
-gone and leaves alone what is equal.
+The first build, and any build after a change of the project, of the seeds or of `tieout.yml`, reads everything; the
+others read what was landed since the last good build. Versions of the marts are never dropped: a complete build closes
+what is gone and leaves alone what is equal.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def run(
     """Build all models (or `select`, in dbt's selection syntax) as run `run_id`.
 
     Waits while another build is running. Writes ops.model_run for every node and, when all models of a whole build
-    succeeded, ops.build_watermark. Raises BuildError that names the models that failed; nothing is published by a build.
+    succeeded, ops.build_watermark. Raises BuildError that names the models that failed; a build publishes nothing.
     """
     started = time.monotonic()
     with _locked() as books:
@@ -78,7 +78,7 @@ def run(
 def test(
     run_id: int, select: Sequence[str] | str | None = None, progress: Progress | None = None
 ) -> BuildReport:
-    """Run the data tests and unit tests of the project against what was built. Raises BuildError that names the failed."""
+    """Run the project's data tests and unit tests against what was built. Raises BuildError that names the failed."""
     started = time.monotonic()
     with _locked() as books:
         inputs = reading.read(books, run_id, settings().company, settings().dbt_project, full_refresh=False)
@@ -129,7 +129,8 @@ def _complete(books: psycopg.Connection, inputs: reading.Inputs) -> None:
                 " values (%s, %s, %s, 'used', 0, %s)",
                 [(inputs.run_id, word, reading.INPUT, digest) for word, digest in inputs.fingerprints.items()])
         books.execute(
-            "insert into ops.build_watermark (run_id, batch_id, is_full) values (%s, %s, %s) on conflict (run_id) do update"
+            "insert into ops.build_watermark (run_id, batch_id, is_full) values (%s, %s, %s)"
+            " on conflict (run_id) do update"
             " set batch_id = excluded.batch_id, is_full = excluded.is_full, built_at = clock_timestamp()",
             (inputs.run_id, inputs.batch_id, inputs.is_full))
 

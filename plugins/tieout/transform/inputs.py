@@ -1,4 +1,4 @@
-"""What a build starts from: the company as dbt sees it, how far the last good build got, and whether its words changed."""
+"""What a build starts from: the company as dbt sees it, how far the last good build got, and what changed since."""
 
 from __future__ import annotations
 
@@ -58,26 +58,23 @@ def read(books: psycopg.Connection, run_id: int, company: Company, project: Path
     run = books.execute("select coalesce(logical_at, started_at) from ops.run where run_id = %s", (run_id,)).fetchone()
     if run is None:
         raise BuildError(f"run {run_id} does not exist", hint="steps.open_run('revenue') draws one")
-    last = books.execute(
-        "select run_id, batch_id from ops.build_watermark order by run_id desc limit 1").fetchone() or (EVERYTHING, EVERYTHING)
-    if last[0] > run_id:
-        raise BuildError(f"run {last[0]} was built after run {run_id}", hint="versions are stamped in order: open a new run")
+    newest = _last_build(books, before=None)
+    if newest[0] > run_id:
+        raise BuildError(f"run {newest[0]} was built after run {run_id}",
+                         hint="versions are stamped in order: open a new run")
+    # A build may be repeated under its own run id: then it starts where it started before.
+    last = _last_build(books, before=run_id)
     told = dict(books.execute(
-        "select node_id, message from ops.model_run where resource_type = %s and run_id = %s", (INPUT, last[0])).fetchall())
+        "select node_id, message from ops.model_run where resource_type = %s and run_id = %s order by finished_at",
+        (INPUT, newest[0])).fetchall())
     batch_id = books.execute("select ops.settled_batch_id()").fetchone()[0]
     shown = describe(company)
     fingerprints = {"company": _digest(json.dumps(shown, sort_keys=True).encode()), **project_fingerprints(project)}
     stale = tuple(word for word, digest in fingerprints.items() if told.get(word) != digest)
-    # A build is repeated under its own run id: then it starts where it started before.
-    if last[0] == run_id:
-        before = books.execute(
-            "select run_id, batch_id from ops.build_watermark where run_id < %s order by run_id desc limit 1",
-            (run_id,)).fetchone() or (EVERYTHING, EVERYTHING)
-        last = before
     complete = full_refresh or bool(stale) or last[1] > batch_id
     return Inputs(
-        run_id=run_id, previous_run_id=last[0], previous_batch_id=EVERYTHING if complete else last[1], batch_id=batch_id,
-        as_of_date=run[0].astimezone(UTC).date(), company=shown,
+        run_id=run_id, previous_run_id=last[0], previous_batch_id=EVERYTHING if complete else last[1],
+        batch_id=batch_id, as_of_date=run[0].astimezone(UTC).date(), company=shown,
         systems=_systems(company, project), fingerprints=fingerprints, stale=stale)
 
 
@@ -87,8 +84,8 @@ def describe(company: Company) -> dict[str, Any]:
         "group": company.group.model_dump(),
         "connections": [
             {"name": found.name, "system": found.system, "title": found.source.title, "role": found.source.role,
-             "time_zone": found.time_zone, "legal_entity": found.legal_entity, "legal_entities": dict(found.legal_entities),
-             "currency": found.currency, "urls": record_urls(found)}
+             "time_zone": found.time_zone, "legal_entity": found.legal_entity,
+             "legal_entities": dict(found.legal_entities), "currency": found.currency, "urls": record_urls(found)}
             for found in company.connections.values()
         ],
     }
@@ -113,8 +110,17 @@ def record_urls(connection: Connection) -> dict[str, str]:
 
 def project_fingerprints(project: Path) -> dict[str, str]:
     """Digests of the models with their macros, and of the seeds: when they change, everything is built anew."""
-    models = [project / "dbt_project.yml", *sorted(project.glob("models/**/*.sql")), *sorted(project.glob("macros/**/*.sql"))]
+    models = [path for folder in ("models", "macros") for path in sorted(project.glob(f"{folder}/**/*.sql"))]
+    models.append(project / "dbt_project.yml")
     return {"project": _files(models), "seeds": _files(sorted(project.glob("seeds/**/*.csv")))}
+
+
+def _last_build(books: psycopg.Connection, before: int | None) -> tuple[int, int]:
+    """(run_id, batch_id) of the newest good build, or of the newest before a run."""
+    found = books.execute(
+        "select run_id, batch_id from ops.build_watermark where run_id < coalesce(%s, run_id + 1)"
+        " order by run_id desc limit 1", (before,)).fetchone()
+    return found or (EVERYTHING, EVERYTHING)
 
 
 def _systems(company: Company, project: Path) -> tuple[str, ...]:

@@ -41,6 +41,11 @@ class Runner:
         self._manifest: Any = None
         self._lock = threading.Lock()
 
+    @property
+    def log(self) -> Path:
+        """dbt's own log."""
+        return self._folder / "logs" / "dbt.log"
+
     def invoke(
         self, command: str, variables: dict[str, Any], arguments: Sequence[str] = (), progress: Progress | None = None
     ) -> tuple[NodeResult, ...]:
@@ -65,9 +70,9 @@ class Runner:
             "--target-path", str(self._folder / "target"), "--vars", json.dumps(variables), *arguments,
         ])
         if done.exception is not None:
-            raise BuildError(f"dbt {command}: {done.exception}", hint=f"see {self._folder / 'logs' / 'dbt.log'}") from done.exception
+            raise BuildError(f"dbt {command}: {done.exception}", hint=f"see {self.log}") from done.exception
         if done.result is None:
-            raise BuildError(f"dbt {command} returned nothing", hint=f"see {self._folder / 'logs' / 'dbt.log'}")
+            raise BuildError(f"dbt {command} returned nothing", hint=f"see {self.log}")
         return done
 
 
@@ -81,7 +86,8 @@ def _node_result(found: Any) -> NodeResult:
     rows = response.get("rows_affected")
     return NodeResult(
         node_id=found.node.unique_id, name=found.node.name, resource_type=str(found.node.resource_type),
-        status=str(found.status), seconds=round(found.execution_time, 3), rows=rows if isinstance(rows, int) and rows >= 0 else None,
+        status=str(found.status), seconds=round(found.execution_time, 3),
+        rows=rows if isinstance(rows, int) and rows >= 0 else None,
         failures=found.failures, message=found.message)
 
 

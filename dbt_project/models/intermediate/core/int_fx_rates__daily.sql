@@ -172,7 +172,7 @@ daily as (
         to_currency_code,
         rate_type,
         fx_direction,
-        rate as fx_rate,
+        cast(rate as numeric(28, 12)) as fx_rate,
         date_day as rate_date,
         quoted_date
     from routed
