@@ -142,9 +142,7 @@ class Answers:
 
     def _invoice_ledger(self) -> None:
         for bill in self._bills():
-            if bill.is_void(self.now):
-                continue
-            if bill.posted:
+            if bill.posted:  # a voided one posts nothing, and zero is zero
                 self._group("invoice_ledger", [bill], [bill], True)
             self._plant("invoice_ledger", [bill], True)
 

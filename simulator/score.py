@@ -11,12 +11,14 @@ from __future__ import annotations
 import gzip
 import json
 from collections import Counter, defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 Document = tuple[str, str]  # (system, id)
+Group = tuple[Iterable[Document], Iterable[Document]]
 CURRENT = 9223372036854775807
 SCOPED = ("H1", "H2")
 
@@ -220,7 +222,10 @@ def _confusion(planted: list[dict], found: list[Found]) -> dict[str, dict[str, i
 
 
 def _hops(key: dict[str, Any], members: dict, keep: Any) -> dict[str, dict[str, Any]]:
-    """Per hop over pairs (left document, right document): true, found, precision, recall, f1; and exact groups."""
+    """Per hop over pairs (left document, right document): true, found, precision, recall, f1; and exact groups.
+
+    Groups that share a document are one when exactness is judged: a payment of three invoices may be told in pieces.
+    """
     rows = {}
     for hop in sorted({group["hop"] for group in key["groups"]}):
         groups = [g for g in key["groups"] if g["hop"] == hop]
@@ -228,15 +233,16 @@ def _hops(key: dict[str, Any], members: dict, keep: Any) -> dict[str, dict[str, 
         all_true = {p for g in groups for p in _pairs(map(tuple, g["left"]), map(tuple, g["right"]))}
         true = {p for g in kept for p in _pairs(map(tuple, g["left"]), map(tuple, g["right"]))}
         claimed = set()
-        exact = set()
+        told = []
         for (match_hop, _), rows_of in members.items():
             if match_hop == hop:
                 left = [d for side, d, _ in rows_of if side == "left"]
                 right = [d for side, d, _ in rows_of if side == "right"]
                 claimed.update(_pairs(left, right))
-                exact.add((frozenset(left), frozenset(right)))
-        two_sided = [g for g in kept if g["left"] and g["right"]]
-        hit = sum((frozenset(map(tuple, g["left"])), frozenset(map(tuple, g["right"]))) in exact for g in two_sided)
+                told.append((left, right))
+        true_groups = _joined((tuple(map(tuple, g["left"])), tuple(map(tuple, g["right"]))) for g in kept)
+        whole = {group for group in true_groups if all(group)}
+        hit = len(whole & _joined(told))
         precision, recall = _ratio(len(claimed & all_true), len(claimed)), _ratio(len(claimed & true), len(true))
         rows[hop] = {
             "pairs": len(true),
@@ -247,10 +253,24 @@ def _hops(key: dict[str, Any], members: dict, keep: Any) -> dict[str, dict[str, 
             "precision": precision,
             "recall": recall,
             "f1": _f1(precision, recall),
-            "groups": len(two_sided),
+            "groups": len(whole),
             "exact_groups": hit,
         }
     return rows
+
+
+def _joined(groups: Iterable[Group]) -> set[tuple[frozenset[Document], frozenset[Document]]]:
+    """Groups as (left, right), those that share a document united."""
+    found: list[tuple[set[Document], set[Document]]] = []
+    place: dict[Document, int] = {}
+    for left, right in groups:
+        target = (set(left), set(right))
+        for number in {place[document] for document in target[0] | target[1] if document in place}:
+            target[0].update(found[number][0])
+            target[1].update(found[number][1])
+        found.append(target)
+        place.update(dict.fromkeys(target[0] | target[1], len(found) - 1))
+    return {(frozenset(found[n][0]), frozenset(found[n][1])) for n in set(place.values())}
 
 
 def _pairs(left: Any, right: Any) -> set[tuple[Document, Document]]:

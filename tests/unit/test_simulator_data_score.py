@@ -213,3 +213,10 @@ def test_a_compressed_key_is_read(tmp_path):
     with gzip.open(tmp_path / "key.json.gz", "wt") as stream:
         json.dump(KEY, stream)
     assert scoring.read_key(tmp_path)["seed"] == 1
+
+
+def test_a_payment_told_in_pieces_is_one_group():
+    true = scoring._joined([(("i1", "i2"), ("p",)), (("i9",), ("q",))])
+    pieces = scoring._joined([(("i1",), ("p",)), (("i9",), ("q",)), (("i2",), ("p",))])
+    assert true == pieces == {(frozenset({"i1", "i2"}), frozenset({"p"})), (frozenset({"i9"}), frozenset({"q"}))}
+    assert scoring._joined([(("i1",), ("p",)), (("i2",), ("r",))]).isdisjoint(true)
