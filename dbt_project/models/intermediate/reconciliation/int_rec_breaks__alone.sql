@@ -1,3 +1,5 @@
+{{ config(post_hook="{{ refresh_statistics() }}") }}
+
 -- Documents on the right side of deal → order and order → invoice that nothing on the left side stands for: a second copy,
 -- a reference to nothing, a reference that somebody else's document carries, or no reference at all.
 with alone as (
@@ -51,6 +53,8 @@ loose as (
         hop,
         document_key,
         max(case when is_known_elsewhere then 1 else 0 end) as elsewhere_count,
+        max(case when is_other_customer then 1 else 0 end) as other_customer_count,
+        max(mistaken_key) as mistaken_key,
         max(predecessor_key) as predecessor_key,
         min(reference) as reference
     from {{ ref('int_rec_loose_ends') }}
@@ -61,13 +65,14 @@ select
     alone.hop,
     alone.group_key,
     alone.document_key,
-    coalesce(copies.twin_document_key, loose.predecessor_key) as counter_document_key,
+    coalesce(copies.twin_document_key, loose.predecessor_key, loose.mistaken_key) as counter_document_key,
     case
         when copies.twin_document_key is not null then 'F1'
         when own.is_credit and predecessor.role = 'billing' then 'C5'
         when predecessor.document_type = 'crm_order' then 'A8'
         when loose.document_key is null or loose.predecessor_key is not null then 'A4'
-        when loose.elsewhere_count > 0 then 'E1'
+        when loose.other_customer_count > 0 then 'E1'
+        when loose.elsewhere_count > 0 then 'A4'
         else 'A9'
     end as reason_code,
     -alone.amount as amount,
@@ -79,7 +84,8 @@ select
         when loose.document_key is null then 'no reference to a predecessor'
         when predecessor.document_type = 'crm_order' then 'its deal is lost, reopened or deleted'
         when loose.predecessor_key is not null then 'its predecessor is out of scope'
-        when loose.elsewhere_count > 0 then 'refers to ' || loose.reference || ', which documents of others, or several, carry'
+        when loose.other_customer_count > 0 then 'refers to ' || loose.reference || ', which another customer''s document carries'
+        when loose.elsewhere_count > 0 then 'refers to ' || loose.reference || ', which several documents carry'
         else 'refers to ' || loose.reference || ', which no document carries'
     end as evidence
 from alone

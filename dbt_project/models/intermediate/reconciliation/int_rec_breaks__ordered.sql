@@ -1,3 +1,5 @@
+{{ config(post_hook="{{ refresh_statistics() }}") }}
+
 -- Why deals and orders, orders and billing differ. Each reason gets only what its own evidence yields; what is left of a
 -- group is found by int_rec_breaks and named X.
 with balances as (
@@ -16,6 +18,14 @@ with balances as (
     left join {{ ref('int_rec_line_effects') }} as effects
         on balances.hop = effects.hop and balances.group_key = effects.group_key
     where balances.base_amount <> 0
+),
+
+-- A left document whose number somebody else's document carries: not missing, but perhaps another customer's.
+mistaken as (
+    select hop, mistaken_key as group_key, min(document_key) as mistaken_document_key
+    from {{ ref('int_rec_loose_ends') }}
+    where is_other_customer and mistaken_key is not null
+    group by hop, mistaken_key
 ),
 
 -- One kind of explanation per group, the most exact first.
@@ -81,6 +91,7 @@ slots as (
 measured as (
     select
         decomposed.*,
+        mistaken.mistaken_document_key,
         slots.slot,
         case slots.slot
             when 'whole' then case when explanation in ('void', 'nothing', 'rounding', 'tax', 'schedule') then base_amount end
@@ -92,6 +103,7 @@ measured as (
         end as amount
     from decomposed
     cross join slots
+    left join mistaken on decomposed.hop = mistaken.hop and decomposed.group_key = mistaken.group_key
 ),
 
 reasoned as (
@@ -109,6 +121,7 @@ reasoned as (
             -- what follows is not followed up at all, or not yet
             when has_right_void then 'G1'
             when hop = 'deal_order' and slot = 'rest' then 'C2'
+            when slot = 'whole' and mistaken_document_key is not null then 'E1'
             when hop = 'deal_order' then 'A1'
             when has_schedule then 'B3'
             else 'A2'
@@ -130,6 +143,7 @@ reasoned as (
             when slot = 'rest' and has_right_void then 'units whose counterpart is cancelled or void'
             when slot = 'rest' then 'units that only the left side has, at its unit prices'
             when has_right_void then 'its only counterpart is cancelled or void'
+            when mistaken_document_key is not null then 'another customer''s document carries its number'
             when hop = 'deal_order' then 'no order refers to it'
             when has_schedule then 'billing schedule: nothing billed yet'
             else 'nothing billed yet'
@@ -143,7 +157,7 @@ of_groups as (
         hop,
         group_key,
         group_key as document_key,
-        min(coalesce(core_document_key, void_document_key)) as counter_document_key,
+        min(coalesce(core_document_key, void_document_key, mistaken_document_key)) as counter_document_key,
         reason_code,
         sum(amount) as amount,
         min(case when reason_code = 'C3' then 0.95 when explanation = 'schedule' then 0.9 else 1 end) as confidence,

@@ -1,3 +1,5 @@
+{{ config(post_hook="{{ refresh_statistics() }}") }}
+
 -- References of right-hand documents that lead to no document of the left side: to nothing at all, to a document that another
 -- customer has or that several have, or to one that is not compared (out of scope, or a deal that is not won any more).
 with documents as (
@@ -30,7 +32,9 @@ external as (
         loose.document_key,
         loose.external_id as reference,
         crm.document_key as predecessor_key,
-        false as is_known_elsewhere
+        cast(null as {{ dbt.type_string() }}) as mistaken_key,
+        false as is_known_elsewhere,
+        false as is_other_customer
     from loose
     left join documents as crm
         on loose.external_id = crm.document_id and crm.document_type = 'crm_order'
@@ -44,7 +48,9 @@ made as (
         loose.document_key,
         coalesce(link.from_type || ' ', '') || link.from_id as reference,
         source.document_key as predecessor_key,
-        false as is_known_elsewhere
+        cast(null as {{ dbt.type_string() }}) as mistaken_key,
+        false as is_known_elsewhere,
+        false as is_other_customer
     from loose
     inner join {{ ref('int_document_links__unioned') }} as link on loose.document_key = link.to_document_key
     left join documents as source on link.from_document_key = source.document_key
@@ -52,8 +58,14 @@ made as (
 ),
 
 candidates as (
-    select distinct hop, right_document_key
+    select
+        hop,
+        right_document_key,
+        max(case when is_same_customer then 1 else 0 end) as same_customer_count,
+        -- a name that only one document answers to
+        case when count(*) = 1 then min(left_document_key) end as mistaken_key
     from {{ ref('int_rec_reference_candidates') }}
+    group by hop, right_document_key
 ),
 
 referring as (
@@ -62,17 +74,26 @@ referring as (
         loose.document_key,
         loose.reference,
         cast(null as {{ dbt.type_string() }}) as predecessor_key,
-        candidates.right_document_key is not null as is_known_elsewhere
+        candidates.mistaken_key,
+        candidates.right_document_key is not null as is_known_elsewhere,
+        candidates.same_customer_count = 0 as is_other_customer
     from loose
     left join candidates on loose.hop = candidates.hop and loose.document_key = candidates.right_document_key
     where loose.reference_token is not null
 )
 
-select hop, document_key, reference, predecessor_key, is_known_elsewhere
+select hop, document_key, reference, predecessor_key, mistaken_key, is_known_elsewhere, is_other_customer
 from external
 union all
-select hop, document_key, coalesce(reference, 'an unknown id') as reference, predecessor_key, is_known_elsewhere
+select
+    hop,
+    document_key,
+    coalesce(reference, 'an unknown id') as reference,
+    predecessor_key,
+    mistaken_key,
+    is_known_elsewhere,
+    is_other_customer
 from made
 union all
-select hop, document_key, reference, predecessor_key, is_known_elsewhere
+select hop, document_key, reference, predecessor_key, mistaken_key, is_known_elsewhere, coalesce(is_other_customer, false) as is_other_customer
 from referring

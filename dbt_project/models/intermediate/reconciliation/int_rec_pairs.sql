@@ -1,5 +1,7 @@
+{{ config(post_hook="{{ refresh_statistics() }}") }}
+
 -- Which left and right documents belong together, and by which pass: explicit links first (2), then a reference with the same
--- customer and currency (4). First match wins. A reference that several documents carry is believed only where exactly one
+-- customer and currency, or customer and figures (4). First match wins. A reference that several documents carry is believed only where exactly one
 -- of them has the same amount: neither order nor ids break ties.
 with documents as (
     select document_key, scope_reason
@@ -23,7 +25,8 @@ counted as (
         count(*) over (partition by hop, right_document_key) as candidate_count,
         sum(case when is_same_amount then 1 else 0 end) over (partition by hop, right_document_key) as same_amount_count
     from {{ ref('int_rec_reference_candidates') }}
-    where is_same
+    -- the same figures under another currency code are a wrong code rather than another document
+    where is_same_customer and (is_same_currency or is_same_amount)
 )
 
 select hop, left_document_key, right_document_key, 2 as match_pass

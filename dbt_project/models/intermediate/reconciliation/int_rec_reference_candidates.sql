@@ -1,6 +1,8 @@
+{{ config(post_hook="{{ refresh_statistics() }}") }}
+
 -- Which documents of the left side carry the reference of a document that no link places (pass 4): an order's reference is
--- looked for among the numbers and references of the CRM's orders, an invoice's among those of the ERP's orders. `is_same`
--- says whether customer and currency agree as well: only then is the reference believed.
+-- looked for among the numbers and references of the CRM's orders, an invoice's among those of the ERP's orders. Whether
+-- customer, currency and amount agree as well decides whether the reference is believed.
 with documents as (
     select * from {{ ref('int_rec_documents') }}
 ),
@@ -68,7 +70,8 @@ select
     searching.hop,
     tokens.document_key as left_document_key,
     searching.document_key as right_document_key,
-    searching.customer_key = tokens.customer_key and searching.currency_code = tokens.currency_code as is_same,
+    coalesce(searching.customer_key = tokens.customer_key, false) as is_same_customer,
+    searching.currency_code = tokens.currency_code as is_same_currency,
     searching.net_amount = tokens.net_amount as is_same_amount
 from searching
 inner join tokens on searching.hop = tokens.hop and searching.reference_token = tokens.token
