@@ -117,7 +117,10 @@ def serve(home: Path) -> None:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    with simulator.start(home / "company") as endpoints:
+    with simulator.start(home / "company", ports=_remembered_ports(home)) as endpoints:
+        urls = {"salesforce": endpoints.salesforce_url, "netsuite": endpoints.netsuite_url}
+        ports = {system: int(url.rpartition(":")[2]) for system, url in urls.items()}
+        (home / "vendors.json").write_text(json.dumps(ports), encoding="utf-8")
         endpoints.tieout_yml(home / "tieout.yml")
         lines = [f"{name}={value}".replace("\n", "\\n") for name, value in endpoints.environment().items()]
         half = home / "vendors.env.half"
@@ -125,6 +128,13 @@ def serve(home: Path) -> None:
             handle.write("\n".join(lines) + "\n")
         half.replace(home / "vendors.env")
         stop.wait()
+
+
+def _remembered_ports(home: Path) -> dict[str, int]:
+    """The ports of last time where they are still free: a `tieout.yml` that does not change rebuilds nothing."""
+    path = home / "vendors.json"
+    known = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    return {system: port for system, port in known.items() if stack.is_free(port)}
 
 
 def _company(home: Path, seed: int, size: str, level: int, days: int) -> None:

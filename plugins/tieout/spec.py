@@ -220,7 +220,10 @@ class Connection(_Frozen):
 
     @model_validator(mode="after")
     def _fits_source(self) -> Connection:
-        source = self.source
+        try:
+            source = self.source
+        except ConfigError as error:
+            raise ValueError(str(error).replace("\n  → ", "; ")) from None
         if self.auth not in source.auth:
             raise ValueError(f"auth {self.auth!r} is not offered by {self.system}; one of {', '.join(source.auth)}")
         known = {stream.name: stream for stream in source.streams}
