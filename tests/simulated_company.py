@@ -1,4 +1,4 @@
-"""A company of a few records, written by hand, for tests of the stand-in vendors: readable, and in need of no generator."""
+"""A company of a few records, written by hand, for tests of the stand-in vendors."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ def insert(database: sqlite3.Connection, table: str, *rows: dict[str, Any]) -> N
 
 def deal(number: int, **changes: Any) -> dict[str, Any]:
     """An opportunity. Each third is won; amounts have cents that binary floating point cannot hold."""
+    stamp = f"2026-05-01 {number // 3600:02d}:{number // 60 % 60:02d}:{number % 60:02d}"
     return {
         "Id": salesforce_id("006", number), "Name": f"Deal {number:05d}", "AccountId": (ACME, GLOBEX)[number % 2],
         "OwnerId": OWNER, "StageName": "Closed Won" if number % 3 == 0 else "Qualification",
         "IsWon": int(number % 3 == 0), "IsClosed": int(number % 3 == 0), "Amount": f"{number}.10",
         "CurrencyIsoCode": "EUR", "CloseDate": "2026-05-01", "IsDeleted": 0, "CreatedDate": "2026-01-01 00:00:00",
-        "LastModifiedDate": f"2026-05-01 {number // 3600:02d}:{number // 60 % 60:02d}:{number % 60:02d}",
-        "SystemModstamp": f"2026-05-01 {number // 3600:02d}:{number // 60 % 60:02d}:{number % 60:02d}", **changes,
+        "LastModifiedDate": stamp, "SystemModstamp": stamp, **changes,
     }
 
 
@@ -55,7 +55,8 @@ def _salesforce(database: sqlite3.Connection) -> None:
     stamps = {"CreatedDate": "2026-01-01 00:00:00", "LastModifiedDate": "2026-01-02 03:04:05",
               "SystemModstamp": "2026-01-02 03:04:05"}
     insert(database, "salesforce__User", {
-        "Id": OWNER, "Username": "ada@example.com", "Name": "Ada", "IsActive": 1, "SystemModstamp": "2026-01-02 03:04:05"})
+        "Id": OWNER, "Username": "ada@example.com", "Name": "Ada", "IsActive": 1,
+        "SystemModstamp": "2026-01-02 03:04:05"})
     insert(
         database, "salesforce__Account",
         {"Id": ACME, "Name": 'Acme "Tools", Zürich\nHead office', "OwnerId": OWNER, "BillingStreet": "Main 1",
@@ -99,16 +100,17 @@ def document(number: int, **changes: Any) -> dict[str, Any]:
 def _netsuite(database: sqlite3.Connection) -> None:
     insert(
         database, "netsuite__currency",
-        {"id": 1, "symbol": "USD", "name": "US Dollar", "currencyprecision": 2, "exchangerate": "1", "isbasecurrency": 1},
-        {"id": 2, "symbol": "GBP", "name": "Pound", "currencyprecision": 2, "exchangerate": "1.27", "isbasecurrency": 0})
-    insert(database, "netsuite__subsidiary", {"id": 1, "name": "Parent", "country": "US", "currency": 1, "iselimination": 0})
+        {"id": 1, "symbol": "USD", "name": "US Dollar", "currencyprecision": 2, "exchangerate": "1"},
+        {"id": 2, "symbol": "GBP", "name": "Pound", "currencyprecision": 2, "exchangerate": "1.27"})
+    insert(database, "netsuite__subsidiary", {"id": 1, "name": "Parent", "country": "US", "currency": 1})
     insert(
         database, "netsuite__accountingbook",
         {"id": 1, "name": "Primary", "isprimary": 1}, {"id": 2, "name": "Second", "isprimary": 0})
     insert(database, "netsuite__accountingperiod", {
-        "id": 3, "periodname": "Jan 2026", "startdate": "2026-01-01", "enddate": "2026-01-31", "isquarter": 0, "isyear": 0})
+        "id": 3, "periodname": "Jan 2026", "startdate": "2026-01-01", "enddate": "2026-01-31", "isquarter": 0,
+        "isyear": 0})
     insert(database, "netsuite__customer", {
-        "id": 7, "entityid": "C7", "companyname": "Acme", "altname": "Acme Ltd", "searchstage": "Customer", "isinactive": 0,
+        "id": 7, "entityid": "C7", "companyname": "Acme", "altname": "Acme Ltd", "searchstage": "Customer",
         "lastmodifieddate": "2026-01-01 00:00:00"})
     with database:
         insert(database, "netsuite__transaction", *(document(number) for number in range(1, DOCUMENTS + 1)))
@@ -116,11 +118,11 @@ def _netsuite(database: sqlite3.Connection) -> None:
             line = {"transaction": number, "linelastmodifieddate": "2026-05-01 00:00:00", "subsidiary": 1}
             insert(
                 database, "netsuite__transactionline",
-                {"uniquekey": 10 * number, "id": 0, "linesequencenumber": 0, "mainline": 1, "taxline": 0, "iscogs": 0,
+                {"uniquekey": 10 * number, "id": 0, "mainline": 1, "taxline": 0, "iscogs": 0,
                  "foreignamount": "1190.00", **line},
-                {"uniquekey": 10 * number + 1, "id": 1, "linesequencenumber": 1, "mainline": 0, "taxline": 0, "iscogs": None,
+                {"uniquekey": 10 * number + 1, "id": 1, "mainline": 0, "taxline": 0, "iscogs": None,
                  "foreignamount": "-1000.10", "quantity": "-1", **line},
-                {"uniquekey": 10 * number + 2, "id": 2, "linesequencenumber": 2, "mainline": 0, "taxline": 1, "iscogs": 0,
+                {"uniquekey": 10 * number + 2, "id": 2, "mainline": 0, "taxline": 1, "iscogs": 0,
                  "foreignamount": "-189.90", **line})
             for book in (1, 2):
                 insert(database, "netsuite__transactionaccountingline", {

@@ -83,7 +83,8 @@ def test_stamps_in_json_end_in_plus_0000(org: Org) -> None:
 
 
 def test_csv_quotes_every_value_and_null_is_empty(org: Org) -> None:
-    columns, lines = org.csv(f"SELECT Id, Name, Site, IsDeleted, Owner.Name, SystemModstamp FROM Account WHERE Id = '{ACME}'")
+    fields = "Id, Name, Site, IsDeleted, Owner.Name, SystemModstamp"
+    columns, lines = org.csv(f"SELECT {fields} FROM Account WHERE Id = '{ACME}'")
     assert columns == ("Id", "Name", "Site", "IsDeleted", "Owner.Name", "SystemModstamp")
     assert lines == [f'"{ACME}","Acme ""Tools"", Zürich\nHead office","","false","Ada","2026-01-02T03:04:05.000Z"']
 
@@ -96,7 +97,8 @@ def test_a_null_lookup_is_null_and_a_parent_nests(org: Org) -> None:
 
 def test_query_hides_deleted_rows_and_query_all_shows_them(org: Org) -> None:
     assert MERGED not in org.ids("SELECT Id FROM Account")
-    assert org.rows("SELECT MasterRecordId FROM Account WHERE IsDeleted = TRUE", deleted=True)[0]["MasterRecordId"] == ACME
+    gone, = org.rows("SELECT MasterRecordId FROM Account WHERE IsDeleted = TRUE", deleted=True)
+    assert gone["MasterRecordId"] == ACME
 
 
 def test_fifteen_characters_of_an_id_are_enough_and_case_counts(org: Org) -> None:
@@ -197,8 +199,9 @@ def test_aggregates_are_named_expr_and_exact(org: Org) -> None:
 
 
 def test_a_sub_select_is_a_result_of_its_own(org: Org) -> None:
-    query = "SELECT Id, (SELECT Id, TotalPrice FROM OpportunityLineItems ORDER BY SortOrder) FROM Opportunity WHERE Id IN "
-    with_lines, without = org.rows(query + f"('{deal(3)['Id']}', '{deal(4)['Id']}') ORDER BY Id")
+    children = "(SELECT Id, TotalPrice FROM OpportunityLineItems ORDER BY SortOrder)"
+    wanted = f"('{deal(3)['Id']}', '{deal(4)['Id']}')"
+    with_lines, without = org.rows(f"SELECT Id, {children} FROM Opportunity WHERE Id IN {wanted} ORDER BY Id")
     assert with_lines["OpportunityLineItems"]["totalSize"] == 2
     assert [line["TotalPrice"] for line in with_lines["OpportunityLineItems"]["records"]] == [3.1, 0.0]
     assert without["OpportunityLineItems"] is None
@@ -227,7 +230,8 @@ def test_a_single_currency_org_has_no_currency_fields(org: Org) -> None:
 
 
 def test_dated_rates_are_half_open_and_an_edition_lacks_them(org: Org) -> None:
-    query = "SELECT ConversionRate FROM DatedConversionRate WHERE StartDate <= 2026-02-01 AND NextStartDate > 2026-02-01"
+    day = "StartDate <= 2026-02-01 AND NextStartDate > 2026-02-01"
+    query = f"SELECT ConversionRate FROM DatedConversionRate WHERE {day}"
     assert [row["ConversionRate"] for row in org.rows(query)] == [0.92]
     org.settings.dated_rates = False
     assert org.refused(query).code == "INVALID_TYPE"

@@ -64,8 +64,8 @@ def as_delivered(account: Account) -> Iterator[None]:
 
 
 def test_null_columns_are_left_out_and_everything_is_a_string(account: Account) -> None:
-    row, = account.rows("SELECT ID, TranId, FOREIGNTOTAL, foreignamountunpaid, POSTING, voided, dueDate, memo, TranDate AS Day "
-                        "FROM Transaction WHERE id = 12")
+    row, = account.rows("SELECT ID, TranId, FOREIGNTOTAL, foreignamountunpaid, POSTING, voided, dueDate, memo, "
+                        "TranDate AS Day FROM Transaction WHERE id = 12")
     assert row == {"id": "12", "tranid": "INV12", "foreigntotal": "1190", "foreignamountunpaid": "80.5", "posting": "T",
                    "voided": "F", "day": "1/31/2026"}
 
@@ -90,10 +90,17 @@ def test_stamps_are_told_and_compared_in_the_users_zone(account: Account) -> Non
     told = account.rows("SELECT lastmodifieddate plain, TO_CHAR(lastmodifieddate, 'YYYY-MM-DD HH24:MI:SS') exact_ "
                         "FROM transaction WHERE id = 1")
     assert told == [{"plain": "4/30/2026", "exact_": "2026-04-30 17:01:00"}]  # 00:01 UTC on 1 May
-    query = ("SELECT id FROM transaction WHERE lastmodifieddate >= TO_TIMESTAMP('2026-04-30 17:01:00', "
-             "'YYYY-MM-DD HH24:MI:SS') AND lastmodifieddate < TO_TIMESTAMP('2026-04-30 17:03:00', 'YYYY-MM-DD HH24:MI:SS')")
-    assert account.values(f"{query} ORDER BY id") == ["1", "2"]
-    assert account.count("SELECT id FROM transaction WHERE lastmodifieddate < TO_DATE('2026-05-01', 'YYYY-MM-DD')") == 419
+    condition = since("2026-04-30 17:01:00", "2026-04-30 17:03:00")
+    assert account.values(f"SELECT id FROM transaction WHERE {condition} ORDER BY id") == ["1", "2"]
+    midnight = "TO_DATE('2026-05-01', 'YYYY-MM-DD')"
+    assert account.count(f"SELECT id FROM transaction WHERE lastmodifieddate < {midnight}") == 419
+
+
+def since(wall: str, before: str) -> str:
+    """A condition on the stamp, in the user's zone."""
+    picture = "'YYYY-MM-DD HH24:MI:SS'"
+    return (f"lastmodifieddate >= TO_TIMESTAMP('{wall}', {picture}) AND "
+            f"lastmodifieddate < TO_TIMESTAMP('{before}', {picture})")
 
 
 def test_an_hour_in_autumn_exists_twice(account: Account) -> None:
@@ -104,9 +111,8 @@ def test_an_hour_in_autumn_exists_twice(account: Account) -> None:
     database = sqlite3.connect(account.api.folder / "sim.db", isolation_level=None)
     for number, stamp in ((90001, "2025-11-02 08:45:00"), (90002, "2025-11-02 09:15:00")):
         insert(database, "netsuite__transaction", document(number, lastmodifieddate=stamp))
-    found = account.values(
-        "SELECT id FROM transaction WHERE lastmodifieddate >= TO_TIMESTAMP('2025-11-02 01:30:00', 'YYYY-MM-DD HH24:MI:SS') "
-        "AND lastmodifieddate < TO_TIMESTAMP('2025-11-02 03:00:00', 'YYYY-MM-DD HH24:MI:SS')")
+    condition = since("2025-11-02 01:30:00", "2025-11-02 03:00:00")
+    found = account.values(f"SELECT id FROM transaction WHERE {condition}")
     database.execute("DELETE FROM netsuite__transaction WHERE id > 90000")
     database.close()
     assert found == ["90001"], "01:15 of the second hour is before 01:30 on the wall, although it came later"
@@ -189,9 +195,11 @@ def test_rownum_is_given_before_order_by(account: Account) -> None:
     ("SELECT id FROM transaction ORDER BY id OFFSET 1 ROWS FETCH NEXT 2 ROWS ONLY", ["2", "3"]),
     ("SELECT TOP 2 id FROM transaction ORDER BY id", ["1", "2"]),
     ("SELECT id FROM transaction WHERE id IN (5, 3, '4') ORDER BY id", ["3", "4", "5"]),
-    ("SELECT id FROM transaction WHERE type IN ('CustInvc', 'O''Brien') AND id BETWEEN 7 AND 8 ORDER BY 1 DESC", ["8", "7"]),
-    ("SELECT tranid FROM transaction WHERE id NOT IN (SELECT transaction FROM transactionline) AND id < 12", ["INV11"]),
-    ("SELECT id FROM transaction t WHERE EXISTS (SELECT 1 FROM transactionline l WHERE l.transaction = t.id) AND id > 9",
+    ("SELECT id FROM transaction WHERE type IN ('CustInvc', 'O''Brien') AND id BETWEEN 7 AND 8 ORDER BY 1 DESC",
+     ["8", "7"]),
+    ("SELECT tranid FROM transaction WHERE id NOT IN (SELECT transaction FROM transactionline) AND id < 12",
+     ["INV11"]),
+    ("SELECT id FROM transaction t WHERE id > 9 AND EXISTS (SELECT 1 FROM transactionline WHERE transaction = t.id)",
      ["10"]),
     ("SELECT DISTINCT mainline FROM transactionline ORDER BY mainline", ["F", "T"]),
     ("SELECT id FROM currency UNION ALL SELECT id FROM subsidiary ORDER BY id", ["1", "1", "2"]),
@@ -225,8 +233,8 @@ def test_a_second_column_of_a_name_is_numbered(account: Account) -> None:
 
 
 def test_joins_keep_what_has_no_partner(account: Account) -> None:
-    query = "SELECT t.id, l.uniquekey FROM transaction t LEFT OUTER JOIN transactionline l ON l.transaction = t.id AND " \
-            "l.mainline = 'T' WHERE t.id BETWEEN 10 AND 11 ORDER BY t.id"
+    query = ("SELECT t.id, l.uniquekey FROM transaction t LEFT OUTER JOIN transactionline l ON l.transaction = t.id "
+             "AND l.mainline = 'T' WHERE t.id BETWEEN 10 AND 11 ORDER BY t.id")
     assert account.rows(query) == [{"id": "10", "uniquekey": "100"}, {"id": "11"}]
 
 
@@ -237,7 +245,7 @@ def test_queries_that_differ_in_values_share_a_translation() -> None:
     assert list(one.values.values()) == [17, ["A", "B"]] and list(other.values.values()) == [4711, ["C"]]
 
 
-def test_counting_stops_at_the_cap(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_counting_stops_at_the_cap(account: Account) -> None:
     assert account.count("SELECT t.id FROM transaction t, transaction u") == 100_000
 
 
