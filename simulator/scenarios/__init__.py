@@ -15,7 +15,8 @@ Clean
   clean              deal, order, one invoice (5 % a cash sale, which settles itself), one payment. 2 % of the deals
                      have an Amount but no line items.
   payment_for_many   2–4 deals of one customer, each with order and invoice; one payment for all. 40 %: the last
-                     invoice is paid in part, so it stays open (A10/B3).
+                     invoice is paid in part, so it stays open (A10/B3). 30 %: the same order again and again within
+                     a week, under references of its own each time: none is a duplicate.
   order_in_parts     an order billed by 2–3 invoices of whole units, each paid.
   instalments        an order with a billing schedule: 3–12 monthly invoices of equal parts (fractional quantities).
 Value

@@ -22,8 +22,10 @@ def clean(plan: Plan) -> None:
 @scenario(1_000, 3)
 def payment_for_many(plan: Plan) -> None:
     party, bills = plan.party(), []
+    lines, repeats = plan.lines(party, party.currency), plan.draw.random() < 0.3
     for _ in range(plan.days(2, 4)):
-        deal = plan.deal(party, plan.lines(party, party.currency), closed_day=plan.day + plan.days(0, 6))
+        lines = lines if repeats else plan.lines(party, party.currency)
+        deal = plan.deal(party, lines, closed_day=plan.day + plan.days(0, 6))
         order = plan.order(deal)
         order.customer = bills[0].customer if bills else order.customer  # a payment settles one customer's invoices
         bills.append(plan.bill(order))
