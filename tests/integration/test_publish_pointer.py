@@ -325,7 +325,7 @@ def test_views_follow_the_marts(miniature):
         connection.execute("alter table marts.dim_product add column colour text")
         connection.execute("comment on column marts.dim_product.colour is 'Colour'")
         connection.execute("alter table marts.dim_customer drop column legal_name cascade")
-        connection.execute("create table marts.fin_extra (a integer)")
+        connection.execute("create table marts.fin_extra (a integer, recorded_run bigint, superseded_run bigint)")
     assert set(views.refresh()) == {
         "replaced reporting.dim_product", "described reporting.dim_product", "created reporting.dim_customer",
         "created reporting.fin_extra"}
@@ -333,11 +333,39 @@ def test_views_follow_the_marts(miniature):
         assert _seen(bi, "select count(colour) from reporting.dim_product") == 0
         assert _seen(bi, "select count(*) from reporting.fin_extra") == 0
     with connect("transformer") as connection:
-        connection.execute("drop table marts.fin_extra cascade; create table marts.fin_extra (b integer)")
-    assert views.refresh() == ["created reporting.fin_extra"]
-    with connect("transformer") as connection:
         connection.execute("drop table marts.fin_extra cascade")
     assert views.refresh() == []
+
+
+def test_a_mart_without_versions_survives_its_rebuild_and_changes_with_the_pointer(miniature):
+    def rebuild(name: str) -> None:
+        """As dbt replaces a table: under another name, then the old one is dropped with all that hangs on it."""
+        with connect("transformer") as connection:
+            connection.execute(
+                "create table marts.dim_currency__new as select * from marts.dim_currency; "
+                "drop table marts.dim_currency cascade; alter table marts.dim_currency__new rename to dim_currency")
+            connection.execute("update marts.dim_currency set currency_name = %s", (name,))
+            connection.execute("comment on table marts.dim_currency is 'Currencies'")
+
+    seen = "select currency_name from reporting.dim_currency"
+    with connect("bi", autocommit=True) as bi:
+        assert _seen(bi, seen) == "US Dollar"
+        rebuild("Dollar")
+        assert _seen(bi, seen) == "US Dollar", "a build changes nothing for readers"
+        run_id = _open("2026-11-01")
+        _pass(run_id)
+        assert pointer.publish(run_id).views_changed == (
+            "described reporting.dim_currency", "copied marts.dim_currency")
+        assert _seen(bi, seen) == "Dollar"
+        assert _seen(bi, "select obj_description('reporting.dim_currency'::regclass)") == "Currencies"
+        rebuild("Dollar")
+        run_id = _open("2026-11-01")
+        _pass(run_id)
+        assert pointer.publish(run_id).views_changed == ()
+        with connect("transformer") as connection:
+            connection.execute("alter table marts.dim_currency add column symbol text")
+        assert views.refresh() == ["copied marts.dim_currency", "described reporting.dim_currency"]
+        assert _seen(bi, "select count(symbol) from reporting.dim_currency") == 0
 
 
 def test_a_changed_view_waits_for_its_readers_without_stopping_others(miniature):

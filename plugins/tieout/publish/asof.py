@@ -27,7 +27,9 @@ def as_of(when: int | date | None = None, *, role: Literal["bi", "publisher"] = 
         connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         connection.read_only = True
         try:
-            if when is not None:
+            if when is None:
+                connection.execute("select reporting.published_run()")
+            else:
                 kind = "bigint" if isinstance(when, int) else "date"
                 connection.execute(f"select reporting.as_of(%s::{kind})", (when,))
         except psycopg.errors.RaiseException as error:

@@ -64,6 +64,7 @@ def publish(run_id: int) -> Publication:
         connection.execute(
             "insert into ops.pointer (run_id) values (%s) "
             "on conflict (only_row) do update set run_id = excluded.run_id, moved_at = clock_timestamp()", (run_id,))
+        changed += views.copy_plain(connection)
     log.info("published run %s as of %s (before: %s)", run_id, run["as_of_date"], previous_run)
     return Publication(publication_id, run_id, run["as_of_date"], published_at, previous_run, tuple(changed),
                        seconds=time.monotonic() - started)

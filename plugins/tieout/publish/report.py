@@ -71,8 +71,8 @@ def _charts(facts: Facts, numbers: Numbers) -> dict[str, Any]:
                        "dim" if age.expected == age.absolute else "warn") for age in facts.ages]
     return {
         "bridge": charts.waterfall(_bridge(facts, numbers)),
-        "reasons": charts.bars(reasons, label_width=230),
-        "ages": charts.bars(ages, width=460, label_width=110),
+        "reasons": charts.bars(reasons, width=540, label_width=190),
+        "ages": charts.bars(ages, width=540, label_width=90),
         "months": {hop: charts.columns([charts.Share(_month(period), part, whole) for period, part, whole in months])
                    for hop, months in facts.months.items()},
         "ageing": charts.stack([

@@ -79,22 +79,16 @@ revoke all on function reporting.published_run(), reporting.as_of(bigint), repor
 grant execute on function reporting.published_run(), reporting.as_of(bigint), reporting.as_of(date), reporting.as_of(text),
     reporting.as_of_now() to bi_reader;
 
-create or replace view reporting.publication as
+drop view if exists reporting.gate_result, reporting.load, reporting.publication;
+create view reporting.publication as
 select p.run_id, p.publication_id, p.run_id = x.run_id as is_current, p.as_of_date, p.published_at
   from ops.publication p left join ops.pointer x on true;
 comment on view reporting.publication is 'Every publication; its run_id is what reporting.as_of() takes';
 comment on column reporting.publication.as_of_date is 'The business date that the figures stand for';
 
--- Gates of the run that this session reads: no statement and no keys of rows, which belong to engineers.
-create or replace view reporting.gate_result as
-select g.suite, g.expectation, g.stage, g.severity, g.observed, g.evaluated_rows, g.failed_rows, g.passed, g.checked_at
-  from ops.gate_result g
- where g.run_id = (select reporting.published_run());
-comment on view reporting.gate_result is 'What was checked before the run that this session reads was published';
-
 -- Loads that the run consumed: batches after the previous publication's watermark, up to its own.
-create or replace view reporting.load as
-select l.connection, l.system, l.stream, l.mode, l.received, l.landed, l.unchanged, l.replayed, l.quarantined, l.deleted,
+create view reporting.load as
+select l.run_id, l.connection, l.system, l.stream, l.mode, l.received, l.landed, l.unchanged, l.replayed, l.quarantined, l.deleted,
        l.requests, round(extract(epoch from l.finished_at - l.started_at)::numeric, 3) as seconds, l.batch_id,
        l.window_start, l.window_end, l.finished_at
   from ops.load l
@@ -105,3 +99,17 @@ select l.connection, l.system, l.stream, l.mode, l.received, l.landed, l.unchang
          where w.run_id <= (select max(p.run_id) from ops.publication p
                              where p.run_id < (select reporting.published_run()))), -1);
 comment on view reporting.load is 'What was landed for the run that this session reads, one row per load';
+
+-- Gates of the run that this session reads, and of the landing runs that it consumed (of several, the newest result): no
+-- statement and no keys of rows, which belong to engineers.
+create view reporting.gate_result as
+select distinct on (g.stage, g.suite, g.expectation)
+       g.stage, g.suite, g.expectation, g.severity, g.observed, g.evaluated_rows, g.failed_rows, g.passed, g.checked_at
+  from ops.gate_result g
+ where g.run_id = (select reporting.published_run())
+    or (g.stage = 'landing' and g.run_id in (select l.run_id from reporting.load l))
+ order by g.stage, g.suite, g.expectation, g.run_id desc;
+comment on view reporting.gate_result is 'What was checked before the run that this session reads was published';
+
+-- Default privileges say the same where bootstrap ran.
+grant select on reporting.publication, reporting.load, reporting.gate_result to bi_reader;

@@ -1,7 +1,9 @@
-"""The views of schema reporting: one per mart, showing exactly the versions valid at the published run.
+"""Schema reporting: one view per versioned mart, showing exactly the versions valid at the published run.
 
-A view is made anew only when its definition changes; publishing never touches one. Owned by tieout_publisher, so that
-readers need no right on anything else.
+A view is made anew only when its definition changes; publishing never touches one. A mart without versions (a calendar,
+the currencies) is copied when a run is published: dbt replaces such a table at every build and would take a view on it
+along, and readers would lose it until the next publication. All is owned by tieout_publisher: readers need no other
+right.
 """
 
 from __future__ import annotations
@@ -74,11 +76,14 @@ def refresh() -> list[str]:
 def _refresh(connection: psycopg.Connection) -> list[str]:
     changed = _own_objects(connection)
     marts = _marts(connection)
+    kinds = _kinds(connection)
     for mart in marts:
-        changed += _view(connection, mart)
+        if kinds.get(mart.name) == ("r" if mart.versioned else "v"):
+            connection.execute(_drop(mart.name, kinds[mart.name]))
+        changed += _view(connection, mart) if mart.versioned else _copy(connection, mart)
     wanted = {mart.name for mart in marts} | set(OWN_VIEWS)
-    for name in sorted(_views(connection) - wanted):
-        connection.execute(_format("drop view reporting.{}", name))
+    for name in sorted(set(kinds) - wanted):
+        connection.execute(_drop(name, kinds[name]))
         changed.append(f"dropped reporting.{name}: its mart is gone")
     for line in changed:
         log.info("%s", line)
@@ -119,11 +124,16 @@ def _marts(connection: psycopg.Connection) -> list[Mart]:
     return list(found.values())
 
 
-def _views(connection: psycopg.Connection) -> set[str]:
-    rows = connection.execute(
-        "select c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace "
-        "where n.nspname = 'reporting' and c.relkind = 'v' and pg_get_userbyid(c.relowner) = current_user").fetchall()
-    return {name for (name,) in rows}
+def _kinds(connection: psycopg.Connection) -> dict[str, str]:
+    """Our views (v) and tables (r) in schema reporting."""
+    return dict(connection.execute(
+        "select c.relname, c.relkind::text from pg_class c join pg_namespace n on n.oid = c.relnamespace "
+        "where n.nspname = 'reporting' and c.relkind in ('v', 'r') "
+        "and pg_get_userbyid(c.relowner) = current_user").fetchall())
+
+
+def _drop(name: str, kind: str) -> sql.Composed:
+    return _format("drop table reporting.{}" if kind == "r" else "drop view reporting.{}", name)
 
 
 def _view(connection: psycopg.Connection, mart: Mart) -> list[str]:
@@ -145,13 +155,45 @@ def _view(connection: psycopg.Connection, mart: Mart) -> list[str]:
 def _body(mart: Mart) -> sql.Composed:
     from psycopg import sql
 
+    # A scalar subquery is computed once per query; the bare function would be called per row.
+    return _select(mart) + sql.SQL(" where recorded_run <= (select reporting.published_run())"
+                                   " and superseded_run > (select reporting.published_run())")
+
+
+def _select(mart: Mart) -> sql.Composed:
+    from psycopg import sql
+
     columns = sql.SQL(", ").join(sql.Identifier(name) for name, _, _ in mart.shown)
-    body = sql.SQL("select {} from marts.{}").format(columns, sql.Identifier(mart.name))
-    if mart.versioned:
-        # A scalar subquery is computed once per query; the bare function would be called per row.
-        body += sql.SQL(" where recorded_run <= (select reporting.published_run())"
-                        " and superseded_run > (select reporting.published_run())")
-    return body
+    return sql.SQL("select {} from marts.{}").format(columns, sql.Identifier(mart.name))
+
+
+def _copy(connection: psycopg.Connection, mart: Mart) -> list[str]:
+    """The table for a mart without versions: made here when it is new or has other columns, filled by `copy_plain`."""
+    columns = _columns(connection, mart.name)
+    changed = []
+    if columns != [(name, kind) for name, kind, _ in mart.columns]:
+        if columns:
+            connection.execute(_drop(mart.name, "r"))
+        connection.execute(_format("create table reporting.{} as ", mart.name) + _select(mart))
+        connection.execute(_format("grant select on reporting.{} to bi_reader", mart.name))
+        changed.append(f"copied marts.{mart.name}")
+    return changed + _comments(connection, mart)
+
+
+def copy_plain(connection: psycopg.Connection) -> list[str]:
+    """Bring the copies of marts without versions up to date, in the caller's transaction; readers are not blocked."""
+    changed = []
+    for mart in _marts(connection):
+        if mart.versioned:
+            continue
+        old, new = _format("select * from reporting.{}", mart.name), _select(mart)
+        differs = connection.execute(
+            _format("select exists (({0} except all {1}) union all ({1} except all {0}))", old, new)).fetchone()[0]
+        if differs:
+            connection.execute(_format("delete from reporting.{}", mart.name))
+            connection.execute(_format("insert into reporting.{} ", mart.name) + new)
+            changed.append(f"copied marts.{mart.name}")
+    return changed
 
 
 def _wanted(connection: psycopg.Connection, body: sql.Composed) -> str:
@@ -171,11 +213,16 @@ def _present(connection: psycopg.Connection, name: str) -> str | None:
 
 def _extends(connection: psycopg.Connection, mart: Mart) -> bool:
     """True where Postgres can replace in place: the old columns, same names and types, are the first of the new."""
-    rows = connection.execute(
+    columns = _columns(connection, mart.name)
+    return columns == [(name, kind) for name, kind, _ in mart.shown][: len(columns)]
+
+
+def _columns(connection: psycopg.Connection, name: str) -> list[tuple[str, str]]:
+    """(name, type) of what stands in schema reporting under that name; empty where nothing does."""
+    return connection.execute(
         "select a.attname, format_type(a.atttypid, a.atttypmod) from pg_attribute a "
         "where a.attrelid = to_regclass(%s) and a.attnum > 0 and not a.attisdropped order by a.attnum",
-        (f'reporting."{mart.name}"',)).fetchall()
-    return rows == [(name, kind) for name, kind, _ in mart.shown][: len(rows)]
+        (f'reporting."{name}"',)).fetchall()
 
 
 def _comments(connection: psycopg.Connection, mart: Mart) -> list[str]:
@@ -191,14 +238,16 @@ def _comments(connection: psycopg.Connection, mart: Mart) -> list[str]:
     from psycopg import sql
 
     if present[0] != wanted[0]:
-        connection.execute(_format("comment on view reporting.{} is ", mart.name) + sql.Literal(mart.comment))
+        kind = "comment on view reporting.{} is " if mart.versioned else "comment on table reporting.{} is "
+        connection.execute(_format(kind, mart.name) + sql.Literal(mart.comment))
     for (column, _, said), old in zip(mart.shown, present[1:], strict=True):
         if said != old:
             connection.execute(_format("comment on column reporting.{}.{} is ", mart.name, column) + sql.Literal(said))
     return [f"described reporting.{mart.name}"]
 
 
-def _format(text: str, *names: str) -> sql.Composed:
+def _format(text: str, *parts: str | sql.Composed) -> sql.Composed:
+    """`text` with names quoted and composed parts put in."""
     from psycopg import sql
 
-    return sql.SQL(text).format(*(sql.Identifier(name) for name in names))
+    return sql.SQL(text).format(*(sql.Identifier(part) if isinstance(part, str) else part for part in parts))
