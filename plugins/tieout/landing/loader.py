@@ -74,11 +74,10 @@ class Copier:
         self.refused = False
         self._target = target
         self._direct = direct
-        self._json = [c.type == "json" for c in target.stream.columns] + [True]
-        ours = ["_extra", "_is_deleted", "_modified_at", "_key", "_row_hash"]
-        ours += ["_connection", "_batch_id"] if direct else ["_notice"]
-        names = [c.name for c in target.stream.columns] + ours
-        self._width = len(names)
+        declared = [c.name for c in target.stream.columns]
+        self._json = [at for at, c in enumerate(target.stream.columns) if c.type == "json"] + [len(declared)]
+        names = [*declared, "_extra", "_is_deleted", "_modified_at", "_key", "_row_hash",
+                 *(["_connection", "_batch_id"] if direct else ["_notice"])]
         into = target.table if direct else sql.SQL("stage")
         statement = sql.SQL("copy {} ({}) from stdin (format binary)").format(
             into, sql.SQL(", ").join(map(sql.Identifier, names)))
@@ -88,14 +87,17 @@ class Copier:
         self._copy.write(encode.HEADER)
 
     def write(self, chunk: Shaped) -> None:
-        if not len(chunk.key):
+        count = len(chunk.key)
+        if not count:
             return
-        body = encode.fields([*chunk.columns, chunk.extra], json=self._json)
-        ours = encode.fields([chunk.is_deleted, chunk.modified_at, chunk.key, encode.hashes(body)])
-        last = (encode.constant(self._target.connection.name) + encode.constant(self._target.batch_id)
-                if self._direct else encode.constant(chunk.notices))
+        if self._direct:
+            tail = [pa.repeat(self._target.connection.name, count), pa.repeat(self._target.batch_id, count)]
+        else:
+            tail = [pa.repeat(chunk.notices, count)]
+        rows = encode.copy_rows([*chunk.columns, chunk.extra, chunk.is_deleted, chunk.modified_at, chunk.key], tail,
+                                json=self._json)
         try:
-            for block in encode.blocks(encode.copy_rows(self._width, body, ours, last)):
+            for block in encode.blocks(rows):
                 self._copy.write(block)
         except psycopg.errors.UniqueViolation:
             self.refused = True  # the caller reads on, for the archive

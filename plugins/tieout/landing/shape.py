@@ -123,7 +123,8 @@ def key_of(parts: list[pa.Array]) -> pa.Array:
         if pa.types.is_decimal(part.type):
             part = pa.array([None if v is None else f"{v.normalize():f}" for v in part.to_pylist()], pa.string())
         text = part if pa.types.is_string(part.type) else pc.cast(part, pa.string())
-        text = pc.if_else(pc.equal(text, ""), None, text)
+        empty = pc.equal(text, "")
+        text = pc.if_else(empty, None, text) if pc.any(empty).as_py() else text
         if len(parts) > 1 and pc.any(pc.match_substring(text, "|")).as_py():
             text = pc.replace_substring(pc.replace_substring(text, "\\", "\\\\"), "|", "\\|")
         texts.append(text)

@@ -100,7 +100,8 @@ def _strings(values: list[Any] | pa.Array) -> pa.Array:
 
 def _no_blanks(values: pa.Array) -> pa.Array:
     """Vendors write an empty number, date or flag as an empty string."""
-    return pc.if_else(pc.equal(values, ""), None, values)
+    blank = pc.equal(values, "")
+    return pc.if_else(blank, None, values) if pc.any(blank).as_py() else values
 
 
 def _is_text(values: list[Any] | pa.Array) -> bool:
@@ -109,9 +110,10 @@ def _is_text(values: list[Any] | pa.Array) -> bool:
 
 def _amounts(values: list[Any] | pa.Array, _zone: ZoneInfo) -> pa.Array:
     if isinstance(values, list):
-        if any(type(value) is bool for value in values):
-            raise pa.ArrowInvalid("a flag is no number")
-        values = pa.array([v if v is None or type(v) is str else _number_text(v) for v in values], pa.string())
+        try:
+            values = pa.array(values, pa.string())
+        except (pa.ArrowTypeError, pa.ArrowInvalid):  # whole numbers come as int
+            values = pa.array([v if v is None or type(v) is str else _number_text(v) for v in values], pa.string())
     elif pa.types.is_floating(values.type):
         values = pc.cast(values, pa.string())  # the shortest text that reads back as this float
     elif not _is_text(values) and not pa.types.is_decimal(values.type) and not pa.types.is_integer(values.type):
@@ -133,16 +135,22 @@ def _number_text(value: Any) -> str:
 
 
 def _integers(values: list[Any] | pa.Array, zone: ZoneInfo) -> pa.Array:
-    if isinstance(values, list) and all(type(v) is int or v is None for v in values):
-        return pa.array(values, pa.int64())
+    if isinstance(values, list):
+        try:
+            return pa.array(values, pa.int64())
+        except (pa.ArrowTypeError, pa.ArrowInvalid):
+            pass  # numbers as text
     if not isinstance(values, list) and pa.types.is_integer(values.type):
         return pc.cast(values, pa.int64())
     return pc.cast(_amounts(values, zone), pa.int64())  # 12.0 is an integer, 12.5 raises
 
 
 def _booleans(values: list[Any] | pa.Array, _zone: ZoneInfo) -> pa.Array:
-    if isinstance(values, list) and all(type(v) is bool or v is None for v in values):
-        return pa.array(values, pa.bool_())
+    if isinstance(values, list):
+        try:
+            return pa.array(values, pa.bool_())
+        except (pa.ArrowTypeError, pa.ArrowInvalid):
+            pass  # flags as text
     if not isinstance(values, list) and pa.types.is_boolean(values.type):
         return values
     text = pc.utf8_lower(_no_blanks(_strings(values)))
@@ -201,7 +209,7 @@ def _sound(kind: str, typed: pa.Array, may_hold_nul: bool) -> bool:
     if typed.null_count == len(typed):
         return True
     if kind == "text":
-        return not may_hold_nul or not pc.any(pc.match_substring(typed, "\x00")).as_py()
+        return not may_hold_nul or not _holds_nul(typed)
     if kind in ("amount", "rate"):
         ends = pc.min_max(typed)
         return -LARGEST < ends["min"].as_py() and ends["max"].as_py() < LARGEST
@@ -209,6 +217,11 @@ def _sound(kind: str, typed: pa.Array, may_hold_nul: bool) -> bool:
         ends = pc.min_max(typed)
         return pc.year(ends["min"]).as_py() >= FIRST_YEAR and pc.year(ends["max"]).as_py() <= LAST_YEAR
     return True
+
+
+def _holds_nul(text: pa.Array) -> bool:
+    data = text.buffers()[2]
+    return data is not None and b"\x00" in data.to_pybytes() and pc.any(pc.match_substring(text, "\x00")).as_py()
 
 
 # --- value by value ---------------------------------------------------------------------------------------------------
