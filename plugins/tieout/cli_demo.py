@@ -108,7 +108,10 @@ def show_outcome(out: Any, report: Path | None) -> None:
 
     hops = summary.hop_table()
     out.print()
-    out.print(summary.render(hops)) if hasattr(summary, "render") else out.print_json(data=hops, default=show.plain)
+    out.print(summary.render(hops))
+    if hops:
+        out.print()
+        out.print(summary.render_reasons(summary.reason_table(), hops[0].currency, hops[0].minor_units))
     seen = pointer.current()
     if seen:
         out.print(f"\nPublication {seen.publication_id} (run {seen.run_id}), as of {seen.as_of_date}", style="bold")

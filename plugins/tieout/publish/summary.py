@@ -89,6 +89,28 @@ def hop_rows(connection: psycopg.Connection) -> list[HopRow]:
     return sorted(rows, key=lambda row: (order.index(row.hop) if row.hop in order else len(order), row.hop))
 
 
+@dataclass(frozen=True)
+class ReasonRow:
+    """The breaks of one hop and reason. `amount`: contribution to left − right in the group's currency."""
+
+    hop: str
+    reason_code: str
+    reason_name: str
+    is_expected: bool
+    breaks: int
+    amount: Decimal
+
+
+def reason_table(run_id: int | date | None = None) -> list[ReasonRow]:
+    """Why the two sides of each hop differ, in the order of the hops; the reasons of a hop add up to its gap."""
+    with as_of(run_id, role="publisher") as connection:
+        rows = [ReasonRow(*row) for row in connection.execute(
+            "select hop, reason_code, max(reason_name), bool_and(is_expected), count(*), coalesce(sum(group_amount), 0) "
+            "from reporting.rec_break group by hop, reason_code")]
+    order = list(HOPS)
+    return sorted(rows, key=lambda row: (order.index(row.hop) if row.hop in order else len(order), row.reason_code))
+
+
 def _sides(connection: psycopg.Connection) -> dict[tuple[str, str], Side]:
     found: dict[tuple[str, str], dict] = defaultdict(dict)
     for hop, side, outcome, documents, amount in connection.execute(
@@ -134,4 +156,22 @@ def render(rows: list[HopRow]) -> Table:
             percent(left.matched_count + right.matched_count, in_scope), count(row.break_count),
             numbers.amount(row.gap_amount), numbers.amount(row.unexplained_amount),
             style="" if clear else "bold red")
+    return table
+
+
+def render_reasons(rows: list[ReasonRow], currency: str, minor_units: int = 2) -> Table:
+    """The reasons for a terminal: one line per hop and reason."""
+    from rich.table import Table
+
+    numbers = Numbers(currency, {currency: minor_units})
+    table = Table(title=f"What explains each gap, {currency}", title_justify="left", title_style="bold",
+                  header_style="dim", box=None, pad_edge=False)
+    for name, justify in (("hop", "left"), ("reason", "left"), ("breaks", "right"), ("amount", "right"), ("", "left")):
+        table.add_column(name, justify=justify, no_wrap=True)
+    shown = None
+    for row in rows:
+        title = HOPS.get(row.hop, (row.hop,))[0]
+        table.add_row("" if title == shown else title, f"{row.reason_code} {row.reason_name}", count(row.breaks),
+                      numbers.amount(row.amount), "expected" if row.is_expected else "", style="dim" if row.is_expected else "")
+        shown = title
     return table
