@@ -91,7 +91,9 @@ def hop_rows(connection: psycopg.Connection) -> list[HopRow]:
 
 @dataclass(frozen=True)
 class ReasonRow:
-    """The breaks of one hop and reason. `amount`: contribution to left − right in the group's currency."""
+    """The breaks of one hop and reason. `amount`: their effect on the hop's gap in the group's currency, net: what is
+    posted to another period (B1) adds nothing over all periods. `size`: the same without regard to sign.
+    """
 
     hop: str
     reason_code: str
@@ -99,14 +101,17 @@ class ReasonRow:
     is_expected: bool
     breaks: int
     amount: Decimal
+    size: Decimal
 
 
 def reason_table(run_id: int | date | None = None) -> list[ReasonRow]:
     """Why the two sides of each hop differ, in the order of the hops; the reasons of a hop add up to its gap."""
     with as_of(run_id, role="publisher") as connection:
         rows = [ReasonRow(*row) for row in connection.execute(
-            "select hop, reason_code, max(reason_name), bool_and(is_expected), count(*), coalesce(sum(group_amount), 0) "
-            "from reporting.rec_break group by hop, reason_code")]
+            "select b.hop, b.reason_code, max(b.reason_name), bool_and(b.is_expected), count(*), "
+            "coalesce(sum(e.net), 0), coalesce(sum(abs(b.group_amount)), 0) from reporting.rec_break as b "
+            "left join (select break_key, sum(group_amount) as net from reporting.rec_break_effect group by 1) as e "
+            "on e.break_key = b.break_key group by b.hop, b.reason_code")]
     order = list(HOPS)
     return sorted(rows, key=lambda row: (order.index(row.hop) if row.hop in order else len(order), row.reason_code))
 
@@ -166,12 +171,15 @@ def render_reasons(rows: list[ReasonRow], currency: str, minor_units: int = 2) -
     numbers = Numbers(currency, {currency: minor_units})
     table = Table(title=f"What explains each gap, {currency}", title_justify="left", title_style="bold",
                   header_style="dim", box=None, pad_edge=False)
-    for name, justify in (("hop", "left"), ("reason", "left"), ("breaks", "right"), ("amount", "right"), ("", "left")):
+    columns = {"hop": "left", "reason": "left", "breaks": "right", "net effect": "right", "size": "right", "": "left"}
+    for name, justify in columns.items():
         table.add_column(name, justify=justify, no_wrap=True)
     shown = None
     for row in rows:
         title = HOPS.get(row.hop, (row.hop,))[0]
-        table.add_row("" if title == shown else title, f"{row.reason_code} {row.reason_name}", count(row.breaks),
-                      numbers.amount(row.amount), "expected" if row.is_expected else "", style="dim" if row.is_expected else "")
+        table.add_row(
+            "" if title == shown else title, f"{row.reason_code} {row.reason_name}", count(row.breaks),
+            numbers.amount(row.amount), numbers.amount(row.size), "expected" if row.is_expected else "",
+            style="dim" if row.is_expected else "")
         shown = title
     return table
