@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
 
@@ -73,11 +72,11 @@ def built_from(batch: int) -> tuple[int, build.BuildReport]:
 
 
 def closed_by(run_id: int) -> set[str]:
-    return {key for (key,) in rows(f"select distinct document_id from marts.fct_revenue where superseded_run = {run_id}")}
+    return {key for (key,) in rows(f"select document_id from marts.fct_revenue where superseded_run = {run_id}")}
 
 
 def recorded_by(run_id: int) -> set[str]:
-    return {key for (key,) in rows(f"select distinct document_id from marts.fct_revenue where recorded_run = {run_id}")}
+    return {key for (key,) in rows(f"select document_id from marts.fct_revenue where recorded_run = {run_id}")}
 
 
 def an_invoice(condition: str = "true") -> str:
@@ -92,7 +91,8 @@ def test_a_build_writes_its_books(built: int) -> None:
     models = dict(rows(f"select node_id, status from ops.model_run where run_id = {built} and resource_type = 'model'"))
     assert models["model.tieout.fct_revenue"] == "success"
     assert len(models) > 40
-    inputs = dict(rows(f"select node_id, message from ops.model_run where run_id = {built} and resource_type = 'input'"))
+    inputs = dict(rows(
+        f"select node_id, message from ops.model_run where run_id = {built} and resource_type = 'input'"))
     assert set(inputs) == {"company", "project", "seeds"} and all(len(digest) == 64 for digest in inputs.values())
 
 
@@ -136,8 +136,8 @@ def test_a_deleted_document_is_closed_and_stays_readable_as_of(built: int) -> No
 
 def test_a_lost_line_and_a_lost_link_are_noticed(built: int) -> None:
     order, line = rows(
-        f"select document_id, source_key from marts.fct_revenue where {CURRENT} and document_type = 'order' and leg = 'item'"
-        " and scope = 'in' order by event_key limit 1")[0]
+        f"select document_id, source_key from marts.fct_revenue where {CURRENT} and document_type = 'order'"
+        " and leg = 'item' and scope = 'in' order by event_key limit 1")[0]
     payment, link = rows(
         f"select document_id, source_key from marts.fct_revenue where {CURRENT} and event_type = 'application'"
         " and leg = 'cash' order by event_key limit 1")[0]
@@ -153,13 +153,14 @@ def test_a_lost_line_and_a_lost_link_are_noticed(built: int) -> None:
 def test_a_customer_who_finds_another_identity_takes_the_documents_along(built: int) -> None:
     customer, key = rows(
         "select c.customer_id, c.customer_key from intermediate.int_customers__identified as c"
-        f" where {CURRENT} and role = 'crm' and method = 'name_and_country' and exists (select 1 from marts.fct_revenue as f"
-        f" where f.{CURRENT} and f.customer_id = c.customer_id) order by 1 limit 1")[0]
+        f" where {CURRENT} and role = 'crm' and method = 'name_and_country'"
+        f" and exists (select 1 from marts.fct_revenue as f where f.{CURRENT} and f.customer_id = c.customer_id) order by 1 limit 1")[0]
     batch = company.new_batch()
-    company.change("salesforce__account", f"id = '{customer}'", batch, name="'Quite Another Name'", erp_customer_id="null")
+    company.change("salesforce__account", f"id = '{customer}'", batch,
+                   name="'Quite Another Name'", erp_customer_id="null")
     run_id, _ = built_from(batch)
-    documents = rows(f"select distinct customer_key from marts.fct_revenue where {CURRENT} and customer_id = '{customer}'")
-    assert len(documents) == 1 and documents[0][0] != key
+    keys = rows(f"select distinct customer_key from marts.fct_revenue where {CURRENT} and customer_id = '{customer}'")
+    assert len(keys) == 1 and keys[0][0] != key
     assert recorded_by(run_id)
 
 
@@ -174,7 +175,8 @@ def test_a_corrected_rate_restates_the_documents_of_that_day(built: int) -> None
         "netsuite__currencyrate", f"effectivedate = '{day}' and transactioncurrency = '{ids[currency]}'"
         f" and basecurrency = '{ids[entity_currency]}'", batch, exchangerate="exchangerate * 1.5") == 1
     run_id, _ = built_from(batch)
-    restated = rows(f"select distinct document_date, currency_code from marts.fct_revenue where recorded_run = {run_id}")
+    restated = rows(
+        f"select distinct document_date, currency_code from marts.fct_revenue where recorded_run = {run_id}")
     assert restated == [(day, currency)]
 
 
@@ -223,7 +225,7 @@ def test_a_failing_model_is_named_and_moves_no_watermark(built: int) -> None:
     with connect("transformer", autocommit=True) as books:
         books.execute("alter table marts.fct_revenue add constraint planted check (fx_rate is not null) not valid")
     try:
-        with pytest.raises(BuildError, match="fct_revenue: .*planted"):
+        with pytest.raises(BuildError, match=r"(?s)fct_revenue: .*planted"):
             build.run(company.open_run())
     finally:
         with connect("transformer", autocommit=True) as books:
@@ -251,7 +253,8 @@ FAULTS = {
     "assert_recognition_equals_the_ledger":
         ("marts.fct_revenue", f"posted_functional_amount = 0 where event_type = 'recognition' and {CURRENT}"),
     "assert_ledger_entries_balance":
-        ("staging.stg_netsuite__gl_entries", "functional_amount = functional_amount + 1 where account_kind = 'revenue'"),
+        ("staging.stg_netsuite__gl_entries",
+         "functional_amount = functional_amount + 1 where account_kind = 'revenue'"),
     "assert_total_is_net_and_tax":
         ("marts.fct_revenue", f"tax_amount = tax_amount + 1 where event_type = 'billing' and {CURRENT}"),
     "assert_no_code_is_unmapped":

@@ -26,6 +26,7 @@ connections:
     legal_entities: {"1": US01, "2": GB01, "3": DE01, "4": JP01, "5": KW01, "6": XE01}
     options: {account: "1234567"}
 """
+CLOSE = "update raw.{table} set _superseded_batch = %s where _superseded_batch is null and {where}"
 
 
 def load(folder: Path) -> None:
@@ -43,14 +44,16 @@ def new_batch() -> int:
     with connect("loader") as books:
         return books.execute(
             "insert into ops.load (connection, system, stream, table_name, mode, state)"
-            " values ('netsuite_global', 'netsuite', 'all', 'all', 'incremental', 'committed') returning batch_id").fetchone()[0]
+            " values ('netsuite_global', 'netsuite', 'all', 'all', 'incremental', 'committed')"
+            " returning batch_id").fetchone()[0]
 
 
 def open_run(logical_at: str = "2026-06-30 23:00Z") -> int:
     """A revenue run."""
     with connect("loader") as books:
-        return books.execute("insert into ops.run (kind, label, logical_at) values ('revenue', 'revenue', %s) returning run_id",
-                             (logical_at,)).fetchone()[0]
+        return books.execute(
+            "insert into ops.run (kind, label, logical_at) values ('revenue', 'revenue', %s) returning run_id",
+            (logical_at,)).fetchone()[0]
 
 
 def change(table: str, where: str, batch: int, **values: str) -> int:
@@ -66,8 +69,7 @@ def delete(table: str, where: str, batch: int) -> int:
 def drop_lines(table: str, where: str, batch: int) -> int:
     """Close the current rows `where` without a successor, as a shrunken parent does."""
     with connect("owner") as books:
-        return books.execute(
-            f"update raw.{table} set _superseded_batch = %s where _superseded_batch is null and {where}", (batch,)).rowcount
+        return books.execute(CLOSE.format(table=table, where=where), (batch,)).rowcount
 
 
 def _close(table: str, where: str, batch: int, values: dict[str, str]) -> int:
@@ -80,7 +82,7 @@ def _close(table: str, where: str, batch: int, values: dict[str, str]) -> int:
         expressions |= {"_batch_id": str(batch), "_superseded_batch": "null::bigint", "_row_hash": "_row_hash + 1"}
         books.execute(f"create temp table fresh on commit drop as select * from raw.{table}"
                       f" where _superseded_batch is null and {where}")
-        books.execute(f"update raw.{table} set _superseded_batch = %s where _superseded_batch is null and {where}", (batch,))
+        books.execute(CLOSE.format(table=table, where=where), (batch,))
         names = ", ".join(f'"{name}"' for name in columns)
         chosen = ", ".join(expressions[name] for name in columns)
         return books.execute(f"insert into raw.{table} ({names}) select {chosen} from fresh").rowcount

@@ -96,7 +96,8 @@ def _teller(progress: Progress) -> Callable[[Any], None]:
         if event.info.name != "NodeFinished":
             return
         result = event.data.run_result
-        rows = json.loads(result.adapter_response.get("rows_affected", "null")) if isinstance(
-            result.adapter_response.get("rows_affected"), str) else None
-        progress(event.data.node_info.node_name, result.status, result.execution_time, rows)
+        fields = result.adapter_response.fields  # a protobuf Struct: numbers are floats, absent fields are empty values
+        rows = int(fields["rows_affected"].number_value) if "rows_affected" in fields else None
+        progress(event.data.node_info.node_name, result.status, result.execution_time,
+                 rows if rows is not None and rows >= 0 else None)
     return tell

@@ -9,7 +9,7 @@ with billing_addresses as (
         address.country,
         row_number() over (partition by book.connection, book.entity order by length(book.internalid), book.internalid) as choice
     from {{ ref('base_netsuite__customeraddressbook') }} as book
-    inner join {{ ref('base_netsuite__customeraddressbookentityaddress') }} as address
+    inner join {{ ref('base_netsuite__entityaddress') }} as address
         on book.connection = address.connection and book.addressbookaddress = address.record_key
     where book.defaultbilling
 ),
