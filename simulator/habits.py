@@ -61,7 +61,8 @@ class SalesforceOrg:
 class NetSuiteAccount:
     """Features of the account and preferences of the integration user.
 
-    date_format: how a date looks when the query does not say (TO_CHAR). time_zone: in which stamps are told.
+    date_format: how a date looks when the query does not say (TO_CHAR). time_zone: in which stamps are told
+    (read when the server starts).
     json_numbers: columns that come as JSON numbers; all others are strings.
     """
 

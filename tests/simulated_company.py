@@ -29,6 +29,7 @@ def build(folder: Path) -> Path:
     store.write_state(folder, store.State(seed=0, size="1k", level=1, now=NOW))
     _salesforce(database)
     _netsuite(database)
+    store.finish(database)
     database.close()
     return folder
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import os
 import signal
@@ -10,11 +12,17 @@ import stat
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
+import requests
+from requests_oauthlib import OAuth1Session
 
+from simulator import company
 from simulator.habits import Habits, NetSuiteAccount, SalesforceOrg
 from simulator.serve import Endpoints, start
 from tests.simulated_company import build
@@ -40,13 +48,13 @@ def test_credentials_are_made_once_and_kept_private(tmp_path: Path) -> None:
 
 def test_environment_and_tieout_yml_fit_the_specs(tmp_path: Path) -> None:
     with start(build(tmp_path)) as endpoints:
-        company = load_company(endpoints.tieout_yml(tmp_path / "tieout.yml"))
+        connected = load_company(endpoints.tieout_yml(tmp_path / "tieout.yml"))
         environment = endpoints.environment()
-    assert set(company.connections) == {"salesforce_global", "netsuite_global"}
-    for connection in company.connections.values():
+    assert set(connected.connections) == {"salesforce_global", "netsuite_global"}
+    for connection in connected.connections.values():
         for names in connection.source.secrets.values():
             assert {f"TIEOUT_SECRET_{connection.name}__{name}".upper() for name in names} <= set(environment)
-    netsuite = company.connection("netsuite_global")
+    netsuite = connected.connection("netsuite_global")
     assert (netsuite.auth, netsuite.time_zone, netsuite.legal_entities["1"]) == ("tba", "America/Los_Angeles", "US01")
 
 
@@ -70,10 +78,88 @@ def test_standing_alone(tmp_path: Path, root: Path) -> None:
         assert (answered, server.wait(timeout=20)) == (200, 0)
 
 
-def read_all(endpoints: Endpoints, company: Company) -> dict[tuple[str, str], list[str]]:
+def test_gotcha_13_the_clock_moves_and_lines_are_deleted_with_their_parent(tmp_path: Path) -> None:
+    company.generate(tmp_path, seed=7, size="1k", level=1)
+    with start(tmp_path, habits=Habits.none()) as endpoints:
+        before = suiteql(endpoints, "SELECT COUNT(*) n FROM transaction")
+        company.advance(tmp_path, 5)
+        after = suiteql(endpoints, "SELECT COUNT(*) n FROM transaction")
+        changed = suiteql(
+            endpoints,
+            "SELECT COUNT(*) n FROM transaction WHERE lastmodifieddate >= TO_DATE('2026-07-01', 'YYYY-MM-DD')")
+        gone = _number(suiteql(endpoints, "SELECT COUNT(*) n FROM deletedrecord"))
+        deleted = soql(endpoints, "SELECT Id FROM Opportunity WHERE IsDeleted = TRUE")
+        orphaned = "IsDeleted = FALSE AND Opportunity.IsDeleted = TRUE"
+        orphans = soql(endpoints, f"SELECT Id FROM OpportunityLineItem WHERE {orphaned}")
+    assert (before.headers["Date"], after.headers["Date"]) == (
+        "Tue, 30 Jun 2026 23:00:00 GMT", "Sun, 05 Jul 2026 23:00:00 GMT")
+    assert _number(after) > _number(before) and 0 < _number(changed) < _number(after)
+    assert gone > 0 and deleted and orphans == [], "lines are deleted with their parent"
+
+
+def test_gotcha_12_a_deals_amount_is_the_sum_of_its_lines(generated: Endpoints) -> None:
+    totals: Counter[str] = Counter()
+    for line in soql(generated, "SELECT OpportunityId, TotalPrice FROM OpportunityLineItem"):
+        totals[line["OpportunityId"]] += line["TotalPrice"]
+    deals = soql(generated, "SELECT Id, Amount, HasOpportunityLineItem FROM Opportunity")
+    assert len(totals) > 1000
+    assert {deal["Id"]: deal["Amount"] for deal in deals if deal["HasOpportunityLineItem"]} == totals
+
+
+@pytest.mark.parametrize("query", [
+    "SELECT COUNT(*) n FROM transaction WHERE voided = 'T'",
+    "SELECT COUNT(*) n FROM transaction WHERE type = 'CashRfnd'",
+    "SELECT COUNT(*) n FROM transaction WHERE type = 'Journal'",
+    "SELECT COUNT(*) n FROM transactionline WHERE taxline = 'T'",
+    "SELECT COUNT(*) n FROM transactionline WHERE iscogs = 'T'",
+    "SELECT COUNT(*) n FROM transactionline WHERE eliminate = 'T'",
+    "SELECT COUNT(*) n FROM transactionline WHERE mainline = 'F' AND taxline = 'F' AND foreignamount < 0",
+    "SELECT COUNT(*) n FROM subsidiary WHERE iselimination = 'T'",
+    "SELECT COUNT(*) n FROM accountingbook WHERE isprimary = 'F'",
+])
+def test_the_generated_company_holds_the_vendors_traps(generated: Endpoints, query: str) -> None:
+    assert _number(suiteql(generated, query)) > 0
+
+
+@pytest.fixture(scope="module")
+def generated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endpoints]:
+    folder = tmp_path_factory.mktemp("generated")
+    company.generate(folder, seed=42, size="1k", level=1)
+    with start(folder, habits=Habits.none()) as endpoints:
+        yield endpoints
+
+
+def suiteql(endpoints: Endpoints, query: str) -> requests.Response:
+    keys = endpoints.secrets["netsuite_global"]
+    session = OAuth1Session(keys["consumer_key"], keys["consumer_secret"], keys["token_id"], keys["token_secret"],
+                            signature_method="HMAC-SHA256", realm="1234567")
+    return session.post(f"{endpoints.netsuite_url}/services/rest/query/v1/suiteql", json={"q": query},
+                        headers={"Prefer": "transient"})
+
+
+def soql(endpoints: Endpoints, query: str) -> list[dict[str, Any]]:
+    """All records, deleted ones too; amounts as Decimal."""
+    keys = endpoints.secrets["salesforce_global"]
+    with httpx.Client(base_url=endpoints.salesforce_url) as client:
+        granted = client.post("/services/oauth2/token", data={"grant_type": "client_credentials"},
+                              auth=(keys["consumer_key"], keys["consumer_secret"])).json()
+        client.headers["Authorization"] = f"Bearer {granted['access_token']}"
+        address, found = str(httpx.URL("/services/data/v67.0/queryAll", params={"q": query})), []
+        while address:
+            page = json.loads(client.get(address).text, parse_float=Decimal, parse_int=Decimal)
+            found += page["records"]
+            address = page.get("nextRecordsUrl", "")
+    return found
+
+
+def _number(answer: requests.Response) -> int:
+    return int(answer.json()["items"][0]["n"])
+
+
+def read_all(endpoints: Endpoints, connected: Company) -> dict[tuple[str, str], list[str]]:
     """{(connection, stream): keys received}, with our own connectors."""
     found: dict[tuple[str, str], list[str]] = {}
-    for connection in company.connections.values():
+    for connection in connected.connections.values():
         with open_extractor(connection, endpoints.secrets[connection.name]) as extractor:
             for stream in connection.selected():
                 if extractor.available(stream):
@@ -85,9 +171,6 @@ def read_all(endpoints: Endpoints, company: Company) -> dict[tuple[str, str], li
 
 
 def _values(body: object, media: str, records: str, key: str) -> list[object]:
-    import csv
-    import io
-
     assert isinstance(body, bytes)
     rows = csv.DictReader(io.StringIO(body.decode(), newline="")) if media == "csv" else json.loads(body)[records]
     return [{name.lower(): value for name, value in row.items()}[key.lower()] for row in rows]
