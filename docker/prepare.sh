@@ -3,5 +3,5 @@
 set -euo pipefail
 cd /opt/tieout
 python -m tieout.warehouse bootstrap
-python -m tieout.warehouse migrate
-airflow db migrate
+# Schemas, raw tables, Airflow's metadata, and one pool per connection.
+python -m tieout.cli setup
