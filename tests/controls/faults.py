@@ -9,14 +9,17 @@ FAULTS: dict[tuple[str, str], str] = {
         "update {table} set _key = null where ctid = (select min(ctid) from {table})",
     ("landing/every_table", "one_current_version_per_key"): "insert into {table} select * from {table}",
     ("landing/every_table", "batch_is_committed"): "update {table} set _batch_id = 999",
+    ("landing/every_table", "what_was_landed_is_stored"):
+        "insert into ops.load (run_id, connection, system, stream, table_name, mode, state, received, landed) "
+        "values (1, 'c', 's', 's', '{table}', 'full', 'committed', 5, 5)",
     ("landing/loads", "something_was_landed_once"): "update ops.load set state = 'failed'",
-    ("landing/loads", "rows_are_accounted_for"): "update ops.load set landed = landed - 1 where batch_id = 1",
+    ("landing/loads", "rows_are_accounted_for"): "update ops.load set replayed = 0 where batch_id = 1",
     ("landing/loads", "sums_are_accounted_for"):
         "update ops.load set control_totals = jsonb_set(control_totals, '{foreigntotal,landed}', '\"6.99\"')",
     ("landing/loads", "archive_is_recorded"): "update ops.load set archive_sha256 = null where batch_id = 2",
     # A share of 6 % is more than "nothing is quarantined" too: the warning goes with it (see ALSO).
-    ("landing/loads", "quarantine_share"): "update ops.load set quarantined = 6, landed = landed - 6",
-    ("landing/loads", "nothing_is_quarantined"): "update ops.load set quarantined = 1, landed = landed - 1",
+    ("landing/loads", "quarantine_share"): "update ops.load set quarantined = 6, unchanged = unchanged - 6",
+    ("landing/loads", "nothing_is_quarantined"): "update ops.load set quarantined = 1, unchanged = unchanged - 1",
     ("landing/loads", "no_stream_lags"): "update ops.load set window_end = '2026-06-01' where batch_id = 2",
     ("landing/netsuite__transaction", "type_known"):
         "update raw.netsuite__transaction set type = 'Zzz' where id = '30'",
@@ -161,7 +164,10 @@ FAULTS: dict[tuple[str, str], str] = {
         "update marts.fct_revenue set product_key = 'p9' where document_id = '20'",
 }
 
-# Where a fault cannot help but break a second expectation of its suite, because one implies the other.
+# Where a fault may break a second expectation of its suite, because the one implies the other.
 ALSO: dict[tuple[str, str], set[str]] = {
+    # Where the table has a load under check, a row too many or moved to another batch is missed there as well.
+    ("landing/every_table", "one_current_version_per_key"): {"what_was_landed_is_stored"},
+    ("landing/every_table", "batch_is_committed"): {"what_was_landed_is_stored"},
     ("landing/loads", "quarantine_share"): {"nothing_is_quarantined"},
 }

@@ -94,15 +94,15 @@ def unconstrain(connection: psycopg.Connection) -> None:
 def fill_ops(connection: psycopg.Connection) -> None:
     """Run 1 with one load per connection, built by run 1."""
     connection.execute("insert into ops.run (kind, label, logical_at) values ('revenue', 'revenue', '2026-07-01')")
-    for batch, (system, stream) in enumerate([("netsuite", "transaction"), ("salesforce", "Opportunity")], start=1):
+    loads = [("netsuite", "transaction", 3), ("salesforce", "Opportunity", 1)]
+    for batch, (system, stream, landed) in enumerate(loads, start=1):
         insert(connection, "ops.load", run_id=RUN, connection=system, system=system, stream=stream,
                table_name=f"{system}__{stream.lower()}", mode="incremental", state="committed", window_end="2026-07-01",
-               received=100, landed=97, unchanged=1, replayed=1, quarantined=1, archive_uri="file:///a",
+               received=landed + 100, landed=landed, unchanged=99, replayed=1, archive_uri="file:///a",
                archive_sha256="00", finished_at="2026-07-01", control_totals=(
                    '{"foreigntotal": {"received": "10.00", "landed": "7.00", "unchanged": "1.00", "replayed": "1.00", '
                    '"quarantined": "1.00"}}'))
         assert connection.execute("select max(batch_id) from ops.load").fetchone() == (batch,)
-    connection.execute("update ops.load set quarantined = 0, unchanged = 2")
     insert(connection, "ops.build_watermark", run_id=RUN, batch_id=2)
 
 
@@ -110,7 +110,8 @@ def fill_raw(connection: psycopg.Connection) -> None:
     """One sound row in every raw table; the story's documents."""
     def put(table: str, key: str, **values: Any) -> None:
         system = table.split("__")[0]
-        insert(connection, f"raw.{table}", _key=key, _connection=system, **values)
+        batch = 2 if system == "salesforce" else 1
+        insert(connection, f"raw.{table}", _key=key, _connection=system, _batch_id=batch, **values)
 
     put("netsuite__currency", "1", id="1", symbol="USD", name="US Dollar")
     put("netsuite__currency", "2", id="2", symbol="EUR", name="Euro")

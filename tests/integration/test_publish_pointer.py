@@ -286,7 +286,7 @@ def test_restatement_names_the_documents(miniature):
         synthetic.insert(
             connection, "marts.fct_revenue", event_key="e21", connection="netsuite", document_type="invoice",
             document_id="21", document_number="N21", legal_entity_id="US01", currency_code="EUR", net_amount=50,
-            posting_period="2026-06", group_net_amount=55, batch_id=9, recorded_run=run_id)
+            posting_period="2026-06", group_net_amount=55, batch_id=9, event_type="billing", recorded_run=run_id)
         connection.execute("update marts.fct_revenue set superseded_run = %s where document_id = '30' "
                            f"and superseded_run = {FOREVER}", (run_id,))
     _pass(run_id)
@@ -297,9 +297,10 @@ def test_restatement_names_the_documents(miniature):
     invoice, added, _ = found.documents
     assert (invoice.old_amount, invoice.new_amount, invoice.difference) == (old, 3000, 3000 - old)
     assert added.batches == (9,)
-    assert [(c.period, c.currency_code, c.difference) for c in found.cells] == [
-        ("2026-05", "USD", 3000 - old), ("2026-06", "EUR", 50)]
-    assert found.group_difference == sum(d.group_difference for d in found.documents) == 3000 - old + 55
+    assert [(c.kind, c.period, c.currency_code, c.difference) for c in found.cells] == [
+        ("billing", "2026-05", "USD", 3000 - old), ("billing", "2026-06", "EUR", 50)]
+    assert found.group_differences == {"billing": sum(d.group_difference for d in found.documents)}
+    assert found.group_differences["billing"] == 3000 - old + 55
 
 
 def test_restatement_of_nothing_is_empty(miniature):
@@ -308,7 +309,7 @@ def test_restatement_of_nothing_is_empty(miniature):
     before = pointer.current().run_id
     pointer.publish(run_id)
     found = restatement.between(before, run_id)
-    assert (found.documents, found.cells, found.group_difference) == ((), (), 0)
+    assert (found.documents, found.cells, found.group_differences) == ((), (), {})
 
 
 @pytest.mark.parametrize(("old", "new", "table", "said"), [

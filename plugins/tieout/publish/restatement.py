@@ -17,25 +17,28 @@ Change = Literal["added", "removed", "changed"]
 
 @dataclass(frozen=True)
 class Measured:
-    """How a mart is compared: its key, the column that names a cell's period, its amount and that in group currency."""
+    """How a mart is compared: its key, the column that names a cell's period, its amount and that in group currency.
+
+    `kind`: what may be added up only with its like: an event type (bookings are not billings), a hop.
+    """
 
     key: str
     period: str
     amount: str
     group_amount: str
-    currency: str = "currency_code"
+    kind: str
 
 
 MEASURES = {
-    "fct_revenue": Measured("event_key", "posting_period", "net_amount", "group_net_amount"),
-    "rec_document": Measured("document_hop_key", "period", "amount", "group_amount"),
-    "rec_break": Measured("break_key", "period_opened", "amount", "group_amount"),
+    "fct_revenue": Measured("event_key", "posting_period", "net_amount", "group_net_amount", "event_type"),
+    "rec_document": Measured("document_hop_key", "period", "amount", "group_amount", "hop"),
+    "rec_break": Measured("break_key", "period_opened", "amount", "group_amount", "hop"),
 }
 
 
 @dataclass(frozen=True)
 class DocumentChange:
-    """One document's difference: rows of the mart added, removed or changed, and the amounts before and after.
+    """A document's difference of one kind: rows of the mart added, removed or changed, the amounts before and after.
 
     Amounts are in the document's currency, `group_difference` in the group's. `batches`: the landed batches that
     brought the new versions (fct_revenue only).
@@ -44,6 +47,7 @@ class DocumentChange:
     connection: str
     document_type: str
     document_id: str
+    kind: str
     document_number: str | None
     legal_entity_id: str | None
     currency_code: str | None
@@ -64,8 +68,9 @@ class DocumentChange:
 
 @dataclass(frozen=True)
 class CellChange:
-    """One (entity, period, currency): the published sum before and after."""
+    """One (kind, entity, period, currency): the published sum before and after."""
 
+    kind: str
     legal_entity_id: str | None
     period: str | None
     currency_code: str | None
@@ -89,9 +94,12 @@ class Restatement:
     cells: tuple[CellChange, ...]
 
     @property
-    def group_difference(self) -> Decimal:
-        """What the restatement moves in group currency."""
-        return sum((cell.group_difference for cell in self.cells), Decimal(0))
+    def group_differences(self) -> dict[str, Decimal]:
+        """What the restatement moves in group currency, by kind."""
+        found: dict[str, Decimal] = {}
+        for cell in self.cells:
+            found[cell.kind] = found.get(cell.kind, Decimal(0)) + cell.group_difference
+        return found
 
 
 def between(old: int, new: int, table: str = "fct_revenue") -> Restatement:
@@ -124,35 +132,35 @@ with before_ as (
 select coalesce(a.connection, b.connection) as connection,
        coalesce(a.document_type, b.document_type) as document_type,
        coalesce(a.document_id, b.document_id) as document_id,
-       coalesce(a.document_number, b.document_number) as document_number,
+       coalesce(a.{kind}, b.{kind}) as kind, coalesce(a.document_number, b.document_number) as document_number,
        b.legal_entity_id as old_entity, a.legal_entity_id as new_entity,
        b.{period} as old_period, a.{period} as new_period,
-       b.{currency} as old_currency, a.{currency} as new_currency,
+       b.currency_code as old_currency, a.currency_code as new_currency,
        b.{key} is not null as had, a.{key} is not null as has,
        coalesce(b.{amount}, 0) as old_amount, coalesce(a.{amount}, 0) as new_amount,
        coalesce(b.{group_amount}, 0) as old_group, coalesce(a.{group_amount}, 0) as new_group, {batch} as batch_id
   from before_ b full join after_ a on a.{key} = b.{key}
 """
 _DOCUMENTS = """
-select connection, document_type, document_id, max(document_number), max(coalesce(new_entity, old_entity)),
+select connection, document_type, document_id, kind, max(document_number), max(coalesce(new_entity, old_entity)),
        max(coalesce(new_currency, old_currency)), max(coalesce(new_period, old_period)),
        case when bool_and(not had) then 'added' when bool_and(not has) then 'removed' else 'changed' end,
        count(*) filter (where not had), count(*) filter (where not has), count(*) filter (where had and has),
        sum(old_amount), sum(new_amount), sum(new_group - old_group),
        array_remove(array_agg(distinct batch_id order by batch_id), null)
   from changed_
- group by connection, document_type, document_id
- order by abs(sum(new_group - old_group)) desc, connection, document_type, document_id
+ group by connection, document_type, document_id, kind
+ order by abs(sum(new_group - old_group)) desc, connection, document_type, document_id, kind
 """
 _CELLS = """
-select entity, period, currency, sum(old_amount), sum(new_amount), sum(new_group - old_group)
-  from (select old_entity, old_period, old_currency, old_amount, 0, old_group, 0 from changed_ where had
+select kind, entity, period, currency, sum(old_amount), sum(new_amount), sum(new_group - old_group)
+  from (select kind, old_entity, old_period, old_currency, old_amount, 0, old_group, 0 from changed_ where had
         union all
-        select new_entity, new_period, new_currency, 0, new_amount, 0, new_group from changed_ where has
-       ) as moves (entity, period, currency, old_amount, new_amount, old_group, new_group)
- group by entity, period, currency
+        select kind, new_entity, new_period, new_currency, 0, new_amount, 0, new_group from changed_ where has
+       ) as moves (kind, entity, period, currency, old_amount, new_amount, old_group, new_group)
+ group by kind, entity, period, currency
 having sum(old_amount) <> sum(new_amount) or sum(old_group) <> sum(new_group)
- order by entity, period, currency
+ order by kind, entity, period, currency
 """
 
 
@@ -160,7 +168,7 @@ def _compare(connection: psycopg.Connection, old: int, new: int, table: str) -> 
     measured = MEASURES[table]
     connection.execute(
         _CHANGED.format(table=table, key=measured.key, period=measured.period, amount=measured.amount,
-                        group_amount=measured.group_amount, currency=measured.currency,
+                        group_amount=measured.group_amount, kind=measured.kind,
                         batch="a.batch_id" if table == "fct_revenue" else "null::bigint"),
         {"old": old, "new": new})
     documents = connection.execute(_DOCUMENTS).fetchall()
