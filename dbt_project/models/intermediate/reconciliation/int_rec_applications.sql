@@ -1,5 +1,3 @@
-{{ config(post_hook="{{ refresh_statistics() }}") }}
-
 -- Cash and credits, cut into pieces: what each settles of which billing document (`piece`), and the rest that settles
 -- nothing (`piece` null). Cash is the right side of invoice → cash. A credit memo is billing, so its pieces are on the left:
 -- what it takes off an invoice stands in that invoice's group.

@@ -1,5 +1,3 @@
-{{ config(post_hook="{{ refresh_statistics() }}") }}
-
 -- Per group of deal → order and order → invoice that has a left side: what is left to explain after credits, copies and
 -- wrong currency codes (`base_amount`), and the facts about the group that explain it.
 with members as (

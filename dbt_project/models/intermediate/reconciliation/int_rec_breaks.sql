@@ -1,5 +1,3 @@
-{{ config(post_hook="{{ refresh_statistics() }}") }}
-
 -- All breaks of all hops, named by a key that outlives rebuilds, with the cell in which they count. What evidence does not
 -- explain of a cell (group, period, currency) is X: the sum of a group's breaks is its gap because of X, and X must be zero.
 with found as (

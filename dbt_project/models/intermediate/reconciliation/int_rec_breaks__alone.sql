@@ -1,5 +1,3 @@
-{{ config(post_hook="{{ refresh_statistics() }}") }}
-
 -- Documents on the right side of deal → order and order → invoice that nothing on the left side stands for: a second copy,
 -- a reference to nothing, a reference that somebody else's document carries, or no reference at all.
 with alone as (

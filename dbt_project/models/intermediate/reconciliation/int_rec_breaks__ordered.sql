@@ -1,5 +1,3 @@
-{{ config(post_hook="{{ refresh_statistics() }}") }}
-
 -- Why deals and orders, orders and billing differ. Each reason gets only what its own evidence yields; what is left of a
 -- group is found by int_rec_breaks and named X.
 with balances as (

@@ -1,5 +1,3 @@
-{{ config(post_hook="{{ refresh_statistics() }}") }}
-
 -- Why billing at the day's rate and posted revenue differ. A cut-off moves an amount between two periods; the rate, rounding
 -- and what was never posted are differences of amount, in the document's own period.
 with members as (

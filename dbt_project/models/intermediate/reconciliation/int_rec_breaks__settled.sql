@@ -1,5 +1,3 @@
-{{ config(post_hook="{{ refresh_statistics() }}") }}
-
 -- Why billing and cash differ. Anchored at the billing document: what is open of it, and why. Cash of no invoice is A7.
 with members as (
     select * from {{ ref('int_rec_members') }}

@@ -1,5 +1,3 @@
-{{ config(post_hook="{{ refresh_statistics() }}") }}
-
 -- One row per document that a hop compares: its amounts in the hops' measures, its references as people mean them.
 with events as (
     select

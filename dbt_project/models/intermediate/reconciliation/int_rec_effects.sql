@@ -1,5 +1,3 @@
-{{ config(post_hook="{{ refresh_statistics() }}") }}
-
 -- In which cell (entity, period, currency) a break counts. A cut-off takes an amount out of one period and puts it into
 -- another, a wrong code out of one currency into another; all other breaks count where they stand. In the group's currency
 -- the largest effect of a cell takes the cent that rounding leaves over, so that effects add up there as well.

@@ -1,5 +1,3 @@
-{{ config(post_hook="{{ refresh_statistics() }}") }}
-
 -- The right side of deal → order and order → invoice, document by document: what of it follows up the left side (`core`),
 -- and what is a credit, a second copy, or in another currency.
 with members as (

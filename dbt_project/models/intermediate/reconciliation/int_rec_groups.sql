@@ -1,5 +1,3 @@
-{{ config(post_hook="{{ refresh_statistics() }}") }}
-
 -- Which documents of a hop belong together: the connected parts of its pairs, each named by its anchor, the first left
 -- document. Every pair takes the smallest label that its right document sees, then its left one, in turns. In trees (an order
 -- and its invoices) the first round is final; the others follow chains in which documents of both sides are shared.

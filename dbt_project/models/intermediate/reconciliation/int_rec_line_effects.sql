@@ -1,5 +1,3 @@
-{{ config(post_hook="{{ refresh_statistics() }}") }}
-
 -- Line by line, why the two sides of a group differ: the price of what both sides have, the quantity that only one side has,
 -- discounts, freight. Only for groups with something to explain and with products on both sides.
 --

@@ -1,5 +1,3 @@
-{{ config(post_hook="{{ refresh_statistics() }}") }}
-
 -- References of right-hand documents that lead to no document of the left side: to nothing at all, to a document that another
 -- customer has or that several have, or to one that is not compared (out of scope, or a deal that is not won any more).
 with documents as (

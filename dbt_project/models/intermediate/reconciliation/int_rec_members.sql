@@ -1,5 +1,3 @@
-{{ config(post_hook="{{ refresh_statistics() }}") }}
-
 -- Every row of the populations that is in scope, with its group, the cell (entity, period, currency) in which it counts,
 -- and its amount in the group's currency. A group of one side only is a document without counterpart.
 --

@@ -1,5 +1,3 @@
-{{ config(post_hook="{{ refresh_statistics() }}") }}
-
 -- What each hop compares: one row per (hop, side, document, piece). A document is one piece, but for cash: a payment (or a
 -- credit memo) is one piece for each invoice that it settles and one for its rest; and for the ledger: one for each period.
 -- Amounts are in the hop's measure, before anything is matched or left out.

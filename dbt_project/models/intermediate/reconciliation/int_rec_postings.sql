@@ -1,5 +1,3 @@
-{{ config(post_hook="{{ refresh_statistics() }}") }}
-
 -- What the ledger shows as revenue of billing documents, by document and period, in the seller's view: their rows on accounts
 -- of revenue, or of deferred revenue where a schedule releases it later. Journals stand in rec_gl_tieout.
 with entries as (

@@ -1,5 +1,3 @@
-{{ config(post_hook="{{ refresh_statistics() }}") }}
-
 -- Which documents of the left side carry the reference of a document that no link places (pass 4): an order's reference is
 -- looked for among the numbers and references of the CRM's orders, an invoice's among those of the ERP's orders. Whether
 -- customer, currency and amount agree as well decides whether the reference is believed.

@@ -1,5 +1,3 @@
-{{ config(post_hook="{{ refresh_statistics() }}") }}
-
 -- From which document of the left side a document was made, as the systems themselves say (pass 2). A deal's order may be
 -- reached over the CRM's copy of it; a credit's order over the invoice, or over the return that the invoice led to.
 with documents as (
