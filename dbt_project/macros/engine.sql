@@ -102,3 +102,16 @@
 {% macro literal(value) -%}
     {%- if value is none -%}cast(null as {{ dbt.type_string() }}){%- else -%}'{{ value | string | replace("'", "''") }}'{%- endif -%}
 {%- endmacro %}
+
+{# Statistics of what was just built: without them the next model is planned blindly. A partial change needs none. #}
+{% macro analyze_when_new() -%}
+    {{ return(adapter.dispatch('analyze_when_new')()) }}
+{%- endmacro %}
+
+{% macro default__analyze_when_new() -%}{%- endmacro %}
+
+{% macro postgres__analyze_when_new() -%}
+    {%- if config.get('materialized') != 'view' and not is_incremental() -%}
+        analyze {{ this }}
+    {%- endif -%}
+{%- endmacro %}

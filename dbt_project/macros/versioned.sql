@@ -157,7 +157,4 @@ select * from {{ source }}
     {%- if config.get('scope') == 'document' %}
     create index if not exists {{ name }}__scope on {{ this }} ({{ config.get('scope_columns', ['connection', 'document_id']) | join(', ') }}) where superseded_run = {{ open_run() }};
     {%- endif %}
-    {%- if not is_incremental() %}
-    analyze {{ this }}
-    {%- endif %}
 {%- endmacro %}

@@ -6,7 +6,7 @@
 #}
 {{ config(
     materialized='incremental', incremental_strategy='versioned', unique_key='fx_rate_key', scope='all',
-    on_schema_change='append_new_columns', post_hook="{{ versioned_indexes() }}", full_refresh=false,
+    on_schema_change='append_new_columns', full_refresh=false,
     contract={'enforced': true}
 ) }}
 

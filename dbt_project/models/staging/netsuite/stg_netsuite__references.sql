@@ -5,7 +5,7 @@
 {{ config(
     materialized='incremental', incremental_strategy='versioned', unique_key='reference_key', scope='all',
     full_refresh=false, contract={'enforced': true}, on_schema_change='append_new_columns',
-    pre_hook="{{ session_settings() }}", post_hook="{{ versioned_indexes() }}"
+    pre_hook="{{ session_settings() }}"
 ) }}
 
 with meanings as (
