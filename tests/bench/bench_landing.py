@@ -1,7 +1,9 @@
-"""Landing against the limit: raw COPY of CSV into a plain table of the same types, in the same run.
+"""Landing against raw COPY of CSV, in the same run. Each figure is the best of a few repeats.
 
-The limit has the declared columns only: no index, no column of ours, no ledger. Landing does everything: parse, type,
-check, hash, archive (zstd, sha256), index, control totals, one transaction. Each figure is the best of a few repeats.
+Landing does everything: parse, type, check, hash, archive (zstd, sha256), index, control totals, one transaction.
+Two limits: `_plain` is COPY into a table with the declared columns only, no index; the other is COPY of the finished
+rows into the very raw table, whose unique index alone costs the server more than half of a plain COPY. `_again` lands
+the same window a second time: every row is compared with its current version and found unchanged.
 """
 
 from __future__ import annotations
@@ -52,17 +54,19 @@ def run(rows: int, progress: Callable[[str], Any] = print) -> list[dict[str, Any
 
 def _figures(rows: int, progress: Callable[[str], Any]) -> list[dict[str, Any]]:
     batches = list(_batches(rows))
-    limit = _best(lambda: _raw_copy(batches))
-    progress(f"  raw COPY csv: {rows / limit:,.0f} rows/s")
+    plain = _best(lambda: _raw_copy(batches, "bench_plain"))
+    same = _best(lambda: _raw_copy(batches, "bench__invoice"))
+    progress(f"  raw COPY csv: {rows / plain:,.0f} rows/s plain, {rows / same:,.0f} rows/s into the same table")
     figures = []
-    for name, goal, pages in (("land_parquet", ">= 0.9", _arrow_pages(batches)), ("land_json", ">= 0.6", _json_pages(batches))):
-        seconds = _best(lambda given=pages: _land(given))
-        progress(f"  {name}: {rows / seconds:,.0f} rows/s")
-        figures.append({"name": name, "value": rows / seconds, "unit": "rows/s", "limit": rows / limit,
-                        "ratio": limit / seconds, "goal": goal})
-        seconds = _best(lambda given=pages: _land(given, truncate=False))
-        figures.append({"name": f"{name}_again", "value": rows / seconds, "unit": "rows/s", "limit": rows / limit,
-                        "ratio": limit / seconds, "goal": ">= 0.3"})
+    kinds = (("land_parquet", ">= 0.9", _arrow_pages(batches)), ("land_json", ">= 0.6", _json_pages(batches)))
+    for name, goal, pages in kinds:
+        first = _best(lambda given=pages: _land(given))
+        again = _best(lambda given=pages: _land(given, truncate=False))
+        progress(f"  {name}: {rows / first:,.0f} rows/s, unchanged {rows / again:,.0f} rows/s")
+        for suffix, seconds, limit, bound in (("", first, same, goal), ("_plain", first, plain, goal),
+                                              ("_again", again, same, ">= 0.4")):
+            figures.append({"name": name + suffix, "value": rows / seconds, "unit": "rows/s", "limit": rows / limit,
+                            "ratio": limit / seconds, "goal": bound})
     for media, bound in (("json", 300.0), ("parquet", 300.0)):
         small, large = (_memory(media, count) for count in (max(rows // 5, BATCH), rows))
         figures.append({"name": f"land_memory_{media}", "value": large, "unit": "MB", "limit": bound,
@@ -85,7 +89,8 @@ class _environment:
         from tieout.landing import ddl
         from tieout.warehouse import connect, migrate
 
-        os.environ.update(localpg.start(self.home), TIEOUT_HOME=str(self.home), TIEOUT_CONFIG=str(self.home / "none.yml"))
+        os.environ.update(localpg.start(self.home))
+        os.environ.update(TIEOUT_HOME=str(self.home), TIEOUT_CONFIG=str(self.home / "none.yml"))
         clear_settings()
         migrate()
         with connect("owner") as db:
@@ -117,25 +122,38 @@ def _batches(rows: int) -> Iterator[pa.RecordBatch]:
         words = np.column_stack([cents, np.zeros(count, np.int64)])
         money = pa.Array.from_buffers(pa.decimal128(18, 2), count, [None, pa.py_buffer(words)])
         same = lambda value, count=count: pa.array([value] * count)  # noqa: E731
+        rates = pc.cast(pa.array(random.integers(9000, 11000, count)), pa.decimal128(20, 0))
         yield pa.record_batch({
-            "id": text, "number": pc.binary_join_element_wise("INV", text, ""), "kind": same("CustInvc"), "status": same("B"),
-            "customer": pc.cast(pa.array(ids % 5000), pa.string()), "currency": same("1"), "period": same("123"),
+            "id": text, "number": pc.binary_join_element_wise("INV", text, ""), "kind": same("CustInvc"),
+            "status": same("B"), "customer": pc.cast(pa.array(ids % 5000), pa.string()),
+            "currency": same("1"), "period": same("123"),
             "reference": pc.binary_join_element_wise("PO-", text, ""), "memo": same("some memo text here"),
-            "rate": pc.cast(pa.array(random.integers(9000, 11000, count)), pa.decimal128(20, 0)), "total": money, "paid": money,
+            "rate": rates, "total": money, "paid": money,
             "issued": pc.cast(pa.array((20_000 + ids % 300).astype(np.int32)), pa.date32()),
             "lastmodified": pc.cast(pa.array(1_735_689_600_000_000 + ids * 1_000_000), pa.timestamp("us", "UTC"))})
 
 
-def _raw_copy(batches: list[pa.RecordBatch]) -> float:
+def _raw_copy(batches: list[pa.RecordBatch], name: str) -> float:
+    """Seconds of COPY from ready CSV; into the raw table with ready values for our columns, too."""
     from tieout.warehouse import connect
 
+    table = pa.Table.from_batches(batches)
+    if name == "bench__invoice":
+        count = table.num_rows
+        for column, values in {
+                "_connection": pa.repeat("netsuite", count), "_key": table["id"], "_modified_at": table["lastmodified"],
+                "_is_deleted": pa.repeat(False, count), "_batch_id": pa.repeat(1, count),
+                "_row_hash": pa.array(range(count)),
+        }.items():
+            table = table.append_column(column, values)
     body = io.BytesIO()
-    pyarrow.csv.write_csv(pa.Table.from_batches(batches), body)
+    pyarrow.csv.write_csv(table, body)
     data = body.getbuffer()
-    with connect("loader", autocommit=True) as db:
-        db.execute("truncate raw.bench_plain")
+    with connect("owner", autocommit=True) as db:
+        db.execute(f"truncate raw.{name}")
         started = time.perf_counter()
-        with db.cursor() as cursor, cursor.copy("copy raw.bench_plain from stdin (format csv, header)") as copy:
+        columns = ", ".join(table.column_names)
+        with db.cursor() as cursor, cursor.copy(f"copy raw.{name} ({columns}) from stdin (format csv, header)") as copy:
             for at in range(0, len(data), 1 << 20):
                 copy.write(data[at : at + (1 << 20)])
         return time.perf_counter() - started
@@ -173,13 +191,15 @@ def _land(pages: Any, *, truncate: bool = True) -> float:
 
 def _memory(media: str, rows: int) -> float:
     """Peak resident MB of a process, imports and generator included, that lands generated rows."""
-    done = subprocess.run([sys.executable, "-m", __name__, media, str(rows)], check=True, capture_output=True, text=True,
+    command = [sys.executable, "-m", __name__, media, str(rows)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True,
                           env=settings.child_environment() | {"PYTHONPATH": "plugins:."}, cwd=ROOT)
     return float(done.stdout.split()[-1])
 
 
 def _land_once(media: str, rows: int) -> None:
-    pages = (page for batch in _batches(rows) for page in (_json_pages([batch]) if media == "json" else _arrow_pages([batch])))
+    make = _json_pages if media == "json" else _arrow_pages
+    pages = (page for batch in _batches(rows) for page in make([batch]))
     _land(lambda window, parents: pages)
     status = Path("/proc/self/status").read_text()  # not ru_maxrss, which a child inherits from its parent
     print(int(status.split("VmHWM:")[1].split()[0]) / 1024)

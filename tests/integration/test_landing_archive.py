@@ -1,4 +1,4 @@
-"""The archive is evidence: complete, immutable, verifiable, and good for landing again. The quarantine is replayable."""
+"""The archive is evidence: complete, immutable, verifiable, good for landing again. The quarantine is replayable."""
 
 from __future__ import annotations
 
@@ -47,9 +47,14 @@ def test_file_holds_every_record_as_received_and_its_hash(netsuite: Connection) 
 
 
 def test_archived_pages_land_as_the_originals_did(netsuite: Connection, rows: Rows) -> None:
-    pages = [json_page("transactionline", [{"uniquekey": "11", "transaction": "1", "foreignamount": 1.10, "x": {"y": 2}}],
-                       parents=("1", "2")),
-             json_page("transactionline", [{"uniquekey": "9"}], deleted=True)]
+    pages = [
+        json_page(
+            "transactionline",
+            [{"uniquekey": "11", "transaction": "1", "foreignamount": 1.10, "x": {"y": 2}}],
+            parents=("1", "2"),
+        ),
+        json_page("transactionline", [{"uniquekey": "9"}], deleted=True),
+    ]
     result = land(netsuite, "transactionline", pages)
     before = rows("select _key, _row_hash, foreignamount, _extra from raw.netsuite__transactionline")
     kept = list(archive_room.pages(result.archive_uri, "transactionline"))
@@ -57,8 +62,13 @@ def test_archived_pages_land_as_the_originals_did(netsuite: Connection, rows: Ro
     assert [page.deleted for page in kept if page.body != b"[]"] == [False, True]
     other = netsuite.model_copy(update={"name": "copy"})
     land(other, "transactionline", kept)
-    assert rows("select _key, _row_hash, foreignamount, _extra from raw.netsuite__transactionline "
-                "where _connection = 'copy'") == before
+    assert (
+        rows(
+            "select _key, _row_hash, foreignamount, _extra from raw.netsuite__transactionline "
+            "where _connection = 'copy'"
+        )
+        == before
+    )
 
 
 def test_csv_batch_is_archived_in_columns_and_lands_again_unchanged(salesforce: Connection) -> None:
@@ -77,10 +87,20 @@ def test_a_vendor_that_changes_the_form_within_a_batch_is_refused(salesforce: Co
 
 
 def test_relanding_an_old_batch_fills_what_is_new_and_leaves_younger_versions(
-        netsuite: Connection, loader: psycopg.Connection) -> None:
-    old = land(netsuite, "account", [json_page("account", [{"id": "1", "fullname": "a"}, {"id": "2", "fullname": "b"}])],
-               full=True)
-    land(netsuite, "account", [json_page("account", [{"id": "1", "fullname": "A"}, {"id": "2", "fullname": "b"}])], full=True)
+    netsuite: Connection, loader: psycopg.Connection
+) -> None:
+    old = land(
+        netsuite,
+        "account",
+        [json_page("account", [{"id": "1", "fullname": "a"}, {"id": "2", "fullname": "b"}])],
+        full=True,
+    )
+    land(
+        netsuite,
+        "account",
+        [json_page("account", [{"id": "1", "fullname": "A"}, {"id": "2", "fullname": "b"}])],
+        full=True,
+    )
     (result,) = reland(netsuite, [old.batch_id])
     assert (result.landed, result.unchanged) == (0, 2), "accounts have no stamp; the younger batch wins"
     assert current(loader, "netsuite__account", "fullname") == {"1": "A", "2": "b"}
@@ -127,7 +147,8 @@ def configured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("configured")
 def test_replay_lands_what_fits_now_and_keeps_what_does_not(
-        netsuite: Connection, loader: psycopg.Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+    netsuite: Connection, loader: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from tieout.landing import typed
 
     land(netsuite, "item", [json_page("item", [item("1", isinactive="yes"), item("2", isinactive="maybe"), item("3")])])
@@ -142,7 +163,9 @@ def test_replay_lands_what_fits_now_and_keeps_what_does_not(
 
 
 @pytest.mark.usefixtures("configured")
-def test_replay_of_an_older_record_does_not_overwrite(netsuite: Connection, loader: psycopg.Connection, rows: Rows) -> None:
+def test_replay_of_an_older_record_does_not_overwrite(
+    netsuite: Connection, loader: psycopg.Connection, rows: Rows
+) -> None:
     land(netsuite, "item", [json_page("item", [item("1", "old", isinactive="?")])])
     land(netsuite, "item", [json_page("item", [item("1", "new", "2025-02-02 10:00:00")])])
     assert quarantine.list("netsuite", "item") == (), "the younger good version settles the case"
@@ -155,7 +178,10 @@ def test_the_same_bad_record_again_is_one_open_case_with_its_age(netsuite: Conne
     land(netsuite, "item", bad)
     ((seen,),) = rows("select first_seen_at from ops.quarantine")
     land(netsuite, "item", bad)
-    assert rows("select status, first_seen_at from ops.quarantine order by quarantine_id") == [("replayed", seen), ("open", seen)]
+    assert rows("select status, first_seen_at from ops.quarantine order by quarantine_id") == [
+        ("replayed", seen),
+        ("open", seen),
+    ]
 
 
 def test_waiver_holds_when_the_record_comes_again(netsuite: Connection) -> None:
@@ -174,7 +200,9 @@ def test_duplicate_keys_can_be_replayed_under_the_vendors_names(salesforce: Conn
     land(salesforce, "User", [Page("User", body)], full=True)
     (entry,) = quarantine.list()
     assert json.loads(entry.payload)["Name"] == "a"
-    result = land_pages(salesforce, stream_of(salesforce, "User"), [Page("User", f"[{entry.payload}]".encode())], mode="replay")
+    result = land_pages(
+        salesforce, stream_of(salesforce, "User"), [Page("User", f"[{entry.payload}]".encode())], mode="replay"
+    )
     assert (result.quarantined, result.landed, result.drift.get("new_fields")) == (0, 1, None)
 
 

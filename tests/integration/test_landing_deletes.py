@@ -53,8 +53,10 @@ def test_first_load_of_lines_is_the_complete_set_then_only_changed_documents(net
     result = land_lines(netsuite, second)
     assert [keys for _, _, keys in second.asked] == [["1"]]
     assert (result.received, result.landed, result.deleted) == (2, 2, 1)
-    assert rows("select _key, foreignamount::int from raw.netsuite__transactionline where _superseded_batch is null "
-                "and not _is_deleted order by 1") == [("11", -6), ("13", -5), ("21", -5)]
+    assert rows(
+        "select _key, foreignamount::int from raw.netsuite__transactionline where _superseded_batch is null "
+        "and not _is_deleted order by 1"
+    ) == [("11", -6), ("13", -5), ("21", -5)]
 
 
 def test_lines_are_read_next_time_when_their_load_failed_after_the_documents_landed(netsuite: Connection) -> None:
@@ -70,7 +72,9 @@ def test_lines_are_read_next_time_when_their_load_failed_after_the_documents_lan
     assert [keys for _, _, keys in again.asked] == [["1"]]
 
 
-def test_parent_without_lines_loses_all_of_them_and_others_keep_theirs(netsuite: Connection, loader: psycopg.Connection) -> None:
+def test_parent_without_lines_loses_all_of_them_and_others_keep_theirs(
+    netsuite: Connection, loader: psycopg.Connection
+) -> None:
     land(netsuite, "transactionline", [lines(line("11", "1"), line("21", "2"))], full=True)
     result = land(netsuite, "transactionline", [lines(parents=("1",))], parents=["1"])
     assert (result.received, result.deleted) == (0, 1)
@@ -85,8 +89,15 @@ def test_quarantined_line_is_not_taken_for_deleted(netsuite: Connection, loader:
 
 
 def deleted(*records: tuple[str, str, str]) -> list[Page]:
-    return [json_page("deletedrecord", [
-        {"recordid": key, "recordtypeid": "1", "type": kind, "deleteddate": stamp} for key, kind, stamp in records])]
+    return [
+        json_page(
+            "deletedrecord",
+            [
+                {"recordid": key, "recordtypeid": "1", "type": kind, "deleteddate": stamp}
+                for key, kind, stamp in records
+            ],
+        )
+    ]
 
 
 def test_feed_closes_the_right_kind_of_record_and_its_lines(netsuite: Connection, loader: psycopg.Connection) -> None:
@@ -94,9 +105,15 @@ def test_feed_closes_the_right_kind_of_record_and_its_lines(netsuite: Connection
     land(netsuite, "transactionline", [lines(line("11", "1"), line("21", "2"))], full=True)
     land(netsuite, "customer", [json_page("customer", [{"id": "1", "lastmodifieddate": "2025-01-01 00:00:00"}])])
     land(netsuite, "item", [json_page("item", [{"id": "1"}, {"id": "5"}])])
-    result = land(netsuite, "deletedrecord", deleted(
-        ("1", "invoice", "2025-02-01 00:00:00"), ("5", "inventoryitem", "2025-02-01 00:00:00"),
-        ("2", "customrecord_x", "2025-02-01 00:00:00")))
+    result = land(
+        netsuite,
+        "deletedrecord",
+        deleted(
+            ("1", "invoice", "2025-02-01 00:00:00"),
+            ("5", "inventoryitem", "2025-02-01 00:00:00"),
+            ("2", "customrecord_x", "2025-02-01 00:00:00"),
+        ),
+    )
     assert (result.landed, result.deleted) == (3, 3)
     assert set(current(loader, "netsuite__transaction", "id")) == {"2"}
     assert set(current(loader, "netsuite__transactionline", "transaction")) == {"21"}
@@ -106,7 +123,9 @@ def test_feed_closes_the_right_kind_of_record_and_its_lines(netsuite: Connection
     assert stamp == datetime(2025, 2, 1, 8, tzinfo=UTC)
 
 
-def test_old_window_landed_again_does_not_bring_a_deleted_record_back(netsuite: Connection, loader: psycopg.Connection) -> None:
+def test_old_window_landed_again_does_not_bring_a_deleted_record_back(
+    netsuite: Connection, loader: psycopg.Connection
+) -> None:
     old = [json_page("transaction", [header("1"), header("2")])]
     land(netsuite, "transaction", old)
     land(netsuite, "deletedrecord", deleted(("1", "invoice", "2025-02-01 00:00:00")))
@@ -128,8 +147,15 @@ def test_record_changed_after_its_deletion_came_back(netsuite: Connection, loade
 
 
 def link(key: str, stamp: str = "2025-01-02 10:00:00") -> dict:
-    return {"previousdoc": key, "previousline": "0", "nextdoc": "9", "nextline": "0", "linktype": "Payment",
-            "foreignamount": "1", "lastmodifieddate": stamp}
+    return {
+        "previousdoc": key,
+        "previousline": "0",
+        "nextdoc": "9",
+        "nextline": "0",
+        "linktype": "Payment",
+        "foreignamount": "1",
+        "lastmodifieddate": stamp,
+    }
 
 
 def test_sweep_compares_all_keys_once_a_day(netsuite: Connection, loader: psycopg.Connection) -> None:
@@ -139,6 +165,7 @@ def test_sweep_compares_all_keys_once_a_day(netsuite: Connection, loader: psycop
         def pages(window: Window, parents: object) -> list[Page]:
             windows.append(window.full)
             return [json_page("nexttransactionlink", found)]
+
         return pages
 
     def run(found: list[dict], now: datetime):
@@ -161,11 +188,19 @@ def shop(netsuite: Connection, warehouse: dict[str, str]) -> Iterator[Connection
     from tieout.warehouse import connect
 
     bins = Stream(
-        name="bin", table="netsuite__bin", key=("item", "number"), mode="incremental", explode="storage.bins",
+        name="bin",
+        table="netsuite__bin",
+        key=("item", "number"),
+        mode="incremental",
+        explode="storage.bins",
         parent=ParentLink(stream="item", column="item"),
-        columns=(Column(name="item", type="text", field="item_id"), Column(name="number", type="integer", field="number"),
-                 Column(name="amount", type="amount", field="amount")),
-        control_totals=("amount",))
+        columns=(
+            Column(name="item", type="text", field="item_id"),
+            Column(name="number", type="integer", field="number"),
+            Column(name="amount", type="amount", field="amount"),
+        ),
+        control_totals=("amount",),
+    )
     with connect("owner") as db:
         ddl.ensure_tables(db, [bins])
     yield _with(netsuite, bins)
@@ -183,18 +218,28 @@ def _with(connection: Connection, extra: Stream) -> Connection:
     return Extended.model_construct(**{name: getattr(connection, name) for name in Connection.model_fields})
 
 
-def test_nested_records_become_rows_and_follow_their_parent(shop: Connection, rows: Rows, loader: psycopg.Connection) -> None:
+def test_nested_records_become_rows_and_follow_their_parent(
+    shop: Connection, rows: Rows, loader: psycopg.Connection
+) -> None:
     def items(*bins: dict, stamp: str = "2025-01-02 10:00:00") -> list[Page]:
-        return [json_page("item", [
-            {"id": "7", "lastmodifieddate": stamp, "storage": {"bins": list(bins)}},
-            {"id": "8", "lastmodifieddate": stamp}])]
+        return [
+            json_page(
+                "item",
+                [
+                    {"id": "7", "lastmodifieddate": stamp, "storage": {"bins": list(bins)}},
+                    {"id": "8", "lastmodifieddate": stamp},
+                ],
+            )
+        ]
 
     land(shop, "item", items({"number": 1, "amount": 1.10}, {"number": 2, "amount": 2.20}))
     result = land(shop, "bin", [])
     assert (result.received, result.landed) == (2, 2)
     assert result.control_totals["amount"]["landed"] == "3.3"
     assert rows("select _key, item, number, amount::text from raw.netsuite__bin order by 1") == [
-        ("7|1", "7", 1, "1.1"), ("7|2", "7", 2, "2.2")]
+        ("7|1", "7", 1, "1.1"),
+        ("7|2", "7", 2, "2.2"),
+    ]
     assert land(shop, "bin", []).received == 0
     land(shop, "item", items({"number": 2, "amount": 2.20}, stamp="2025-02-02 10:00:00"))
     result = land(shop, "bin", [])

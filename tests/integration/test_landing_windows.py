@@ -64,7 +64,9 @@ def test_failed_window_is_read_again(netsuite: Connection) -> None:
         raise SourceError("netsuite: 503", hint="again")
 
     with pytest.raises(SourceError):
-        land_connection(netsuite, None, streams=["customer"], extractor=FakeExtractor({"customer": fail}, now=END + HOUR))
+        land_connection(
+            netsuite, None, streams=["customer"], extractor=FakeExtractor({"customer": fail}, now=END + HOUR)
+        )
     assert run(netsuite, END + 2 * HOUR).start == END - OVERLAP
 
 
@@ -86,16 +88,25 @@ def test_order_parents_before_lines_feeds_last_and_unavailable_streams_left_out(
 
 
 def test_backfill_reads_the_lines_of_every_document_in_its_window(netsuite: Connection) -> None:
-    documents = {"transaction": [json_page("transaction", [{"id": "1", "lastmodifieddate": "2025-05-02 00:00:00"}])],
-                 "transactionline": []}
+    documents = {
+        "transaction": [json_page("transaction", [{"id": "1", "lastmodifieddate": "2025-05-02 00:00:00"}])],
+        "transactionline": [],
+    }
     names = ["transaction", "transactionline"]
     land_connection(netsuite, None, streams=names, extractor=FakeExtractor(documents))
     again = FakeExtractor(documents, now=END + HOUR)
     land_connection(netsuite, None, streams=names, extractor=again)
     assert [name for name, _, _ in again.asked] == ["transaction"], "unchanged documents do not re-read their lines"
     backfill = FakeExtractor(documents, now=END + HOUR)
-    land_connection(netsuite, None, streams=names, start=datetime(2025, 5, 1, tzinfo=UTC), end=END, backfill=True,
-                    extractor=backfill)
+    land_connection(
+        netsuite,
+        None,
+        streams=names,
+        start=datetime(2025, 5, 1, tzinfo=UTC),
+        end=END,
+        backfill=True,
+        extractor=backfill,
+    )
     assert [(name, keys) for name, _, keys in backfill.asked] == [("transaction", None), ("transactionline", ["1"])]
 
 

@@ -12,10 +12,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from tests.conftest import open_folder
 from tieout import localpg
 from tieout.errors import WarehouseError
-
-from tests.conftest import open_folder
 
 
 @pytest.fixture
@@ -27,8 +26,12 @@ def home() -> Iterator[Path]:
 
 def _login(variables: dict[str, str], role: str = "loader") -> psycopg.Connection:
     return psycopg.connect(
-        host=variables["TIEOUT_WAREHOUSE_HOST"], port=variables["TIEOUT_WAREHOUSE_PORT"], user=f"tieout_{role}",
-        password=variables[f"TIEOUT_WAREHOUSE_{role.upper()}_PASSWORD"], dbname="tieout")
+        host=variables["TIEOUT_WAREHOUSE_HOST"],
+        port=variables["TIEOUT_WAREHOUSE_PORT"],
+        user=f"tieout_{role}",
+        password=variables[f"TIEOUT_WAREHOUSE_{role.upper()}_PASSWORD"],
+        dbname="tieout",
+    )
 
 
 def test_start_is_idempotent_and_serves_both_databases(home: Path) -> None:

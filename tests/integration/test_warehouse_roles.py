@@ -7,16 +7,17 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
+from tests.conftest import clear_settings, demo_company
 from tieout import localpg
 from tieout.errors import WarehouseError
 from tieout.warehouse import connect, migrate
 
-from tests.conftest import clear_settings, demo_company
-
 ROLES = ("loader", "transformer", "publisher", "bi")
 READ_RAW = "select 1 from raw.netsuite__item limit 1"
-WRITE_RAW = ("insert into raw.netsuite__item (_connection, _key, _is_deleted, _batch_id, _row_hash) "
-             "values ('c', 'k', false, 1, 1)")
+WRITE_RAW = (
+    "insert into raw.netsuite__item (_connection, _key, _is_deleted, _batch_id, _row_hash) "
+    "values ('c', 'k', false, 1, 1)"
+)
 
 # statement → roles that may run it. Everybody else must be refused.
 MATRIX: dict[str, tuple[str, ...]] = {
@@ -28,7 +29,9 @@ MATRIX: dict[str, tuple[str, ...]] = {
     "truncate raw.netsuite__item": (),
     "alter table raw.netsuite__item add column x text": (),
     "create table raw.mine (x int)": (),
-    "insert into ops.load (connection, system, stream, table_name, mode) values ('c', 's', 't', 'n', 'full')": ("loader",),
+    "insert into ops.load (connection, system, stream, table_name, mode) values ('c', 's', 't', 'n', 'full')": (
+        "loader",
+    ),
     "delete from ops.load": (),
     "delete from ops.quarantine": (),
     "select payload from ops.quarantine": ("loader", "transformer"),
@@ -44,8 +47,8 @@ MATRIX: dict[str, tuple[str, ...]] = {
     "delete from ops.publication": (),
     "update ops.pointer set moved_at = now()": ("publisher",),
     "update ops.build_watermark set is_full = true": ("transformer",),
-    "insert into ops.model_run (run_id, node_id, resource_type, status, seconds) select 1, 'n', 'model', 'ok', 0 where false":
-        ("transformer",),
+    "insert into ops.model_run (run_id, node_id, resource_type, status, seconds) "
+    "select 1, 'n', 'model', 'ok', 0 where false": ("transformer",),
     "insert into ops.gate_result (run_id, stage, suite, expectation, severity, passed) "
     "select 1, 'landing', 's', 'e', 'critical', true where false": ("transformer", "publisher"),
     "create table public.mine (x int)": (),
@@ -102,8 +105,13 @@ def test_bi_reader_is_read_only_limited_in_time_and_cannot_lift_what_matters(war
 
 def test_bi_reader_cannot_enter_the_database_of_airflow(warehouse: dict[str, str]) -> None:
     with pytest.raises(psycopg.OperationalError, match="permission denied"):
-        psycopg.connect(host="127.0.0.1", port=warehouse["TIEOUT_WAREHOUSE_PORT"], user="bi_reader", dbname="airflow",
-                        password=warehouse["TIEOUT_WAREHOUSE_BI_PASSWORD"])
+        psycopg.connect(
+            host="127.0.0.1",
+            port=warehouse["TIEOUT_WAREHOUSE_PORT"],
+            user="bi_reader",
+            dbname="airflow",
+            password=warehouse["TIEOUT_WAREHOUSE_BI_PASSWORD"],
+        )
 
 
 def test_no_raw_table_escapes_the_grants(warehouse: dict[str, str]) -> None:
@@ -112,7 +120,8 @@ def test_no_raw_table_escapes_the_grants(warehouse: dict[str, str]) -> None:
             "select tablename, has_table_privilege('tieout_loader', format('raw.%I', tablename), 'insert'),"
             " has_table_privilege('tieout_transformer', format('raw.%I', tablename), 'select'),"
             " has_table_privilege('bi_reader', format('raw.%I', tablename), 'select')"
-            " from pg_tables where schemaname = 'raw'").fetchall()
+            " from pg_tables where schemaname = 'raw'"
+        ).fetchall()
     company = demo_company()
     streams = [s for c in company.connections.values() for s in c.source.streams]
     assert len(rows) == len(streams) > 20
@@ -134,7 +143,9 @@ def test_postgres_away_names_host_port_role_and_what_to_do(warehouse: dict[str, 
         clear_settings()
 
 
-def test_bootstrap_of_a_server_that_is_already_set_up_keeps_data_and_changes_passwords(warehouse_home, warehouse) -> None:
+def test_bootstrap_of_a_server_that_is_already_set_up_keeps_data_and_changes_passwords(
+    warehouse_home, warehouse
+) -> None:
     from tieout.warehouse import bootstrap
 
     password = (warehouse_home / "pg" / "superuser").read_text()

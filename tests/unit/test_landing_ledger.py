@@ -16,8 +16,9 @@ def test_totals_that_add_up() -> None:
     totals.add("landed", 2, {"amount": Decimal("7.00")})
     totals.add("unchanged", 1, {"amount": Decimal("3.10")})
     totals.verify("c.s")
-    assert totals.as_json() == {"amount": {"received": "10.1", "landed": "7", "unchanged": "3.1", "replayed": "0",
-                                           "quarantined": "0"}}
+    assert totals.as_json() == {
+        "amount": {"received": "10.1", "landed": "7", "unchanged": "3.1", "replayed": "0", "quarantined": "0"}
+    }
 
 
 @pytest.mark.parametrize(("rows", "amount", "what"), [(1, "10.10", "rows"), (2, "10.09", "amount")])

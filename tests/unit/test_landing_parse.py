@@ -9,13 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.conftest import demo_company
 from tieout.errors import SchemaError, SourceError
 from tieout.extract import Page
 from tieout.landing.parse import Chunk, Parser
 from tieout.landing.spans import record_spans
 from tieout.spec import Connection, Stream
-
-from tests.conftest import demo_company
 
 
 @pytest.fixture(scope="module")
@@ -28,8 +27,15 @@ def stream(connection: Connection) -> Stream:
     return next(s for s in connection.selected() if s.name == "CurrencyType")
 
 
-FULL = {"Id": "1", "IsoCode": "EUR", "ConversionRate": 1, "DecimalPlaces": 2, "IsActive": True, "IsCorporate": False,
-        "SystemModstamp": "2025-01-01T00:00:00Z"}
+FULL = {
+    "Id": "1",
+    "IsoCode": "EUR",
+    "ConversionRate": 1,
+    "DecimalPlaces": 2,
+    "IsActive": True,
+    "IsCorporate": False,
+    "SystemModstamp": "2025-01-01T00:00:00Z",
+}
 
 
 def page(body: str | bytes, **options: object) -> Page:
@@ -44,12 +50,20 @@ def one(connection: Connection, stream: Stream, *pages: Page) -> tuple[Chunk, Pa
 
 
 def test_numbers_keep_every_digit(connection: Connection, stream: Stream) -> None:
-    chunk, _ = one(connection, stream, page('{"records":[{"IsoCode":"EUR","ConversionRate":1.10},'
-                                            '{"IsoCode":"XXX","ConversionRate":123456789012345678.90123456789}]}'))
+    chunk, _ = one(
+        connection,
+        stream,
+        page(
+            '{"records":[{"IsoCode":"EUR","ConversionRate":1.10},'
+            '{"IsoCode":"XXX","ConversionRate":123456789012345678.90123456789}]}'
+        ),
+    )
     assert chunk.values["conversionrate"] == ["1.10", "123456789012345678.90123456789"]
 
 
-def test_undeclared_fields_are_kept_as_received_and_reported_noise_is_not(connection: Connection, stream: Stream) -> None:
+def test_undeclared_fields_are_kept_as_received_and_reported_noise_is_not(
+    connection: Connection, stream: Stream
+) -> None:
     body = '{"records":[{"attributes":{"url":"/x"},"IsoCode":"EUR","Zeta":1.50,"Alpha":{"b":[1]}},{"IsoCode":"USD"}]}'
     chunk, parser = one(connection, stream, page(body, noise=("attributes",)))
     assert chunk.extra == ['{"Alpha":{"b":[1]},"Zeta":1.50}', None]
@@ -59,7 +73,7 @@ def test_undeclared_fields_are_kept_as_received_and_reported_noise_is_not(connec
 
 def test_records_are_archived_byte_for_byte(connection: Connection, stream: Stream) -> None:
     record = '{"IsoCode" : "EUR",  "ConversionRate":1.10 , "x":"\\u00e4"}'
-    chunk, _ = one(connection, stream, page('{"totalSize":1,"records":[' + record + ']}'))
+    chunk, _ = one(connection, stream, page('{"totalSize":1,"records":[' + record + "]}"))
     assert chunk.records.to_pylist() == [record.encode()]
 
 
@@ -74,17 +88,30 @@ def test_field_missing_from_every_record_is_drift_where_nulls_are_sent(connectio
     assert parser.missing() == []
 
 
-@pytest.mark.parametrize("body", [
-    '{"records":[{"IsoCode":"EUR"},{"IsoCode":"US', '{"records":[{"IsoCode":"EUR"}]', '{"records":[{"IsoCode":"EUR"}', "", "[]",
-    '{"other":[]}', '{"records":{"IsoCode":"EUR"}}', "<html>Bad gateway</html>", '{"records":["EUR"',
-])
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"records":[{"IsoCode":"EUR"},{"IsoCode":"US',
+        '{"records":[{"IsoCode":"EUR"}]',
+        '{"records":[{"IsoCode":"EUR"}',
+        "",
+        "[]",
+        '{"other":[]}',
+        '{"records":{"IsoCode":"EUR"}}',
+        "<html>Bad gateway</html>",
+        '{"records":["EUR"',
+    ],
+)
 def test_cut_or_foreign_page_names_connection_and_stream(connection: Connection, stream: Stream, body: str) -> None:
     with pytest.raises(SourceError, match=r"salesforce\.CurrencyType"):
         list(Parser(connection, stream).chunks([page(body)]))
 
 
 def test_record_with_half_a_character_does_not_stop_the_others(connection: Connection, stream: Stream) -> None:
-    body = b'{"done":true,"records":[{"IsoCode":"EUR","ConversionRate":1.10},{"IsoCode":"\\ud800"},{"IsoCode":"U\xffD"},{"IsoCode":"USD"}]}'
+    body = (
+        b'{"done":true,"records":[{"IsoCode":"EUR","ConversionRate":1.10},{"IsoCode":"\\ud800"},'
+        b'{"IsoCode":"U\xffD"},{"IsoCode":"USD"}]}'
+    )
     chunk, _ = one(connection, stream, page(body))
     assert chunk.values["isocode"] == ["EUR", "USD"]
     assert chunk.values["conversionrate"] == ["1.10", None]
@@ -99,11 +126,16 @@ def test_record_that_is_no_object_is_broken_alone(connection: Connection, stream
 
 def test_pages_are_joined_until_their_kind_changes(connection: Connection, stream: Stream) -> None:
     parser = Parser(connection, stream)
-    pages = [page('{"records":[{"IsoCode":"A"}]}'), page('{"records":[{"IsoCode":"B","New":1}]}', parents=("p",)),
-             page('{"records":[{"IsoCode":"A"}]}', deleted=True)]
+    pages = [
+        page('{"records":[{"IsoCode":"A"}]}'),
+        page('{"records":[{"IsoCode":"B","New":1}]}', parents=("p",)),
+        page('{"records":[{"IsoCode":"A"}]}', deleted=True),
+    ]
     chunks = list(parser.chunks(pages))
     assert [(c.count, c.notices, c.parents, c.extra) for c in chunks] == [
-        (2, False, ("p",), [None, '{"New":1}']), (1, True, (), [None])]
+        (2, False, ("p",), [None, '{"New":1}']),
+        (1, True, (), [None]),
+    ]
 
 
 def test_csv_has_empty_as_null_quotes_and_newlines(connection: Connection, stream: Stream) -> None:
@@ -139,9 +171,21 @@ def test_arrow_batch(connection: Connection, stream: Stream) -> None:
     assert chunk.extra == ['{"Other":5}']
 
 
-@given(st.lists(st.dictionaries(st.text(max_size=5), st.recursive(
-    st.one_of(st.none(), st.booleans(), st.integers(), st.text(max_size=9)), lambda inner: st.lists(inner, max_size=3)), max_size=4),
-    max_size=6), st.sampled_from(["", "a", "a.b"]), st.sampled_from([None, 1]))
+@given(
+    st.lists(
+        st.dictionaries(
+            st.text(max_size=5),
+            st.recursive(
+                st.one_of(st.none(), st.booleans(), st.integers(), st.text(max_size=9)),
+                lambda inner: st.lists(inner, max_size=3),
+            ),
+            max_size=4,
+        ),
+        max_size=6,
+    ),
+    st.sampled_from(["", "a", "a.b"]),
+    st.sampled_from([None, 1]),
+)
 def test_spans_are_the_records(records: list[dict], path: str, indent: int | None) -> None:
     body: object = records
     for step in reversed(path.split(".") if path else []):

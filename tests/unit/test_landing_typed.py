@@ -29,45 +29,88 @@ def utc(*parts: int) -> datetime:
     return datetime(*parts, tzinfo=UTC)
 
 
-@pytest.mark.parametrize(("kind", "received", "value"), [
-    ("text", "", ""), ("text", 12, "12"), ("text", True, "true"), ("text", "Ä\u2028", "Ä\u2028"),
-    ("integer", "12", 12), ("integer", 12, 12), ("integer", "12.0", 12), ("integer", "", None), ("integer", -(2**63), -(2**63)),
-    ("amount", "1234.50", Decimal("1234.50")), ("amount", "-0.1", Decimal("-0.1")), ("amount", 7, Decimal(7)),
-    ("amount", "1e3", Decimal(1000)), ("amount", "", None), ("amount", "0.123456789012345678", Decimal("0.123456789012345678")),
-    ("amount", "999999999999999999.99", Decimal("999999999999999999.99")),
-    ("rate", "0.0000615384615384615384", Decimal("0.000061538461538462")),
-    ("boolean", True, True), ("boolean", "T", True), ("boolean", "F", False), ("boolean", "false", False), ("boolean", "", None),
-    ("date", "2025-01-31", date(2025, 1, 31)), ("date", "9999-12-31", date(9999, 12, 31)),
-    ("date", "2025-01-31T00:00:00Z", date(2025, 1, 31)), ("date", "1900-01-01", date(1900, 1, 1)),
-    ("date", "2199-12-31", date(2199, 12, 31)), ("date", "", None),
-    ("timestamp", "2025-01-31T22:04:05.000+0000", utc(2025, 1, 31, 22, 4, 5)),
-    ("timestamp", "2025-01-31T22:04:05.000Z", utc(2025, 1, 31, 22, 4, 5)),
-    ("timestamp", "2025-01-31T22:04:05+02:00", utc(2025, 1, 31, 20, 4, 5)),
-    ("timestamp", "2025-01-31 22:04:05", utc(2025, 2, 1, 6, 4, 5)),
-    ("timestamp", "2025-07-31 22:04:05", utc(2025, 8, 1, 5, 4, 5)),
-    ("timestamp", "2025-01-31T22:04:05.123456789Z", datetime(2025, 1, 31, 22, 4, 5, 123456, tzinfo=UTC)),
-    ("timestamp", "9999-12-31T00:00:00Z", utc(9999, 12, 31)),
-])
+@pytest.mark.parametrize(
+    ("kind", "received", "value"),
+    [
+        ("text", "", ""),
+        ("text", 12, "12"),
+        ("text", True, "true"),
+        ("text", "Ä\u2028", "Ä\u2028"),
+        ("integer", "12", 12),
+        ("integer", 12, 12),
+        ("integer", "12.0", 12),
+        ("integer", "", None),
+        ("integer", -(2**63), -(2**63)),
+        ("amount", "1234.50", Decimal("1234.50")),
+        ("amount", "-0.1", Decimal("-0.1")),
+        ("amount", 7, Decimal(7)),
+        ("amount", "1e3", Decimal(1000)),
+        ("amount", "", None),
+        ("amount", "0.123456789012345678", Decimal("0.123456789012345678")),
+        ("amount", "999999999999999999.99", Decimal("999999999999999999.99")),
+        ("rate", "0.0000615384615384615384", Decimal("0.000061538461538462")),
+        ("boolean", True, True),
+        ("boolean", "T", True),
+        ("boolean", "F", False),
+        ("boolean", "false", False),
+        ("boolean", "", None),
+        ("date", "2025-01-31", date(2025, 1, 31)),
+        ("date", "9999-12-31", date(9999, 12, 31)),
+        ("date", "2025-01-31T00:00:00Z", date(2025, 1, 31)),
+        ("date", "1900-01-01", date(1900, 1, 1)),
+        ("date", "2199-12-31", date(2199, 12, 31)),
+        ("date", "", None),
+        ("timestamp", "2025-01-31T22:04:05.000+0000", utc(2025, 1, 31, 22, 4, 5)),
+        ("timestamp", "2025-01-31T22:04:05.000Z", utc(2025, 1, 31, 22, 4, 5)),
+        ("timestamp", "2025-01-31T22:04:05+02:00", utc(2025, 1, 31, 20, 4, 5)),
+        ("timestamp", "2025-01-31 22:04:05", utc(2025, 2, 1, 6, 4, 5)),
+        ("timestamp", "2025-07-31 22:04:05", utc(2025, 8, 1, 5, 4, 5)),
+        ("timestamp", "2025-01-31T22:04:05.123456789Z", datetime(2025, 1, 31, 22, 4, 5, 123456, tzinfo=UTC)),
+        ("timestamp", "9999-12-31T00:00:00Z", utc(9999, 12, 31)),
+    ],
+)
 def test_value_that_fits(kind: str, received: object, value: object) -> None:
     assert typed(kind, received) == ([value], [])
 
 
-@pytest.mark.parametrize(("kind", "received", "code"), [
-    ("text", {"a": 1}, "type_error"), ("text", ["a"], "type_error"), ("text", "a\x00b", "nul_in_text"),
-    ("integer", "12.5", "type_error"), ("integer", "twelve", "type_error"), ("integer", 2**63, "out_of_range"),
-    ("integer", "0x1F", "type_error"), ("integer", True, "type_error"),
-    ("amount", "12,50", "type_error"), ("amount", "n/a", "type_error"), ("amount", "NaN", "type_error"),
-    ("amount", "Infinity", "type_error"), ("amount", "1_000", "type_error"), ("amount", True, "type_error"), ("amount", {}, "type_error"),
-    ("amount", "1000000000000000000", "out_of_range"), ("amount", "12345678901234567890123456789012345678901234", "out_of_range"),
-    ("amount", "0.1234567890123456789", "out_of_range"),
-    ("boolean", "perhaps", "type_error"), ("boolean", 2, "type_error"),
-    ("date", "31.01.2025", "type_error"), ("date", "2025-02-30", "type_error"), ("date", "20250131", "type_error"),
-    ("date", "2025-01-31T10:00:00Z", "type_error"), ("date", 20250131, "type_error"),
-    ("date", "9999-12-30", "out_of_range"), ("date", "2200-01-01", "out_of_range"), ("date", "1899-12-31", "out_of_range"),
-    ("date", "0001-01-01", "out_of_range"),
-    ("timestamp", "yesterday", "type_error"), ("timestamp", 1735689600, "type_error"),
-    ("timestamp", "2025-01-31T25:00:00Z", "type_error"), ("timestamp", "3025-01-31T22:04:05Z", "out_of_range"),
-])
+@pytest.mark.parametrize(
+    ("kind", "received", "code"),
+    [
+        ("text", {"a": 1}, "type_error"),
+        ("text", ["a"], "type_error"),
+        ("text", "a\x00b", "nul_in_text"),
+        ("integer", "12.5", "type_error"),
+        ("integer", "twelve", "type_error"),
+        ("integer", 2**63, "out_of_range"),
+        ("integer", "0x1F", "type_error"),
+        ("integer", True, "type_error"),
+        ("amount", "12,50", "type_error"),
+        ("amount", "n/a", "type_error"),
+        ("amount", "NaN", "type_error"),
+        ("amount", "Infinity", "type_error"),
+        ("amount", "1_000", "type_error"),
+        ("amount", True, "type_error"),
+        ("amount", {}, "type_error"),
+        ("amount", "1000000000000000000", "out_of_range"),
+        ("amount", "12345678901234567890123456789012345678901234", "out_of_range"),
+        ("amount", "0.1234567890123456789", "out_of_range"),
+        ("boolean", "perhaps", "type_error"),
+        ("boolean", 2, "type_error"),
+        ("date", "31.01.2025", "type_error"),
+        ("date", "2025-02-30", "type_error"),
+        ("date", "20250131", "type_error"),
+        ("date", "2025-01-31T10:00:00Z", "type_error"),
+        ("date", 20250131, "type_error"),
+        ("date", "9999-12-30", "out_of_range"),
+        ("date", "2200-01-01", "out_of_range"),
+        ("date", "1899-12-31", "out_of_range"),
+        ("date", "0001-01-01", "out_of_range"),
+        ("timestamp", "yesterday", "type_error"),
+        ("timestamp", 1735689600, "type_error"),
+        ("timestamp", "2025-01-31T25:00:00Z", "type_error"),
+        ("timestamp", "3025-01-31T22:04:05Z", "out_of_range"),
+    ],
+)
 def test_value_that_does_not_fit(kind: str, received: object, code: str) -> None:
     assert typed(kind, received) == ([None], [(0, code)])
 
@@ -87,13 +130,21 @@ def test_offsets_and_local_stamps_in_one_column() -> None:
     assert (values, faults) == ([utc(2025, 1, 31, 22, 4, 5), utc(2025, 2, 1, 6, 4, 5)], [])
 
 
-@given(st.decimals(allow_nan=False, allow_infinity=False, places=6, min_value=-10**17, max_value=10**17))
+@given(st.decimals(allow_nan=False, allow_infinity=False, places=6, min_value=-(10**17), max_value=10**17))
 def test_amounts_keep_every_digit(amount: Decimal) -> None:
     assert typed("amount", str(amount)) == ([amount], [])
 
 
-@given(st.lists(st.one_of(st.none(), st.decimals(allow_nan=False, places=2, min_value=-10**12, max_value=10**12).map(str),
-                          st.sampled_from(["", "x", "1e400", "--1", "1e-30"])), max_size=8))
+@given(
+    st.lists(
+        st.one_of(
+            st.none(),
+            st.decimals(allow_nan=False, places=2, min_value=-(10**12), max_value=10**12).map(str),
+            st.sampled_from(["", "x", "1e400", "--1", "1e-30"]),
+        ),
+        max_size=8,
+    )
+)
 def test_whole_column_and_value_by_value_agree(values: list[str | None]) -> None:
     together, faults = typed("amount", *values)
     apart = [typed("amount", value) for value in values]
@@ -101,8 +152,10 @@ def test_whole_column_and_value_by_value_agree(values: list[str | None]) -> None
     assert [row for row, _ in faults] == [row for row, one in enumerate(apart) if one[1]]
 
 
-@given(st.datetimes(min_value=datetime(1970, 1, 2), max_value=datetime(2100, 1, 1)),
-       st.sampled_from(["UTC", "America/Los_Angeles", "Europe/Berlin", "Asia/Kolkata", "Australia/Lord_Howe"]))
+@given(
+    st.datetimes(min_value=datetime(1970, 1, 2), max_value=datetime(2100, 1, 1)),
+    st.sampled_from(["UTC", "America/Los_Angeles", "Europe/Berlin", "Asia/Kolkata", "Australia/Lord_Howe"]),
+)
 def test_local_stamps_agree_with_zoneinfo(local: datetime, zone: str) -> None:
     local = local.replace(microsecond=0)
     expected = local.replace(tzinfo=ZoneInfo(zone), fold=0).astimezone(UTC)
@@ -112,15 +165,22 @@ def test_local_stamps_agree_with_zoneinfo(local: datetime, zone: str) -> None:
     assert skipped or values == [expected]
 
 
-@pytest.mark.parametrize(("kind", "array", "value"), [
-    ("amount", pa.array([Decimal("1.50")], pa.decimal128(10, 2)), Decimal("1.5")),
-    ("amount", pa.array([0.1]), Decimal("0.1")), ("amount", pa.array([3]), Decimal(3)),
-    ("integer", pa.array([3], pa.int32()), 3), ("integer", pa.array([3.0]), 3), ("text", pa.array([3]), "3"),
-    ("text", pa.array(["a"]).dictionary_encode(), "a"), ("boolean", pa.array([True]), True),
-    ("date", pa.array([date(2025, 1, 31)]), date(2025, 1, 31)),
-    ("timestamp", pa.array([datetime(2025, 1, 31, 22)]), utc(2025, 2, 1, 6)),
-    ("timestamp", pa.array([utc(2025, 1, 31, 22)]), utc(2025, 1, 31, 22)),
-])
+@pytest.mark.parametrize(
+    ("kind", "array", "value"),
+    [
+        ("amount", pa.array([Decimal("1.50")], pa.decimal128(10, 2)), Decimal("1.5")),
+        ("amount", pa.array([0.1]), Decimal("0.1")),
+        ("amount", pa.array([3]), Decimal(3)),
+        ("integer", pa.array([3], pa.int32()), 3),
+        ("integer", pa.array([3.0]), 3),
+        ("text", pa.array([3]), "3"),
+        ("text", pa.array(["a"]).dictionary_encode(), "a"),
+        ("boolean", pa.array([True]), True),
+        ("date", pa.array([date(2025, 1, 31)]), date(2025, 1, 31)),
+        ("timestamp", pa.array([datetime(2025, 1, 31, 22)]), utc(2025, 2, 1, 6)),
+        ("timestamp", pa.array([utc(2025, 1, 31, 22)]), utc(2025, 1, 31, 22)),
+    ],
+)
 def test_arrow_columns(kind: str, array: pa.Array, value: object) -> None:
     column = Column(name="c", type=kind, field="C")
     found, faults = type_column(column, array, 1, ANGELES)

@@ -1,12 +1,13 @@
 """The archive: what the vendor sent, immutable, one Parquet file per batch.
 
-Columns: `kind` (record, notice of deletion, parent read in full), `key`, `modified_at`, `is_deleted`, `record`: the JSON
-text as received, or (CSV, Arrow) a struct of the received columns. zstd; a temporary name, then fsync, then rename; the
-sha256 is taken of the bytes as they are written.
+Columns: `kind` (record, notice of deletion, parent read in full), `key`, `modified_at`, `is_deleted`, `record`: the
+JSON text as received, or (CSV, Arrow) a struct of the received columns. zstd; a temporary name, then fsync, then
+rename; the sha256 is taken of the bytes as they are written.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -256,10 +257,8 @@ class _Sink:
         if self._target.finished:
             return
         if self._target.is_local:
-            try:
+            with contextlib.suppress(OSError):  # a full disk refuses the last flush, too; the file goes anyway
                 self._handle.close()
-            except OSError:
-                pass  # a full disk refuses the last flush, too; the file goes anyway
             Path(f"{self._target.path}.part").unlink(missing_ok=True)
         elif hasattr(self._handle, "discard"):
             self._handle.discard()

@@ -48,7 +48,8 @@ def _columns(connection: psycopg.Connection, table: str) -> dict[str, str]:
     rows = connection.execute(
         "select a.attname, format_type(a.atttypid, a.atttypmod) from pg_attribute a "
         "join pg_class c on c.oid = a.attrelid join pg_namespace n on n.oid = c.relnamespace "
-        "where n.nspname = 'raw' and c.relname = %s and a.attnum > 0 and not a.attisdropped order by a.attnum", (table,))
+        "where n.nspname = 'raw' and c.relname = %s and a.attnum > 0 and not a.attisdropped order by a.attnum",
+        (table,))
     return dict(rows.fetchall())
 
 
@@ -88,12 +89,13 @@ def _indexes(stream: Stream) -> list[sql.Composed]:
     from psycopg import sql
 
     table = sql.Identifier(stream.table)
-    made = [
-        ("key", sql.SQL("create unique index if not exists {} on raw.{} (_key, _connection) where _superseded_batch is null")),
-        ("batch", sql.SQL("create index if not exists {} on raw.{} (_batch_id)")),
-        ("closed", sql.SQL("create index if not exists {} on raw.{} (_superseded_batch) where _superseded_batch is not null")),
-    ]
-    statements = [text.format(sql.Identifier(_name(stream.table, suffix)), table) for suffix, text in made]
+    made = {
+        "key": "create unique index if not exists {} on raw.{} (_key, _connection) where _superseded_batch is null",
+        "batch": "create index if not exists {} on raw.{} (_batch_id)",
+        "closed": "create index if not exists {} on raw.{} (_superseded_batch) where _superseded_batch is not null",
+    }
+    statements = [
+        sql.SQL(text).format(sql.Identifier(_name(stream.table, suffix)), table) for suffix, text in made.items()]
     if stream.parent:
         statements.append(sql.SQL(
             "create index if not exists {} on raw.{} (_connection, {}) where _superseded_batch is null").format(

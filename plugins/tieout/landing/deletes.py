@@ -1,7 +1,7 @@
-"""What is gone at the vendor: rows of a parent read anew, keys absent from a complete set, the vendor's list of deletions.
+"""What is gone at the vendor: rows of a parent read anew, keys absent from a complete set, the vendor's own list.
 
-All of it inside the batch's transaction, after the received records were applied. Quarantined records count as received:
-a record that could not be read is not a record that is gone.
+All of it inside the batch's transaction, after the received records were applied. Quarantined records count as
+received: a record that could not be read is not a record that is gone.
 """
 
 from __future__ import annotations
@@ -35,8 +35,9 @@ def absent_children(db: psycopg.Connection, target: Target, parents: list[str]) 
     kind = next(c.type for c in target.stream.columns if c.name == target.stream.parent.column)
     held = sql.SQL("r.{}").format(column) if kind == "text" else sql.SQL("r.{}::text").format(column)
     return loader.close_gone(db, target, target.compose(
-        "select r._key, null::timestamptz as _modified_at from {table} r join (select distinct _key from parent_read) p "
-        "on {held} = p._key where r._connection = {connection} and r._superseded_batch is null and not r._is_deleted "
+        "select r._key, null::timestamptz as _modified_at from {table} r "
+        "join (select distinct _key from parent_read) p on "
+        "{held} = p._key where r._connection = {connection} and r._superseded_batch is null and not r._is_deleted "
         "and r._key not in (" + _RECEIVED + ")", held=held, received=sql.Identifier("stage")))
 
 
@@ -111,7 +112,8 @@ def _gone(target: Target, feed: Stream, whole_feed: bool) -> sql.Composed:
         "where r._connection = {connection} and r._superseded_batch is null and not r._is_deleted "
         "and f._connection = {connection} and f._superseded_batch is null and not f._is_deleted and {scope} "
         "and coalesce(f._modified_at >= r._modified_at, true) group by r._key",
-        feed=sql.SQL("raw.{}").format(sql.Identifier(feed.table)), id=sql.Identifier(feed.key[0]), kind=kind, scope=scope)
+        feed=sql.SQL("raw.{}").format(sql.Identifier(feed.table)), id=sql.Identifier(feed.key[0]), kind=kind,
+        scope=scope)
 
 
 def _gone_children(target: Target, parent: Stream) -> sql.Composed:

@@ -21,7 +21,8 @@ HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 TRAILER = b"\xff\xff"
 BLOCK = 1 << 20
 NUMERIC_BYTES = 28
-_FIXED = {pa.int64(): 8, pa.bool_(): 1, pa.date32(): 4, pa.timestamp("us", "UTC"): 8, pa.binary(NUMERIC_BYTES): NUMERIC_BYTES}
+_FIXED = {pa.int64(): 8, pa.bool_(): 1, pa.date32(): 4, pa.timestamp("us", "UTC"): 8,
+          pa.binary(NUMERIC_BYTES): NUMERIC_BYTES}
 _SCALE = 18
 _POWERS = 10 ** np.arange(_SCALE + 1, dtype=np.int64)
 
@@ -36,12 +37,13 @@ def copy_rows(columns: Sequence[pa.Array], tail: Sequence[pa.Array], *, json: Se
     hash_place = pa.array(np.zeros(count, np.int64))
     arrays = [_payload(column, at in json) for at, column in enumerate(columns)]
     after = [_payload(column, False) for column in tail]
-    batch = pa.RecordBatch.from_arrays([*arrays, hash_place, *after], [str(i) for i in range(len(arrays) + 1 + len(after))])
+    every = [*arrays, hash_place, *after]
+    batch = pa.RecordBatch.from_arrays(every, [str(at) for at in range(len(every))])
     encoder = ArrowToPostgresBinaryEncoder(batch.schema)
     encoder.write_header()
     data = np.frombuffer(bytearray(encoder.write_batch(batch) + encoder.finish()), np.uint8)[: -len(TRAILER)]
-    content = 2 + _widths(arrays)  # each row begins with its number of fields
-    whole = content + 12 + _widths(after)
+    content = 2 + _widths(arrays, count)  # each row begins with its number of fields
+    whole = content + 12 + _widths(after, count)
     starts = np.cumsum(whole) - whole
     if count and starts[-1] + whole[-1] != len(data):
         raise AssertionError("the rows are not as long as their fields")
@@ -71,9 +73,8 @@ def _payload(column: pa.Array, is_json: bool) -> pa.Array:
     return column
 
 
-def _widths(arrays: Sequence[pa.Array]) -> np.ndarray:
+def _widths(arrays: Sequence[pa.Array], count: int) -> np.ndarray:
     """Bytes per row: four for each field's length, and the values of those that are not null."""
-    count = len(arrays[0]) if arrays else 0
     total = np.full(count, 4 * len(arrays), np.int64)
     for array in arrays:
         if array.null_count == count:
@@ -89,7 +90,7 @@ def _widths(arrays: Sequence[pa.Array]) -> np.ndarray:
 def _numeric(column: pa.Array) -> pa.Array:
     """decimal128(38, 18), |x| < 10^18, as numeric: always ten base-10000 digits, five on each side of the point.
 
-    Postgres strips leading and trailing zeros when it reads them. The display scale is the smallest that shows the value.
+    Postgres strips leading and trailing zeros when it reads them. The display scale is the smallest that shows all.
     """
     count = len(column)
     whole = _low_words(pc.cast(column, pa.decimal128(38, 0), safe=False))  # cut towards zero

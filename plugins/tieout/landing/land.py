@@ -72,8 +72,8 @@ def land_stream(connection: Connection, stream: Stream, window: Window, extracto
                 parents: Iterable[str] | None = None) -> LoadResult:
     """Extract one window, archive it and land it; return what happened.
 
-    `window.full`: the set is complete, so what it lacks is gone. `parents` (child streams): the keys of the documents to
-    read; by default those that changed since this stream last looked, from the warehouse. A child stream that never
+    `window.full`: the set is complete, so what it lacks is gone. `parents` (child streams): the keys of the documents
+    to read; by default those that changed since this stream last looked, from the warehouse. A child stream that never
     landed is read as a complete set.
 
     Raises SourceError and its kin, LandingError, ReloadGuardError (nothing committed, `ops.load` says failed), and

@@ -1,8 +1,8 @@
 """COPY and set-based comparison: from typed chunks to versions in a raw table, inside the caller's transaction.
 
-Two ways. Direct: nothing of this connection is current in the table, so each row is a new version and is copied straight
-into it; a key received twice makes the unique index refuse, and the batch is loaded again by the other way. Staged: rows
-are copied to a temporary table and compared with the current versions in one statement each.
+Two ways. Direct: nothing of this connection is current in the table, so each row is a new version and is copied
+straight into it; a key received twice makes the unique index refuse, and the batch is loaded again by the other way.
+Staged: rows are copied to a temporary table and compared with the current versions in one statement each.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 class Target:
     """One stream of one connection, and the batch that writes to it.
 
-    `source_batch`, `floor`: for a batch from the archive, versions younger than its source and not of this session stay.
+    `source_batch`, `floor`: for a batch from the archive; versions younger than its source and not of this session
+    stay.
     """
 
     connection: Connection
@@ -48,7 +49,7 @@ class Target:
         return sql.SQL(", ").join(sql.Identifier(c.name) for c in self.stream.columns)
 
     def compose(self, text: str, **parts: Any) -> sql.Composed:
-        """SQL with {table}, {declared} and, as literals, {connection}, {stream}, {batch}; {stays}: may not be replaced."""
+        """SQL with {table}, {declared} and, as literals, {connection}, {stream}, {batch}; {stays}: it stays."""
         return sql.SQL(text).format(
             table=self.table, declared=self.declared, connection=sql.Literal(self.connection.name),
             stream=sql.Literal(self.stream.name), batch=sql.Literal(self.batch_id), stays=self._stays(), **parts)
@@ -125,8 +126,8 @@ def prepare(db: psycopg.Connection, target: Target) -> None:
         "_modified_at timestamptz, _key text, _row_hash bigint, _notice boolean) on commit drop").format(columns))
 
 
-# One verdict per staged row. `place` is 1 for the row of its key that counts: the youngest stamp, then the last to arrive
-# (a notice of deletion without a stamp is the youngest). Then it is compared with the current version.
+# One verdict per staged row. `place` is 1 for the row of its key that counts: the youngest stamp, then the last to
+# arrive (a notice of deletion without a stamp is the youngest). Then it is compared with the current version.
 _VERDICT = """
 create temp table verdict on commit drop as
 with repeated as (
@@ -216,8 +217,8 @@ def _insert_tombstones(db: psycopg.Connection, target: Target, keys: str) -> Non
     """A tombstone repeats the last content, so that a reader knows what was deleted."""
     db.execute(target.compose(
         "insert into {table} ({declared}, _connection, _key, _modified_at, _is_deleted, _batch_id, _row_hash, _extra) "
-        "select distinct on (r._key) {declared}, r._connection, r._key, coalesce(k._modified_at, r._modified_at), true, "
-        "{batch}, r._row_hash, r._extra from {table} r join (" + keys + ") k on k._key = r._key "
+        "select distinct on (r._key) {declared}, r._connection, r._key, coalesce(k._modified_at, r._modified_at), "
+        "true, {batch}, r._row_hash, r._extra from {table} r join (" + keys + ") k on k._key = r._key "
         "where r._connection = {connection} and r._superseded_batch = {batch} and not r._is_deleted "
         "order by r._key, r._batch_id desc"))
 

@@ -65,7 +65,7 @@ class Drift:
 
 
 class Parser:
-    """Turns one stream's pages into chunks and remembers drift. Raises SourceError for a page that is cut or no list."""
+    """Turns one stream's pages into chunks and remembers drift. Raises SourceError for a page that is cut."""
 
     def __init__(self, connection: Connection, stream: Stream) -> None:
         self.where = f"{connection.name}.{stream.name}"
@@ -208,8 +208,9 @@ class Parser:
         try:
             spans = record_spans(body, path)
         except (ValueError, KeyError) as wrong:
-            raise SourceError(f"{self.where}: the vendor's answer is no complete JSON with a list under {path!r}: {error}",
-                              hint="nothing was landed; run again, and look at the vendor's proxy if it stays") from wrong
+            raise SourceError(
+                f"{self.where}: the vendor's answer is no complete JSON with a list under {path!r}: {error}",
+                hint="nothing was landed; run again, and look at the vendor's proxy if it stays") from wrong
         good, broken = [], []
         for span in spans:
             try:
@@ -226,7 +227,8 @@ class Parser:
     def _read_csv(self, body: bytes) -> pa.RecordBatch:
         """All columns as text; an empty value is null, quoted or not."""
         if body.count(b'"') % 2:
-            raise SourceError(f"{self.where}: a CSV page ends within a quoted value", hint="nothing was landed; run again")
+            raise SourceError(f"{self.where}: a CSV page ends within a quoted value",
+                              hint="nothing was landed; run again")
         names = next(csv.reader(io.StringIO(body.split(b"\n", 1)[0].decode("utf-8-sig"))), [])
         if not names:
             return pa.record_batch({})
@@ -277,8 +279,9 @@ def _joined(chunks: list[Chunk]) -> Chunk:
             values[column] = [value for part in parts for value in part]
         else:
             kind = next(part.type for part in parts if part is not None)
+            filled = zip(parts, full, strict=True)
             values[column] = pa.concat_arrays(
-                [pa.nulls(chunk.count, kind) if part is None else part for part, chunk in zip(parts, full, strict=True)])
+                [pa.nulls(chunk.count, kind) if part is None else part for part, chunk in filled])
     extra = None
     if any(chunk.extra for chunk in full):
         extra = [text for chunk in full for text in (chunk.extra or [None] * chunk.count)]

@@ -64,8 +64,8 @@ class Spool:
 _STORE = """
 insert into ops.quarantine (batch_id, connection, stream, record_key, field, value, reason_code, reason, payload,
                             modified_at, status, note, first_seen_at, resolved_at)
-select {batch}, {connection}, {stream}, b.record_key, b.field, b.value, b.reason_code, b.reason, b.payload, b.modified_at,
-       coalesce(o.status, 'open'), o.note, coalesce(o.first_seen_at, clock_timestamp()), o.resolved_at
+select {batch}, {connection}, {stream}, b.record_key, b.field, b.value, b.reason_code, b.reason, b.payload,
+       b.modified_at, coalesce(o.status, 'open'), o.note, coalesce(o.first_seen_at, clock_timestamp()), o.resolved_at
   from bad b
   left join lateral (
        select q.status, q.note, q.first_seen_at, q.resolved_at from ops.quarantine q
@@ -80,7 +80,8 @@ update ops.quarantine q set status = 'replayed', note = 'received again in batch
    and q.record_key is not distinct from b.record_key and q.reason_code = b.reason_code and q.payload = b.payload
 """
 _HEALED = """
-update ops.quarantine q set status = 'replayed', note = 'a good version landed in batch ' || {batch}, resolved_at = now()
+update ops.quarantine q
+   set status = 'replayed', note = 'a good version landed in batch ' || {batch}, resolved_at = now()
   from {table} r
  where q.connection = {connection} and q.stream = {stream} and q.status = 'open' and q.batch_id < {batch}
    and r._connection = {connection} and r._key = q.record_key and r._superseded_batch is null and r._batch_id = {batch}
@@ -133,7 +134,7 @@ class Entry:
     first_seen_at: datetime
 
 
-def list(connection: str | None = None, stream: str | None = None, status: str | None = "open",  # noqa: A001
+def list(connection: str | None = None, stream: str | None = None, status: str | None = "open",
          limit: int = 1000) -> tuple[Entry, ...]:
     """Quarantined records, the youngest first."""
     from psycopg.rows import class_row
@@ -142,9 +143,10 @@ def list(connection: str | None = None, stream: str | None = None, status: str |
 
     with connect("loader") as db, db.cursor(row_factory=class_row(Entry)) as cursor:
         return tuple(cursor.execute(
-            "select quarantine_id, batch_id, connection, stream, record_key, field, value, reason_code, reason, payload, "
-            "status, note, first_seen_at from ops.quarantine where (%(c)s::text is null or connection = %(c)s) "
-            "and (%(s)s::text is null or stream = %(s)s) and (%(t)s::text is null or status = %(t)s) "
+            "select quarantine_id, batch_id, connection, stream, record_key, field, value, reason_code, reason, "
+            "payload, status, note, first_seen_at from ops.quarantine "
+            "where (%(c)s::text is null or connection = %(c)s) and (%(s)s::text is null or stream = %(s)s) "
+            "and (%(t)s::text is null or status = %(t)s) "
             "order by quarantine_id desc limit %(n)s",
             {"c": connection, "s": stream, "t": status, "n": limit}).fetchall())
 

@@ -92,7 +92,7 @@ class Shaper:
         return shaped
 
     def _without(self, whole: Shaped, faults: Iterable[Fault]) -> Shaped:
-        """Spool the faulty records, one entry each that names the first fault and lists all, and go on with the rest."""
+        """Spool the faulty records, one entry each that names the first fault and lists all; go on with the rest."""
         by_row: dict[int, list[Fault]] = {}
         for fault in faults:
             by_row.setdefault(fault.row, []).append(fault)
@@ -117,7 +117,7 @@ class Shaper:
 
 
 def key_of(parts: list[pa.Array]) -> pa.Array:
-    """`_key`: the key columns as text, joined with '|' (escaped where a part holds one). Null where a part is absent."""
+    """`_key`: the key columns as text, joined with '|' (escaped within a part). Null where a part is absent."""
     texts = []
     for part in parts:
         if pa.types.is_decimal(part.type):

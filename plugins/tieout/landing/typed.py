@@ -212,7 +212,7 @@ def _sound(kind: str, typed: pa.Array, may_hold_nul: bool) -> bool:
         return not may_hold_nul or not _holds_nul(typed)
     if kind in ("amount", "rate"):
         ends = pc.min_max(typed)
-        return -LARGEST < ends["min"].as_py() and ends["max"].as_py() < LARGEST
+        return ends["min"].as_py() > -LARGEST and ends["max"].as_py() < LARGEST
     if kind in ("date", "timestamp"):
         ends = pc.min_max(typed)
         return pc.year(ends["min"]).as_py() >= FIRST_YEAR and pc.year(ends["max"]).as_py() <= LAST_YEAR
@@ -251,7 +251,7 @@ def as_text(value: Any) -> str | None:
 def _one_text(value: Any, _zone: ZoneInfo) -> str:
     if isinstance(value, (dict, list, bytes)):
         raise Refused("type_error", "a text was expected, a structure came")
-    text = value if isinstance(value, str) else ("true" if value else "false") if isinstance(value, bool) else str(value)
+    text = str(value).lower() if isinstance(value, bool) else str(value)
     if "\x00" in text:
         raise Refused("nul_in_text", "the text holds a NUL character, which Postgres cannot store")
     return text

@@ -28,9 +28,9 @@ def land_connection(connection: Connection, run_id: int | None, *, start: dateti
                     extractor: Extractor | None = None) -> list[LoadResult]:
     """Land the connection's streams for [start, end); return one result per stream that the vendor offers.
 
-    Scheduled (default): each stream starts where it last ended without a gap, at the latest at `start`, less its overlap;
-    a stream that never landed starts at the beginning. `backfill`: exactly [start, end), less the overlap, and the lines
-    of every document in it are read again. `full`: the complete set. `end` is cut to the vendor's now.
+    Scheduled (default): each stream starts where it last ended without a gap, at the latest at `start`, less its
+    overlap; a stream that never landed starts at the beginning. `backfill`: exactly [start, end), less the overlap, and
+    the lines of every document in it are read again. `full`: the complete set. `end` is cut to the vendor's now.
     `on_progress(result)` is told of each stream as it is done. Stops at the first error; what landed before it stays.
     """
     chosen = _chosen(connection, streams)

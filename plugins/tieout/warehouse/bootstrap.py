@@ -73,9 +73,11 @@ def _ensure_role(connection: psycopg.Connection, role: str, password: str, value
         connection.execute(sql.SQL("create role {}").format(name))
     # The verifier, not the password, is sent: a server that logs statements learns nothing.
     verifier = connection.pgconn.encrypt_password(password.encode(), role.encode(), b"scram-sha-256").decode()
-    connection.execute(sql.SQL("alter role {} login nocreatedb nocreaterole password {}").format(name, sql.Literal(verifier)))
+    alter = sql.SQL("alter role {} login nocreatedb nocreaterole password {}")
+    connection.execute(alter.format(name, sql.Literal(verifier)))
     for setting, value in values.items():
-        connection.execute(sql.SQL("alter role {} set {} = {}").format(name, sql.Identifier(setting), sql.Literal(value)))
+        alter = sql.SQL("alter role {} set {} = {}")
+        connection.execute(alter.format(name, sql.Identifier(setting), sql.Literal(value)))
     if not connection.execute("select rolsuper from pg_roles where rolname = current_user").fetchone()[0]:
         connection.execute(sql.SQL("grant {} to current_user").format(name))  # managed services: no real superuser
 

@@ -21,8 +21,9 @@ def connect(role: Role, *, autocommit: bool = False, application: str = "tieout"
     user = settings.ROLE_NAMES[role]
     password = getattr(place, f"{role}_password")
     if password is None:
-        raise WarehouseError(f"no password for the warehouse role {user}",
-                             hint=f"set TIEOUT_WAREHOUSE_{role.upper()}_PASSWORD, or run `python -m tieout.localpg start`")
+        raise WarehouseError(
+            f"no password for the warehouse role {user}",
+            hint=f"set TIEOUT_WAREHOUSE_{role.upper()}_PASSWORD, or run `python -m tieout.localpg start`")
     try:
         return psycopg.connect(
             host=place.host, port=place.port, dbname=place.database, user=user, password=password.get_secret_value(),
