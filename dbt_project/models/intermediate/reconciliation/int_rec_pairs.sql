@@ -1,6 +1,6 @@
 -- Which left and right documents belong together, and by which pass: explicit links first (2), then a reference with the same
--- customer and currency, or customer and figures (4). First match wins. A reference that several documents carry is believed only where exactly one
--- of them has the same amount: neither order nor ids break ties.
+-- customer and currency, or customer and figures (4). First match wins. A reference that several documents carry is believed
+-- only where exactly one of them has the same amount: neither order nor ids break ties.
 with documents as (
     select document_key, scope_reason
     from {{ ref('int_rec_documents') }}

@@ -15,6 +15,7 @@ copies as (
         copy.document_key as copy_key,
         copy.document_id as copy_id,
         copy.external_id as erp_order_id,
+        copy.customer_key,
         deal.document_key as deal_key
     from links
     inner join documents as copy on links.to_document_key = copy.document_key
@@ -23,29 +24,54 @@ copies as (
 ),
 
 orders as (
-    select document_key, document_id, external_id
+    select document_key, document_id, external_id, customer_key
     from documents
     where document_type = 'order' and role = 'order'
 ),
 
--- In order of trust. An id names one document; where it could be of several connections it names none.
+-- In order of trust. `claimant`: the record that keeps the id.
 claims as (
-    select orders.document_key, copies.deal_key, 1 as trust
+    select
+        copies.copy_key as claimant,
+        orders.document_key,
+        copies.deal_key,
+        coalesce(orders.customer_key = copies.customer_key, false) as is_same_customer,
+        1 as trust
     from copies
     inner join orders on copies.erp_order_id = orders.document_id
     union all
-    select orders.document_key, copies.deal_key, 2 as trust
+    select
+        orders.document_key as claimant,
+        orders.document_key,
+        copies.deal_key,
+        coalesce(orders.customer_key = copies.customer_key, false) as is_same_customer,
+        2 as trust
     from orders
     inner join copies on orders.external_id = copies.copy_id
     union all
-    select orders.document_key, deal.document_key as deal_key, 3 as trust
+    select
+        orders.document_key as claimant,
+        orders.document_key,
+        deal.document_key as deal_key,
+        coalesce(orders.customer_key = deal.customer_key, false) as is_same_customer,
+        3 as trust
     from orders
     inner join documents as deal on orders.external_id = deal.document_id and deal.role = 'deal'
 ),
 
+-- An id is unique in its connection only. Where several connections have it, the customer decides, or nobody.
+counted as (
+    select
+        *,
+        count(*) over (partition by trust, claimant) as candidate_count,
+        sum(case when is_same_customer then 1 else 0 end) over (partition by trust, claimant) as same_customer_count
+    from claims
+),
+
 trusted as (
     select document_key, deal_key, min(trust) over (partition by document_key) as best_trust, trust
-    from claims
+    from counted
+    where candidate_count = 1 or (same_customer_count = 1 and is_same_customer)
 ),
 
 of_deals as (
