@@ -159,9 +159,14 @@ def test_publish_closes_the_run(company, called, monkeypatch):
 
 
 def test_backfill_lands_exact_windows(company, called, capsys):
-    assert cli.main(["backfill", "crm", "--from", "2026-01-01", "--to", "2026-01-04", "--days", "2", "--no-publish"]) == 0
+    assert (
+        cli.main(["backfill", "crm", "--from", "2026-01-01", "--to", "2026-01-04", "--days", "2", "--no-publish"]) == 0
+    )
     landed = [options for name, _, options in called if name == "land"]
-    assert [(f"{o['start']:%d}", f"{o['end']:%d}", o["backfill"]) for o in landed] == [("01", "03", True), ("03", "04", True)]
+    assert [(f"{o['start']:%d}", f"{o['end']:%d}", o["backfill"]) for o in landed] == [
+        ("01", "03", True),
+        ("03", "04", True),
+    ]
     assert [name for name, *_ in called] == ["land", "check", "land", "check"]
 
 
@@ -203,7 +208,12 @@ def test_json_forms():
         at: datetime
         _private: int = 0
 
-    value = {"t": Thing(Decimal("1.10"), datetime(2026, 1, 1, tzinfo=UTC)), "d": date(2026, 1, 2), "p": Path("/a"), "s": {1}}
+    value = {
+        "t": Thing(Decimal("1.10"), datetime(2026, 1, 1, tzinfo=UTC)),
+        "d": date(2026, 1, 2),
+        "p": Path("/a"),
+        "s": {1},
+    }
     assert json.loads(json.dumps(value, default=show.plain)) == {
         "t": {"amount": "1.10", "at": "2026-01-01T00:00:00+00:00"}, "d": "2026-01-02", "p": "/a", "s": [1]}  # fmt: skip
     with pytest.raises(TypeError):

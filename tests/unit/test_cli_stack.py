@@ -1,4 +1,4 @@
-"""Starting and stopping processes: ports checked before, groups stopped with their children, nobody else's process hit."""
+"""Starting and stopping processes: ports are checked, groups stop with their children, strangers live."""
 
 from __future__ import annotations
 

@@ -99,13 +99,17 @@ def test_airflows_database_as_a_libpq_url(monkeypatch, url, dsn):
 
 def test_every_setting_is_in_the_example(root):
     """`.env.example` lists each variable once, and none that nobody reads."""
-    listed = re.findall(r"^#? ?(TIEOUT_[A-Z_]+|POSTGRES_[A-Z_]+|AIRFLOW_[A-Z_]+)=", (root / ".env.example").read_text(), re.M)
+    listed = re.findall(
+        r"^#? ?(TIEOUT_[A-Z_]+|POSTGRES_[A-Z_]+|AIRFLOW_[A-Z_]+)=", (root / ".env.example").read_text(), re.M
+    )
     ours = [f"TIEOUT_{name.upper()}" for name in settings.Settings.model_fields]
     ours += [f"TIEOUT_WAREHOUSE_{name.upper()}" for name in settings.Warehouse.model_fields]
     assert len(ours) > 20
     assert sorted(set(ours) - set(listed)) == []
     compose = (root / "docker-compose.yml").read_text(encoding="utf-8")
-    unread = [name for name in listed if name not in ours and f"${{{name}" not in compose and "TIEOUT_SECRET" not in name]
+    unread = [
+        name for name in listed if name not in ours and f"${{{name}" not in compose and "TIEOUT_SECRET" not in name
+    ]
     assert unread == []
     assert len(listed) == len(set(listed))
 
