@@ -171,6 +171,20 @@ def test_statements_cannot_write(miniature, monkeypatch, tmp_path):
         assert connection.execute("select count(*) from marts.fct_revenue").fetchone() == (4,)
 
 
+def test_data_docs_show_the_results_and_no_secret(planted):
+    from tieout.settings import warehouse
+
+    planted("transformer", "update marts.fct_revenue set total_amount = 0 where document_id = '20'",
+            "update marts.fct_revenue set total_amount = 110 where document_id = '20'")
+    place = gate.check("marts", synthetic.RUN).docs
+    pages = [path.read_text(encoding="utf-8") for path in place.rglob("*.html")]
+    assert len(pages) > 10
+    assert any("key_unique" in page or "values must be unique" in page for page in pages)
+    password = warehouse().transformer_password.get_secret_value()
+    assert not [page for page in pages if password in page]
+    assert (place / "static").is_symlink() and list((place / "static").rglob("*.css"))
+
+
 def test_documents_are_capped(miniature, monkeypatch):
     monkeypatch.setattr(docs, "KEEP", 2)
     for run_id in (101, 102, 103):

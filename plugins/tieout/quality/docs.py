@@ -25,6 +25,8 @@ def folder(stage: Stage, run_id: int) -> Path:
 
 def close() -> Path:
     """Drop what is older than KEEP checks per stage; write the list of the rest. Returns its path."""
+    for place in _root().glob("*-????????"):
+        _share_static(place)
     places = []
     for stage in ("landing", "marts"):
         ours = sorted(_root().glob(f"{stage}-????????"), reverse=True)
@@ -39,6 +41,16 @@ def close() -> Path:
     head = '<!doctype html><meta charset="utf-8"><title>Tieout gates</title><h1>Gates</h1>'
     index.write_text(f"{head}\n<ul>\n{items}\n</ul>\n", encoding="utf-8")
     return index
+
+
+def _share_static(place: Path) -> None:
+    """Fonts and styles are 5 MB and the same for every check: kept once, beside the folders."""
+    ours, shared = place / "static", _root() / "static"
+    if not ours.is_dir() or ours.is_symlink():
+        return
+    shutil.rmtree(shared, ignore_errors=True)
+    ours.rename(shared)
+    ours.symlink_to(Path("..") / "static", target_is_directory=True)
 
 
 def _root() -> Path:
