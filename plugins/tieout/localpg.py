@@ -225,7 +225,7 @@ def _run(server: Server, program: str, *arguments: str) -> tuple[int, str]:
     drop = {} if server.uid is None else {"user": server.uid, "group": _group(server.uid), "extra_groups": []}
     with path.open("w+", encoding="utf-8", errors="replace") as output:
         try:
-            done = subprocess.run(  # noqa: S603 - our own binaries, no shell
+            done = subprocess.run(
                 [str(server.binaries / program), *arguments], stdout=output, stderr=subprocess.STDOUT,
                 stdin=subprocess.DEVNULL, cwd=server.place, env={"LC_ALL": "C", "PATH": "/usr/bin:/bin"},
                 check=False, timeout=180, **drop)
