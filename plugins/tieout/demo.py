@@ -58,7 +58,7 @@ def run(home: Path, *, seed: int, size: str, level: int, days: int = 0) -> Ran:
         _warehouse_tables()
         dags = _airflow(home)
         now = simulated_now(home)
-        order = [d for d in dags if d != dag_words.REVENUE_DAG] + [dag_words.REVENUE_DAG]
+        order = [*map(dag_words.land_dag_id, settings.settings().company.connections), dag_words.REVENUE_DAG]
         states = {dag_id: _run_dag(dags[dag_id], now, log) for dag_id in order}
     return Ran(states, now, log, time.monotonic() - begun)
 
