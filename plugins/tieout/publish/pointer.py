@@ -101,7 +101,7 @@ def _may_publish(connection: psycopg.Connection, run_id: int) -> dict[str, Any]:
         "from ops.gate_result where run_id = %s and stage = 'marts'", (*GATE, run_id)).fetchone()
     if not gates or not own:
         raise PublishError(f"run {run_id} has {'no complete' if gates else 'no'} result of the marts gate",
-                           hint=f"tieout check marts --run {run_id}")
+                           hint=f"tieout check marts --run-id {run_id}")
     if blocking:
         raise PublishError(f"the marts gate of run {run_id} failed ({blocking} of {gates}): readers stay put",
                            hint="see ops.gate_result, or Data Docs")
