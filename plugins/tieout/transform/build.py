@@ -61,11 +61,18 @@ def run(
     with _locked() as books:
         inputs = reading.read(books, run_id, settings().company, settings().dbt_project, full_refresh=full_refresh)
         runner = _runner(settings().dbt_project, settings().home / "dbt", inputs.systems, settings().dbt_threads)
+        books.execute(
+            "insert into ops.model_run (run_id, node_id, resource_type, status, seconds) values (%s, %s, %s, 'begun', 0)",
+            (run_id, reading.BEGUN, reading.INPUT))
         results: list[NodeResult] = []
         if "seeds" in inputs.stale or full_refresh:
             results += runner.invoke("seed", inputs.variables, ("--full-refresh",), progress)
         if not failed(results):
-            arguments = (["--full-refresh"] if inputs.is_full else []) + _selection(select)
+            arguments = _selection(select)
+            if inputs.is_full:
+                arguments.append("--full-refresh")
+            elif inputs.is_clean and not select:
+                arguments += ["--exclude", "tag:settled,config.materialized:view"]
             results += runner.invoke("run", inputs.variables, arguments, progress)
         _record(books, run_id, results)
         if broken := failed(results):

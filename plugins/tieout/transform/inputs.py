@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 EVERYTHING = -1
 # Rows of ops.model_run that say from what a build was made, beside those that say what it made.
 INPUT = "input"
+BEGUN = "build"
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,8 @@ class Inputs:
     """One build's inputs. `previous_batch_id` -1: everything is built anew.
 
     batch_id: no landed batch up to this one can still appear; the next build starts behind it.
-    fingerprints: {company, project, seeds: digest}.
+    fingerprints: {company, project, seeds: digest}. stale: those that differ from the last good build's.
+    is_clean: no build was begun after the last good one, so that all views are as it left them.
     """
 
     run_id: int
@@ -38,6 +40,7 @@ class Inputs:
     systems: tuple[str, ...]
     fingerprints: dict[str, str]
     stale: tuple[str, ...]
+    is_clean: bool
 
     @property
     def is_full(self) -> bool:
@@ -71,11 +74,14 @@ def read(books: psycopg.Connection, run_id: int, company: Company, project: Path
     shown = describe(company)
     fingerprints = {"company": _digest(json.dumps(shown, sort_keys=True).encode()), **project_fingerprints(project)}
     stale = tuple(word for word, digest in fingerprints.items() if told.get(word) != digest)
+    is_clean = books.execute(
+        "select not exists (select from ops.model_run where node_id = %s and resource_type = %s"
+        " and finished_at > (select max(built_at) from ops.build_watermark))", (BEGUN, INPUT)).fetchone()[0]
     complete = full_refresh or bool(stale) or last[1] > batch_id
     return Inputs(
         run_id=run_id, previous_run_id=last[0], previous_batch_id=EVERYTHING if complete else last[1],
         batch_id=batch_id, as_of_date=run[0].astimezone(UTC).date(), company=shown,
-        systems=_systems(company, project), fingerprints=fingerprints, stale=stale)
+        systems=_systems(company, project), fingerprints=fingerprints, stale=stale, is_clean=is_clean)
 
 
 def describe(company: Company) -> dict[str, Any]:

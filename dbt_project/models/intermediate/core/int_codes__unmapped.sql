@@ -1,5 +1,5 @@
 {# Codes that a source sends and no map knows, by connection. Must be empty: a gate reads it and names them. #}
-{{ config(materialized='view') }}
+{{ config(materialized='view', tags=['settled']) }}
 
 {% for system in var('systems') %}
 select connection, code_set, code_value, document_count, '{{ system }}' as source_system

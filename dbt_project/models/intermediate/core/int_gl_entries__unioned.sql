@@ -1,3 +1,3 @@
-{{ config(materialized='view') }}
+{{ config(materialized='view', tags=['settled']) }}
 
 {{ union_contract('gl_entries') }}
