@@ -92,7 +92,7 @@ def is_backfill(dag_run: Any) -> bool:
 
 
 def migrate_metadata() -> str:
-    """Create or upgrade Airflow's own tables; returns the schema's revision. Six seconds even where nothing is to do."""
+    """Create or upgrade Airflow's own tables; returns the schema's revision. Six seconds even with nothing to do."""
     from airflow.utils import db
 
     db.upgradedb()
@@ -118,11 +118,12 @@ def ensure_pools(names: Iterable[str]) -> None:
     from airflow.models.pool import Pool
 
     for name in names:
-        Pool.create_or_update_pool(name, slots=1, description="One run at a time at this vendor", include_deferred=False)
+        Pool.create_or_update_pool(
+            name, slots=1, description="One run at a time at this vendor", include_deferred=False)
 
 
 def load_dags(folder: Path) -> dict[str, Any]:
-    """All DAGs of the folder by id. Raises ConfigError with the errors of files that do not load, or where there are none."""
+    """All DAGs of the folder by id. ConfigError with the errors of files that do not load, or for no DAGs."""
     from airflow.dag_processing.dagbag import DagBag
 
     bag = DagBag(str(folder), load_op_links=False)
@@ -136,7 +137,7 @@ def load_dags(folder: Path) -> dict[str, Any]:
 def run_dag(dag: Any, at: datetime) -> dict[str, str]:
     """Run one DAG here and now through `dag.test()`, with the last interval that ended at or before `at`.
 
-    Returns the state of the run under "" and of each task under its id. Retries are off: whoever calls this is watching.
+    Returns the state of the run under "" and of each task under its id. Retries are off: the caller is watching.
     """
     for each in dag.tasks:
         each.retries = 0

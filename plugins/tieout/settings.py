@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 
 from pydantic import Field, SecretStr, ValidationError
@@ -71,13 +71,13 @@ class Settings(BaseSettings):
         return load_company(self.config)
 
 
-@lru_cache(maxsize=None)
+@cache
 def settings() -> Settings:
     """Settings of this process (cached: call `settings.cache_clear()` after changing the environment)."""
     return _read(Settings)
 
 
-@lru_cache(maxsize=None)
+@cache
 def warehouse() -> Warehouse:
     """Warehouse settings of this process (cached)."""
     return _read(Warehouse)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 from zoneinfo import ZoneInfo, available_timezones
@@ -61,7 +61,7 @@ class Column(_Frozen):
 
 
 class Deletes(_Frozen):
-    """How deletions arrive: `flag` (a column of the record), `feed` (another stream's rows), `sweep` (compare all keys)."""
+    """How deletions arrive: `flag` (a column of the record), `feed` (rows of another stream), `sweep` (all keys)."""
 
     flag: str | None = None
     feed: str | None = None
@@ -177,7 +177,8 @@ class Source(_Frozen):
     def _links(self) -> Source:
         names = {stream.name for stream in self.streams}
         for stream in self.streams:
-            for where, target in (("parent", stream.parent and stream.parent.stream), ("deletes.feed", stream.deletes.feed)):
+            parent = stream.parent.stream if stream.parent else None
+            for where, target in (("parent", parent), ("deletes.feed", stream.deletes.feed)):
                 if target and target not in names:
                     raise ValueError(f"stream {stream.name}: {where} names {target!r}, which is not a stream")
         return self
@@ -187,7 +188,8 @@ class Source(_Frozen):
         for stream in self.streams:
             if stream.name == name:
                 return stream
-        raise ConfigError(f"{self.system} has no stream {name!r}", hint=f"known: {', '.join(s.name for s in self.streams)}")
+        known = ", ".join(stream.name for stream in self.streams)
+        raise ConfigError(f"{self.system} has no stream {name!r}", hint=f"known: {known}")
 
 
 class Connection(_Frozen):
@@ -291,7 +293,8 @@ class Company(_Frozen):
     def _name_connections(cls, data: Any) -> Any:
         if isinstance(data, dict) and isinstance(data.get("connections"), dict):
             named = {
-                name: {**raw, "name": name} if isinstance(raw, dict) else raw for name, raw in data["connections"].items()
+                name: {**raw, "name": name} if isinstance(raw, dict) else raw
+                for name, raw in data["connections"].items()
             }
             return {**data, "connections": named}
         return data
@@ -304,7 +307,7 @@ class Company(_Frozen):
         return self.connections[name]
 
 
-@lru_cache(maxsize=None)
+@cache
 def load_source(system: str, folder: Path = SOURCES) -> Source:
     """Parse `sources/<system>/source.yml`."""
     path = folder / system / "source.yml"

@@ -1,4 +1,4 @@
-"""A DAG file parses in half a second on top of Airflow and pulls in nothing heavy; Airflow executes no module of ours."""
+"""A DAG file parses in half a second beyond Airflow, without anything heavy; Airflow executes no module of ours."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """`make bench`: run the benchmarks, print a table, write `build/bench.json`.
 
 Each figure is a ratio to a limit measured in the same run on the same machine; only ratios travel between machines.
-The JSON is a list of `{name, value, unit, limit, ratio, goal}`. A missed goal is reported, not hidden, and is no failure:
-benchmarks are not timed tests.
+The JSON is a list of `{name, value, unit, limit, ratio, goal}`. A missed goal is reported, not hidden, and is no
+failure: benchmarks are not timed tests.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ MODULES = ("bench_landing", "bench_transform")
 def main() -> int:
     """Run the selected modules; exit code 1 only when a benchmark could not run."""
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
-    parser.add_argument("--rows", type=int, default=1_000_000, help="rows to land or lines of history (default 1,000,000)")
+    parser.add_argument("--rows", type=int, default=1_000_000, help="rows to land, lines of history (default 1,000,000)")
     parser.add_argument("--only", choices=MODULES, action="append", help="run only this module")
     parser.add_argument("--out", type=Path, default=ROOT / "build" / "bench.json")
     chosen = parser.parse_args()
@@ -48,8 +48,8 @@ def _table(figures: list[dict]) -> Table:
         table.add_column(column, justify="left" if column in ("name", "unit", "goal") else "right")
     for one in figures:
         table.add_row(
-            one["name"], f"{one['value']:,.2f}", one["unit"], f"{one['limit']:,.2f}", f"{one['ratio']:.2f}", one["goal"],
-            "yes" if reached(one) else "no",
+            one["name"], f"{one['value']:,.2f}", one["unit"], f"{one['limit']:,.2f}", f"{one['ratio']:.2f}",
+            one["goal"], "yes" if reached(one) else "no",
         )
     return table
 
