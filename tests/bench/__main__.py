@@ -24,7 +24,7 @@ MODULES = ("bench_landing", "bench_transform")
 def main() -> int:
     """Run the selected modules; exit code 1 only when a benchmark could not run."""
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
-    parser.add_argument("--rows", type=int, default=1_000_000, help="rows to land, lines of history (default 1,000,000)")
+    parser.add_argument("--rows", type=int, default=1_000_000, help="rows to land, and lines of history")
     parser.add_argument("--only", choices=MODULES, action="append", help="run only this module")
     parser.add_argument("--out", type=Path, default=ROOT / "build" / "bench.json")
     chosen = parser.parse_args()
