@@ -141,7 +141,11 @@ def check(stage: Stage, run_id: int) -> Verdict:
     """Evaluate the stage's suites. Raises GateError when a critical one failed; readers keep the last publication."""
     from tieout.quality import gate
 
-    with timed("check", f"{stage} of run {run_id}") as step, _recording(run_id, f"check_{stage}") as facts:
+    ends = stage == "landing"  # a landing run ends with its check; a revenue run goes on to publish
+    with (
+        timed("check", f"{stage} of run {run_id}") as step,
+        _recording(run_id, f"check_{stage}", close=ends) as facts,
+    ):
         if stage == "marts":
             _newest_build(run_id)
         verdict = gate.check(stage, run_id)
@@ -306,7 +310,8 @@ def _write(run_id: int, step: str, facts: dict[str, Any], error: str | None, clo
         books.execute(
             "update ops.run set facts = facts || %s::jsonb, error = %s,"
             " state = case when %s and state = 'failed' then 'running' else coalesce(%s, state) end,"
-            " finished_at = case when %s then clock_timestamp() when %s then null else finished_at end"
+            " finished_at = case when %s then clock_timestamp() when %s and state = 'failed' then null"
+            " else finished_at end"
             " where run_id = %s",
             (json.dumps({step: facts}, default=str), error, reopen, state, close, reopen, run_id),
         )

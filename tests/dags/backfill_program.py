@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ import psycopg
 
 from simulator import company, serve
 from tieout import airflow_support, demo, place, settings, steps
+from tieout.spec import load_company
 from tieout.warehouse import connect, migrate
 
 DAYS = 10
@@ -32,8 +33,7 @@ def main(home: Path) -> dict[str, Any]:
     steps.check = lambda *_: None  # the gates are tested elsewhere, and take a second each
     with serve.start(home / "company") as endpoints:
         path = endpoints.tieout_yml(home / "tieout.yml")
-        text = path.read_text(encoding="utf-8").replace("    auth:", '    schedule: "0 23 * * *"\n    auth:')
-        path.write_text(text, encoding="utf-8")
+        daily(path, demo.simulated_now(home))
         settings.apply(endpoints.environment())
         migrate()
         names = list(settings.settings().company.connections)
@@ -65,6 +65,16 @@ def main(home: Path) -> dict[str, Any]:
         )
     planted = compared("marts", "", NOT_CONTENT)
     return {"runs": runs, "raw": raw, "marts": marts, "planted": {n: c[2] for n, c in planted.items() if c[2]}}
+
+
+def daily(path: Path, now: datetime) -> None:
+    """Let every connection land once a day, at the simulated time of day, said in its own zone."""
+    text = path.read_text(encoding="utf-8")
+    for connection in load_company(path).connections.values():
+        local = now.astimezone(connection.zone)
+        system = f"    system: {connection.system}\n"
+        text = text.replace(system, f'{system}    schedule: "{local.minute} {local.hour} * * *"\n')
+    path.write_text(text, encoding="utf-8")
 
 
 def twin(home: Path) -> None:
