@@ -86,11 +86,13 @@ def _window(connection: Connection, stream: Stream, start: datetime | None, end:
     if full or stream.mode == "full":
         return Window(None, end, full=True)
     overlap = stream.overlap or connection.defaults.cursor_overlap
-    if backfill:
-        return Window(start - overlap if start else None, end)
     with connect("loader") as db:
         covered = ledger.covered_until(db, connection.name, stream.name)
         complete = ledger.last_complete(db, connection.name, stream.name) if stream.deletes.sweep else None
-    if covered is None or (stream.deletes.sweep and (complete is None or end - complete >= SWEEP_EVERY)):
+    if stream.deletes.sweep and (complete is None or end - complete >= SWEEP_EVERY):
+        return Window(None, end, full=True)  # in a backfill too: no window shows what is gone
+    if backfill:
+        return Window(start - overlap if start else None, end)
+    if covered is None:
         return Window(None, end, full=True)
     return Window(min(covered, start or covered, end) - overlap, end)
