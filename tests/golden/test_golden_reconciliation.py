@@ -25,15 +25,29 @@ from tieout.settings import ROOT
 
 FOLDER = Path(__file__).parent / "reconciliation"
 CASES = sorted(path.name for path in FOLDER.iterdir() if path.is_dir())
-INPUTS = ("int_documents__unioned", "int_document_links__unioned", "int_settlements__unioned", "int_gl_entries__unioned")
+INPUTS = (
+    "int_documents__unioned",
+    "int_document_links__unioned",
+    "int_settlements__unioned",
+    "int_gl_entries__unioned",
+)
 VARIABLES: dict[str, Any] = {
-    "run_id": 1, "previous_run_id": -1, "previous_batch_id": -1, "as_of_date": "2026-06-30", "systems": ["netsuite", "salesforce"],
+    "run_id": 1,
+    "previous_run_id": -1,
+    "previous_batch_id": -1,
+    "as_of_date": "2026-06-30",
+    "systems": ["netsuite", "salesforce"],
     "company": {"group": {"currency": "USD", "fiscal_year_start_month": 1}, "connections": []},
 }
 OPEN = 9223372036854775807
 EVENTS = {
-    "deal": "booking", "crm_order": "order", "order": "order", "invoice": "billing", "cash_sale": "billing",
-    "credit_memo": "billing_credit", "payment": "cash",
+    "deal": "booking",
+    "crm_order": "order",
+    "order": "order",
+    "invoice": "billing",
+    "cash_sale": "billing",
+    "credit_memo": "billing_credit",
+    "payment": "cash",
 }
 TO_USD = {"USD": Decimal(1), "GBP": Decimal("1.25")}
 
@@ -63,20 +77,35 @@ class Books:
         return md5(self.case, self.documents[name]["type"], name)
 
     def total(self, name: str) -> Decimal:
-        return sum((Decimal(line.get("net", "0")) + Decimal(line.get("tax", "0")) for line in self.lines[name]), Decimal(0))
+        return sum(
+            (Decimal(line.get("net", "0")) + Decimal(line.get("tax", "0")) for line in self.lines[name]), Decimal(0)
+        )
 
     def headers(self) -> Iterator[dict[str, Any]]:
         for name, row in self.documents.items():
             status = row.get("status", "")
             asked = Decimal(status.removeprefix("header ")) if status.startswith("header ") else self.total(name)
             yield {
-                "document_key": self.key(name), "connection": self.case, "document_type": row["type"], "document_id": name,
-                "document_number": row["number"], "legal_entity_id": self.case, "customer_id": row["customer"],
-                "currency_code": row["currency"], "external_id": row.get("external_id"), "reference": row.get("reference"),
-                "header_total_amount": asked, "exchange_rate": Decimal(row.get("posted_rate", row.get("day_rate", "1"))),
-                "is_voided": status == "voided", "is_cancelled": status == "cancelled", "is_pending": status == "pending",
-                "is_intercompany": status == "intercompany", "has_billing_schedule": row.get("schedule") == "yes",
-                "document_date": row["date"], "due_date": row.get("due"), "source_system": "golden",
+                "document_key": self.key(name),
+                "connection": self.case,
+                "document_type": row["type"],
+                "document_id": name,
+                "document_number": row["number"],
+                "legal_entity_id": self.case,
+                "customer_id": row["customer"],
+                "currency_code": row["currency"],
+                "external_id": row.get("external_id"),
+                "reference": row.get("reference"),
+                "header_total_amount": asked,
+                "exchange_rate": Decimal(row.get("posted_rate", row.get("day_rate", "1"))),
+                "is_voided": status == "voided",
+                "is_cancelled": status == "cancelled",
+                "is_pending": status == "pending",
+                "is_intercompany": status == "intercompany",
+                "has_billing_schedule": row.get("schedule") == "yes",
+                "document_date": row["date"],
+                "due_date": row.get("due"),
+                "source_system": "golden",
             }
 
     def events(self) -> Iterator[dict[str, Any]]:
@@ -87,39 +116,82 @@ class Books:
             for number, line in enumerate(self.lines[name]):
                 net, tax = Decimal(line.get("net", "0")), Decimal(line.get("tax", "0"))
                 yield {
-                    "event_key": md5(self.key(name), str(number)), "connection": self.case, "source_system": "golden",
-                    "legal_entity_id": self.case, "document_key": self.key(name), "document_type": row["type"],
-                    "document_id": name, "document_number": row["number"], "line_id": str(number),
-                    "event_type": EVENTS[row["type"]], "leg": "receipt" if row["type"] == "payment" else "item",
-                    "customer_id": row["customer"], "customer_key": md5(self.case, row["customer"]),
-                    "product_id": line.get("product"), "product_key": line.get("product"),
-                    "quantity": line.get("quantity"), "currency_code": row["currency"], "net_amount": net, "tax_amount": tax,
-                    "discount_amount": 0, "freight_amount": 0, "total_amount": net + tax, "source_amount": net, "source_sign": 1,
-                    "functional_currency_code": functional, "functional_net_amount": round(net * rate, 2),
-                    "functional_total_amount": round((net + tax) * rate, 2), "fx_rate": rate, "group_currency_code": "USD",
-                    "group_fx_rate": TO_USD[functional], "event_date": row["date"], "document_date": row["date"],
-                    "original_period": row["date"][:7], "due_date": row.get("due"), "basis": "document",
-                    "scope": "out" if reason else "in", "scope_reason": reason, "source_table": "golden", "source_key": name,
-                    "recorded_run": 1, "superseded_run": OPEN, "row_hash": "",
+                    "event_key": md5(self.key(name), str(number)),
+                    "connection": self.case,
+                    "source_system": "golden",
+                    "legal_entity_id": self.case,
+                    "document_key": self.key(name),
+                    "document_type": row["type"],
+                    "document_id": name,
+                    "document_number": row["number"],
+                    "line_id": str(number),
+                    "event_type": EVENTS[row["type"]],
+                    "leg": "receipt" if row["type"] == "payment" else "item",
+                    "customer_id": row["customer"],
+                    "customer_key": md5(self.case, row["customer"]),
+                    "product_id": line.get("product"),
+                    "product_key": line.get("product"),
+                    "quantity": line.get("quantity"),
+                    "currency_code": row["currency"],
+                    "net_amount": net,
+                    "tax_amount": tax,
+                    "discount_amount": 0,
+                    "freight_amount": 0,
+                    "total_amount": net + tax,
+                    "source_amount": net,
+                    "source_sign": 1,
+                    "functional_currency_code": functional,
+                    "functional_net_amount": round(net * rate, 2),
+                    "functional_total_amount": round((net + tax) * rate, 2),
+                    "fx_rate": rate,
+                    "group_currency_code": "USD",
+                    "group_fx_rate": TO_USD[functional],
+                    "event_date": row["date"],
+                    "document_date": row["date"],
+                    "original_period": row["date"][:7],
+                    "due_date": row.get("due"),
+                    "basis": "document",
+                    "scope": "out" if reason else "in",
+                    "scope_reason": reason,
+                    "source_table": "golden",
+                    "source_key": name,
+                    "recorded_run": 1,
+                    "superseded_run": OPEN,
+                    "row_hash": "",
                 }
 
     def links(self) -> Iterator[dict[str, Any]]:
         for row in read(self.case, "links"):
             source, target = self.documents[row["from"]], self.documents[row["to"]]
             yield {
-                "connection": self.case, "from_document_key": self.key(row["from"]), "from_type": source["type"],
-                "from_id": row["from"], "to_connection": self.case, "to_document_key": self.key(row["to"]),
-                "to_type": target["type"], "to_id": row["to"], "link_type": row["kind"], "document_id": row["to"],
+                "connection": self.case,
+                "from_document_key": self.key(row["from"]),
+                "from_type": source["type"],
+                "from_id": row["from"],
+                "to_connection": self.case,
+                "to_document_key": self.key(row["to"]),
+                "to_type": target["type"],
+                "to_id": row["to"],
+                "link_type": row["kind"],
+                "document_id": row["to"],
             }
 
     def settlements(self) -> Iterator[dict[str, Any]]:
         for row in read(self.case, "settlements"):
             payment, invoice = self.documents[row["payment"]], self.documents[row["invoice"]]
             yield {
-                "connection": self.case, "payment_document_key": self.key(row["payment"]), "payment_type": payment["type"],
-                "payment_id": row["payment"], "invoice_document_key": self.key(row["invoice"]), "invoice_type": invoice["type"],
-                "invoice_id": row["invoice"], "currency_code": payment["currency"], "applied_amount": Decimal(row["amount"]),
-                "discount_amount": 0, "applied_date": row["date"], "document_id": row["payment"],
+                "connection": self.case,
+                "payment_document_key": self.key(row["payment"]),
+                "payment_type": payment["type"],
+                "payment_id": row["payment"],
+                "invoice_document_key": self.key(row["invoice"]),
+                "invoice_type": invoice["type"],
+                "invoice_id": row["invoice"],
+                "currency_code": payment["currency"],
+                "applied_amount": Decimal(row["amount"]),
+                "discount_amount": 0,
+                "applied_date": row["date"],
+                "document_id": row["payment"],
             }
 
     def ledger(self) -> Iterator[dict[str, Any]]:
@@ -127,11 +199,23 @@ class Books:
             document = self.documents[row["document"]]
             functional = document.get("functional", "USD")
             yield {
-                "document_key": self.key(row["document"]), "connection": self.case, "legal_entity_id": self.case,
-                "entry_id": row["document"], "line_id": str(number), "account_code": "4000", "account_kind": "revenue",
-                "amount": -Decimal(row["revenue"]), "currency_code": functional, "functional_amount": -Decimal(row["revenue"]),
-                "functional_currency_code": functional, "posting_date": f"{row['period']}-28", "period": row["period"],
-                "document_type": document["type"], "document_id": row["document"], "is_manual": False, "ledger_book": "primary",
+                "document_key": self.key(row["document"]),
+                "connection": self.case,
+                "legal_entity_id": self.case,
+                "entry_id": row["document"],
+                "line_id": str(number),
+                "account_code": "4000",
+                "account_kind": "revenue",
+                "amount": -Decimal(row["revenue"]),
+                "currency_code": functional,
+                "functional_amount": -Decimal(row["revenue"]),
+                "functional_currency_code": functional,
+                "posting_date": f"{row['period']}-28",
+                "period": row["period"],
+                "document_type": document["type"],
+                "document_id": row["document"],
+                "is_manual": False,
+                "ledger_book": "primary",
             }
 
 
@@ -164,8 +248,13 @@ def answered() -> Iterator[Any]:
             run("run", "--select", "+fct_revenue", "+dim_customer", "dim_currency", *(f"+{name}" for name in INPUTS))
             with connect("transformer", autocommit=True) as connection:
                 _replace_inputs(connection)
-                run("run", "--select", "path:models/intermediate/reconciliation", "path:models/marts/reconciliation",
-                    "path:models/marts/finance")
+                run(
+                    "run",
+                    "--select",
+                    "path:models/intermediate/reconciliation",
+                    "path:models/marts/reconciliation",
+                    "path:models/marts/finance",
+                )
                 run("test", "--select", "path:tests/reconciliation")
                 yield connection
         finally:
@@ -197,7 +286,9 @@ def test_there_are_folders() -> None:
 def test_breaks(answered: Any, case: str) -> None:
     found = answered.execute(
         "select hop, reason_code, document_id, amount, currency_code, period_opened from marts.rec_break"
-        f" where superseded_run = {OPEN} and legal_entity_id = %s", (case,)).fetchall()
+        f" where superseded_run = {OPEN} and legal_entity_id = %s",
+        (case,),
+    ).fetchall()
     expected = [
         (row["hop"], row["reason"], row["document"], Decimal(row["amount"]), row["currency"], row["period"])
         for row in read(case, "expected_breaks")
@@ -211,9 +302,19 @@ def test_summary(answered: Any, case: str) -> None:
         "select hop, period, currency_code, left_amount - scoped_left_amount, right_amount - scoped_right_amount, gap_amount,"
         " unexplained_amount from marts.rec_summary"
         f" where superseded_run = {OPEN} and legal_entity_id = %s"
-        " and left_count + right_count > scoped_left_count + scoped_right_count", (case,)).fetchall()
+        " and left_count + right_count > scoped_left_count + scoped_right_count",
+        (case,),
+    ).fetchall()
     expected = [
-        (row["hop"], row["period"], row["currency"], Decimal(row["left"]), Decimal(row["right"]), Decimal(row["gap"]), Decimal(0))
+        (
+            row["hop"],
+            row["period"],
+            row["currency"],
+            Decimal(row["left"]),
+            Decimal(row["right"]),
+            Decimal(row["gap"]),
+            Decimal(0),
+        )
         for row in read(case, "expected_summary")
     ]
     assert expected, "a folder without totals proves nothing"

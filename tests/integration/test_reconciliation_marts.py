@@ -20,8 +20,16 @@ from tieout.warehouse import connect, migrate
 
 CURRENT = "superseded_run = 9223372036854775807"
 MARTS = (
-    "rec_document", "rec_match", "rec_match_member", "rec_break", "rec_break_effect", "rec_summary", "rec_document_chain",
-    "rec_gl_tieout", "rec_revenue_bridge", "fin_ar_ageing",
+    "rec_document",
+    "rec_match",
+    "rec_match_member",
+    "rec_break",
+    "rec_break_effect",
+    "rec_summary",
+    "rec_document_chain",
+    "rec_gl_tieout",
+    "rec_revenue_bridge",
+    "fin_ar_ageing",
 )
 
 
@@ -117,30 +125,43 @@ def test_no_mart_is_empty_and_the_singular_tests_pass(second: Built) -> None:
 
 # What each singular test is for: the table, and SQL on it that turns the test red.
 FAULTS = {
-    "assert_groups_are_closed":
-        ("intermediate.int_rec_groups", "update {0} set group_key = 'x' where side = 'right'"),
-    "assert_reasons_sum_to_the_gap":
-        ("marts.rec_break_effect", f"update {{0}} set amount = amount + 1 where reason_code = 'B1' and {CURRENT}"),
-    "assert_breaks_sum_to_the_match":
-        ("marts.rec_break", f"update {{0}} set amount = amount + 0.01 where reason_code = 'C1' and {CURRENT}"),
-    "assert_population_is_conserved":
-        ("marts.rec_document", "delete from {0} where document_hop_key = (select min(document_hop_key) from {0}"
-         f" where hop = 'order_invoice' and {CURRENT})"),
-    "assert_ledger_population_is_conserved":
-        ("marts.rec_document", "update {0} set amount = amount + 0.01 where hop = 'invoice_ledger' and side = 'right'"),
-    "assert_no_document_in_two_matches":
-        ("marts.rec_match_member", "insert into {0} select 'x' || member_key, 'x', hop, side, document_key, piece_key, amount,"
-         f" currency_code, group_amount, recorded_run, superseded_run, row_hash from {{0}} where {CURRENT} limit 1"),
-    "assert_no_fan_out":
-        ("intermediate.int_rec_members", "insert into {0} select * from {0} limit 1"),
-    "assert_nothing_unexplained":
-        ("marts.rec_gl_tieout", "update {0} set unexplained_amount = 0.01"),
-    "assert_bridge_steps_sum":
-        ("marts.rec_revenue_bridge", f"update {{0}} set group_amount = group_amount + 0.01 where step = 'billings' and {CURRENT}"),
-    "assert_ageing_is_what_is_open":
-        ("marts.fin_ar_ageing", f"update {{0}} set open_amount = open_amount + 0.01 where {CURRENT}"),
-    "assert_cash_is_not_applied_twice":
-        ("marts.rec_document", f"update {{0}} set amount = amount + 0.01 where hop = 'invoice_cash' and side = 'right' and {CURRENT}"),
+    "assert_groups_are_closed": ("intermediate.int_rec_groups", "update {0} set group_key = 'x' where side = 'right'"),
+    "assert_reasons_sum_to_the_gap": (
+        "marts.rec_break_effect",
+        f"update {{0}} set amount = amount + 1 where reason_code = 'B1' and {CURRENT}",
+    ),
+    "assert_breaks_sum_to_the_match": (
+        "marts.rec_break",
+        f"update {{0}} set amount = amount + 0.01 where reason_code = 'C1' and {CURRENT}",
+    ),
+    "assert_population_is_conserved": (
+        "marts.rec_document",
+        "delete from {0} where document_hop_key = (select min(document_hop_key) from {0}"
+        f" where hop = 'order_invoice' and {CURRENT})",
+    ),
+    "assert_ledger_population_is_conserved": (
+        "marts.rec_document",
+        "update {0} set amount = amount + 0.01 where hop = 'invoice_ledger' and side = 'right'",
+    ),
+    "assert_no_document_in_two_matches": (
+        "marts.rec_match_member",
+        "insert into {0} select 'x' || member_key, 'x', hop, side, document_key, piece_key, amount,"
+        f" currency_code, group_amount, recorded_run, superseded_run, row_hash from {{0}} where {CURRENT} limit 1",
+    ),
+    "assert_no_fan_out": ("intermediate.int_rec_members", "insert into {0} select * from {0} limit 1"),
+    "assert_nothing_unexplained": ("marts.rec_gl_tieout", "update {0} set unexplained_amount = 0.01"),
+    "assert_bridge_steps_sum": (
+        "marts.rec_revenue_bridge",
+        f"update {{0}} set group_amount = group_amount + 0.01 where step = 'billings' and {CURRENT}",
+    ),
+    "assert_ageing_is_what_is_open": (
+        "marts.fin_ar_ageing",
+        f"update {{0}} set open_amount = open_amount + 0.01 where {CURRENT}",
+    ),
+    "assert_cash_is_not_applied_twice": (
+        "marts.rec_document",
+        f"update {{0}} set amount = amount + 0.01 where hop = 'invoice_cash' and side = 'right' and {CURRENT}",
+    ),
 }
 
 
@@ -178,20 +199,26 @@ def _shuffle(role: str, tables: list[str]) -> None:
             books.execute(f"truncate {table}")
             generated = books.execute(
                 "select string_agg(quote_ident(attname), ', ' order by attnum) from pg_attribute where attrelid = %s::regclass"
-                " and attnum > 0 and not attisdropped and attgenerated = ''", (table,)).fetchone()[0]
+                " and attnum > 0 and not attisdropped and attgenerated = ''",
+                (table,),
+            ).fetchone()[0]
             books.execute(f"insert into {table} ({generated}) select {generated} from shuffled")
             books.execute("drop table shuffled")
 
 
 def test_a_break_keeps_its_name_and_its_first_day(second: Built) -> None:
     before = dict(rows(f"select break_key, first_seen_date from marts.rec_break where {CURRENT}"))
-    not_due = rows(f"select count(*) from marts.rec_break where {CURRENT} and hop = 'invoice_cash' and reason_code = 'B3'")[0][0]
+    not_due = rows(
+        f"select count(*) from marts.rec_break where {CURRENT} and hop = 'invoice_cash' and reason_code = 'B3'"
+    )[0][0]
     build.run(company.open_run("2026-08-15 23:00Z"), full_refresh=True)
     after = dict(rows(f"select break_key, first_seen_date from marts.rec_break where {CURRENT}"))
     kept, new = before.keys() & after.keys(), after.keys() - before.keys()
     assert len(kept) > 300 and not_due > 0
     assert {after[key] for key in kept} == {date(2026, 6, 30)}
     assert {after[key] for key in new} == {date(2026, 8, 15)}, "what became overdue is another break, first seen today"
-    overdue = rows("select count(*) from marts.rec_break where reason_code = 'B3' and hop = 'invoice_cash' and"
-                   f" {CURRENT} and document_key in (select document_key from marts.fin_ar_ageing where days_overdue > 0 and {CURRENT})")
+    overdue = rows(
+        "select count(*) from marts.rec_break where reason_code = 'B3' and hop = 'invoice_cash' and"
+        f" {CURRENT} and document_key in (select document_key from marts.fin_ar_ageing where days_overdue > 0 and {CURRENT})"
+    )
     assert overdue == [(0,)]
