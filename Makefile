@@ -23,11 +23,14 @@ demo-next-day: env ## let one day pass in the simulated company, then run again
 test: env ## everything CI runs
 	@$(BIN)/python -m pytest
 
-lint: env ## ruff with import rules, import-linter, sqlfluff on the models, yamllint
+lint: env ## ruff with import rules, import-linter, yamllint, sqlfluff on the models
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/yamllint --strict .
-	$(BIN)/sqlfluff lint --disable-progress-bar dbt_project/models dbt_project/tests
+	@$(BIN)/python -m tieout.localpg start --home .tieout/lint > /dev/null
+	env $$($(BIN)/python -m tieout.localpg env --home .tieout/lint) $(BIN)/sqlfluff lint --disable-progress-bar \
+		dbt_project/models dbt_project/tests; code=$$?; \
+		$(BIN)/python -m tieout.localpg stop --home .tieout/lint > /dev/null; exit $$code
 
 bench: env ## speed as ratios to a limit measured in the same run; writes build/bench.json
 	@$(BIN)/python -m tests.bench
