@@ -1,11 +1,18 @@
 {# Small pieces of business meaning that several models share. #}
 
-{# Rows of a versioned model that were recorded or closed after the last good build. #}
+{#
+  Rows of a versioned model that were recorded or closed after the last good build. None in a complete build, which looks
+  at everything anyway.
+#}
 {% macro changed_since_last_build() -%}
+    {%- if var('previous_batch_id') | int < 0 -%}
+    1 = 0
+    {%- else -%}
     (
         recorded_run > {{ var('previous_run_id') | int }}
         or (superseded_run > {{ var('previous_run_id') | int }} and superseded_run < {{ open_run() }})
     )
+    {%- endif -%}
 {%- endmacro %}
 
 {# 'crm' or 'erp' of a connection's system. #}

@@ -1,14 +1,20 @@
 -- No header is lost between raw and staging, and none survives its deletion: incremental tables hold what is current.
 with landed as (
-    select _connection as connection, id as document_id
+    select
+        _connection as connection,
+        id as document_id
     from {{ source('netsuite', 'netsuite__transaction') }}
     where _superseded_batch is null and not _is_deleted
     union all
-    select _connection as connection, id as document_id
+    select
+        _connection as connection,
+        id as document_id
     from {{ source('salesforce', 'salesforce__opportunity') }}
     where _superseded_batch is null and not _is_deleted and iswon
     union all
-    select _connection as connection, id as document_id
+    select
+        _connection as connection,
+        id as document_id
     from {{ source('salesforce', 'salesforce__order') }}
     where _superseded_batch is null and not _is_deleted
 )

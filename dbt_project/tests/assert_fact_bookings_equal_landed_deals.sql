@@ -6,7 +6,10 @@ with landed as (
         sum(coalesce(lines.amount, deal.amount)) as amount
     from {{ ref('base_salesforce__opportunity') }} as deal
     left join (
-        select connection, opportunityid, sum(totalprice) as amount
+        select
+            connection,
+            opportunityid,
+            sum(totalprice) as amount
         from {{ ref('base_salesforce__opportunitylineitem') }}
         group by connection, opportunityid
     ) as lines
@@ -16,7 +19,10 @@ with landed as (
 ),
 
 booked as (
-    select connection, currency_code, sum(net_amount) as amount
+    select
+        connection,
+        currency_code,
+        sum(net_amount) as amount
     from {{ ref_current('fct_revenue') }} as revenue
     where event_type = 'booking' and source_system = 'salesforce'
     group by connection, currency_code

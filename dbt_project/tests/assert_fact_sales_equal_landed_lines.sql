@@ -1,5 +1,5 @@
--- Per connection, currency and transaction type, the fact holds exactly the landed item and tax lines of orders, bills and
--- credits, in the seller's sign, in scope or out. Read from raw, not from the models that made the fact.
+-- Per connection, currency and transaction type, the fact holds exactly the landed item and tax lines of orders, bills
+-- and credits, in the seller's sign, in scope or out. Read from raw, not from the models that made the fact.
 with landed as (
     select
         header._connection as connection,
@@ -25,7 +25,11 @@ with landed as (
 ),
 
 built as (
-    select connection, currency_code, document_type, sum(total_amount) as amount
+    select
+        connection,
+        currency_code,
+        document_type,
+        sum(total_amount) as amount
     from {{ ref_current('fct_revenue') }} as revenue
     where event_type in ('order', 'billing', 'billing_credit') and source_system = 'netsuite'
     group by connection, currency_code, document_type
@@ -39,7 +43,8 @@ select
     built.amount as built_amount
 from landed
 full outer join built
-    on landed.connection = built.connection
-    and landed.currency_code = built.currency_code
-    and landed.document_type = built.document_type
+    on
+        landed.connection = built.connection
+        and landed.currency_code = built.currency_code
+        and landed.document_type = built.document_type
 where landed.amount is distinct from built.amount

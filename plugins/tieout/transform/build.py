@@ -62,7 +62,8 @@ def run(
         inputs = reading.read(books, run_id, settings().company, settings().dbt_project, full_refresh=full_refresh)
         runner = _runner(settings().dbt_project, settings().home / "dbt", inputs.systems, settings().dbt_threads)
         books.execute(
-            "insert into ops.model_run (run_id, node_id, resource_type, status, seconds) values (%s, %s, %s, 'begun', 0)",
+            "insert into ops.model_run (run_id, node_id, resource_type, status, seconds)"
+            " values (%s, %s, %s, 'begun', 0)",
             (run_id, reading.BEGUN, reading.INPUT))
         results: list[NodeResult] = []
         if "seeds" in inputs.stale or full_refresh:

@@ -2,7 +2,12 @@
 {{ config(materialized='view', tags=['settled']) }}
 
 {% for system in var('systems') %}
-select connection, code_set, code_value, document_count, '{{ system }}' as source_system
-from {{ ref('stg_' ~ system ~ '__codes_unmapped') }}
-{% if not loop.last %}union all{% endif %}
+    select
+        connection,
+        code_set,
+        code_value,
+        document_count,
+        '{{ system }}' as source_system
+    from {{ ref('stg_' ~ system ~ '__codes_unmapped') }}
+    {% if not loop.last %}union all{% endif %}
 {% endfor %}

@@ -1,9 +1,10 @@
 {#
   The crosswalk: every customer record of every system → its golden customer.
 
-  1. An id that one system keeps of the other's record is believed where it is corroborated: equal normalised names, or
-     equal country and domain. 1.5 % of such ids are wrong in practice.
-  2. Else records with the same normalised name in the same country are one customer. Not for persons: a name is not one.
+  1. An id that one system keeps of the other's record is believed where it is corroborated: equal normalised names,
+     or equal country and domain. 1.5 % of such ids are wrong in practice.
+  2. Else records with the same normalised name in the same country are one customer. Not for persons: a name is not
+     one.
   3. Else a record is its own customer.
   The golden key is that of the oldest ERP record of the group (else CRM record): ids do not move when a name does.
 #}
@@ -49,12 +50,20 @@ records as (
 
 -- Both directions of an id kept in the other system.
 claimed as (
-    select crm.connection as crm_connection, crm.customer_id as crm_id, erp.connection as erp_connection, erp.customer_id as erp_id
+    select
+        crm.connection as crm_connection,
+        crm.customer_id as crm_id,
+        erp.connection as erp_connection,
+        erp.customer_id as erp_id
     from records as crm
     inner join records as erp on crm.external_customer_id = erp.customer_id and erp.role = 'erp'
     where crm.role = 'crm'
     union
-    select crm.connection as crm_connection, crm.customer_id as crm_id, erp.connection as erp_connection, erp.customer_id as erp_id
+    select
+        crm.connection as crm_connection,
+        crm.customer_id as crm_id,
+        erp.connection as erp_connection,
+        erp.customer_id as erp_id
     from records as erp
     inner join records as crm on erp.external_customer_id = crm.customer_id and crm.role = 'crm'
     where erp.role = 'erp'
@@ -68,7 +77,10 @@ believed as (
         case when crm.normalised_name = erp.normalised_name then 'id_and_name' else 'id_and_domain' end as method,
         row_number() over (
             partition by claimed.crm_connection, claimed.crm_id
-            order by case when crm.normalised_name = erp.normalised_name then 0 else 1 end, length(erp.customer_id), erp.customer_id
+            order by
+                case when crm.normalised_name = erp.normalised_name then 0 else 1 end,
+                length(erp.customer_id),
+                erp.customer_id
         ) as choice
     from claimed
     inner join records as crm on claimed.crm_connection = crm.connection and claimed.crm_id = crm.customer_id
@@ -89,7 +101,9 @@ blocks as (
 
 -- A block of CRM records alone follows the id that one of them keeps.
 adopted as (
-    select records.block_key, min(believed.erp_block_key) as erp_block_key
+    select
+        records.block_key,
+        min(believed.erp_block_key) as erp_block_key
     from believed
     inner join records on believed.crm_connection = records.connection and believed.crm_id = records.customer_id
     inner join blocks on records.block_key = blocks.block_key
@@ -112,7 +126,10 @@ rooted as (
     from records
     inner join blocks on records.block_key = blocks.block_key
     left join believed
-        on records.connection = believed.crm_connection and records.customer_id = believed.crm_id and believed.choice = 1
+        on
+            records.connection = believed.crm_connection
+            and records.customer_id = believed.crm_id
+            and believed.choice = 1
     left join adopted on records.block_key = adopted.block_key
 ),
 
@@ -127,7 +144,9 @@ ranked as (
 ),
 
 anchors as (
-    select root_key, {{ hash_key(["'customer'", 'connection', 'customer_id']) }} as customer_key
+    select
+        root_key,
+        {{ hash_key(["'customer'", 'connection', 'customer_id']) }} as customer_key
     from ranked
     where position_in_group = 1
 ),

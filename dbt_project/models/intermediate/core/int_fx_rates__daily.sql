@@ -1,8 +1,9 @@
 {#
-  One rate per pair of currencies and calendar day, for every pair that the facts need: from any currency that somebody
-  quotes, to the functional currency of a legal entity or the group's. The latest quote on or before the day holds.
-  Per day the best route wins: the ERP's own quote, its inverse, the CRM's, its inverse; then a cross through the group's
-  currency. `fx_direction` says which. A pair without any quote before a day has no row: nothing is made up.
+  One rate per pair of currencies and calendar day, for every pair that the facts need: from any currency that
+  somebody quotes, to the functional currency of a legal entity or the group's. The latest quote on or before the day
+  holds. Per day the best route wins: the ERP's own quote, its inverse, the CRM's, its inverse; then a cross through
+  the group's currency. `fx_direction` says which. A pair without any quote before a day has no row: nothing is made
+  up.
 #}
 {{ config(
     materialized='incremental', incremental_strategy='versioned', unique_key='fx_rate_key', scope='all',
@@ -23,11 +24,25 @@ targets as (
 ),
 
 directed as (
-    select from_currency_code, to_currency_code, rate_date, rate, rate_type, priority * 2 as preference, 'direct' as fx_direction
+    select
+        from_currency_code,
+        to_currency_code,
+        rate_date,
+        rate,
+        rate_type,
+        priority * 2 as preference,
+        'direct' as fx_direction
     from quotes
     where rate > 0 and from_currency_code <> to_currency_code
     union all
-    select to_currency_code, from_currency_code, rate_date, 1 / rate, rate_type, priority * 2 + 1, 'inverse'
+    select
+        to_currency_code as from_currency_code,
+        from_currency_code as to_currency_code,
+        rate_date,
+        1 / rate as rate,
+        rate_type,
+        priority * 2 + 1 as preference,
+        'inverse' as fx_direction
     from quotes
     where rate > 0 and from_currency_code <> to_currency_code
 ),
@@ -42,7 +57,13 @@ wanted as (
 ),
 
 routes as (
-    select from_currency_code, to_currency_code, preference, rate_type, fx_direction, min(rate_date) as first_date
+    select
+        from_currency_code,
+        to_currency_code,
+        preference,
+        rate_type,
+        fx_direction,
+        min(rate_date) as first_date
     from wanted
     group by from_currency_code, to_currency_code, preference, rate_type, fx_direction
 ),
@@ -55,7 +76,15 @@ calendar as (
 
 -- Quotes and days in one list, so that the last quote is carried forward without a join.
 points as (
-    select from_currency_code, to_currency_code, preference, rate_type, fx_direction, rate_date as date_day, rate, rate_date
+    select
+        from_currency_code,
+        to_currency_code,
+        preference,
+        rate_type,
+        fx_direction,
+        rate_date as date_day,
+        rate,
+        rate_date
     from wanted
     union all
     select
@@ -117,7 +146,7 @@ quoted as (
         *,
         row_number() over (
             partition by from_currency_code, to_currency_code, date_day
-            order by preference, quoted_date desc, rate_type
+            order by preference asc, quoted_date desc, rate_type asc
         ) as choice
     from filled
 ),
@@ -130,12 +159,18 @@ best as (
 
 -- Pairs that nobody quotes, in either direction: they go through the group's currency.
 unquoted_pairs as (
-    select sources.from_currency_code, targets.currency_code as to_currency_code
+    select
+        sources.from_currency_code,
+        targets.currency_code as to_currency_code
     from (select distinct from_currency_code from routes) as sources
     cross join targets
-    left join (select distinct from_currency_code, to_currency_code from routes) as quoted_pair
-        on sources.from_currency_code = quoted_pair.from_currency_code
-        and targets.currency_code = quoted_pair.to_currency_code
+    left join (select distinct
+        from_currency_code,
+        to_currency_code
+    from routes) as quoted_pair
+        on
+            sources.from_currency_code = quoted_pair.from_currency_code
+            and targets.currency_code = quoted_pair.to_currency_code
     where quoted_pair.from_currency_code is null and sources.from_currency_code <> targets.currency_code
 ),
 
@@ -147,22 +182,42 @@ crossed as (
         'cross' as fx_direction,
         first_leg.date_day,
         first_leg.rate * second_leg.rate as rate,
-        case when first_leg.quoted_date < second_leg.quoted_date then first_leg.quoted_date else second_leg.quoted_date end
+        case
+            when first_leg.quoted_date < second_leg.quoted_date then first_leg.quoted_date else second_leg.quoted_date
+        end
             as quoted_date
     from unquoted_pairs
     inner join best as first_leg
-        on unquoted_pairs.from_currency_code = first_leg.from_currency_code
-        and first_leg.to_currency_code = {{ group_currency() }}
+        on
+            unquoted_pairs.from_currency_code = first_leg.from_currency_code
+            and first_leg.to_currency_code = {{ group_currency() }}
     inner join best as second_leg
-        on unquoted_pairs.to_currency_code = second_leg.to_currency_code
-        and second_leg.from_currency_code = {{ group_currency() }}
-        and first_leg.date_day = second_leg.date_day
+        on
+            unquoted_pairs.to_currency_code = second_leg.to_currency_code
+            and second_leg.from_currency_code = {{ group_currency() }}
+            and first_leg.date_day = second_leg.date_day
 ),
 
 routed as (
-    select from_currency_code, to_currency_code, rate_type, fx_direction, date_day, rate, quoted_date from best
+    select
+        from_currency_code,
+        to_currency_code,
+        rate_type,
+        fx_direction,
+        date_day,
+        rate,
+        quoted_date
+    from best
     union all
-    select from_currency_code, to_currency_code, rate_type, fx_direction, date_day, rate, quoted_date from crossed
+    select
+        from_currency_code,
+        to_currency_code,
+        rate_type,
+        fx_direction,
+        date_day,
+        rate,
+        quoted_date
+    from crossed
 ),
 
 daily as (

@@ -1,4 +1,7 @@
-{# The crosswalk of products: the same code is the same product, whatever its case; a record without a code is its own. #}
+{#
+  The crosswalk of products: the same code is the same product, whatever its case; a record without a code is its
+  own.
+#}
 with products as (
     {{ union_contract('products') }}
 ),

@@ -1,5 +1,8 @@
 {# One row per golden customer. The anchor's words win; what it leaves open, the next record fills. #}
-{{ config(materialized='incremental', incremental_strategy='versioned', scope='all', full_refresh=false, unique_key='customer_key') }}
+{{ config(
+    materialized='incremental', incremental_strategy='versioned', unique_key='customer_key', scope='all',
+    full_refresh=false
+) }}
 
 with customers as (
     {{ union_contract('customers') }}
@@ -13,7 +16,8 @@ records as (
         customers.*,
         row_number() over (
             partition by crosswalk.customer_key, crosswalk.role
-            order by case when crosswalk.is_anchor then 0 else 1 end, customers.connection,
+            order by
+                case when crosswalk.is_anchor then 0 else 1 end, customers.connection,
                 length(customers.customer_id), customers.customer_id
         ) as choice
     from customers
@@ -30,8 +34,10 @@ golden as (
         coalesce(max(case when is_anchor then domain end), max(case when choice = 1 then domain end)) as domain,
         coalesce(max(case when is_anchor then city end), max(case when choice = 1 then city end)) as city,
         coalesce(max(case when is_anchor then region end), max(case when choice = 1 then region end)) as region,
-        coalesce(max(case when is_anchor then postal_code end), max(case when choice = 1 then postal_code end)) as postal_code,
-        coalesce(max(case when is_anchor then country_code end), max(case when choice = 1 then country_code end)) as country_code,
+        coalesce(max(case when is_anchor then postal_code end), max(case when choice = 1 then postal_code end))
+            as postal_code,
+        coalesce(max(case when is_anchor then country_code end), max(case when choice = 1 then country_code end))
+            as country_code,
         max(case when role = 'crm' and choice = 1 then connection end) as crm_connection,
         max(case when role = 'crm' and choice = 1 then customer_id end) as crm_customer_id,
         max(case when role = 'erp' and choice = 1 then connection end) as erp_connection,

@@ -1,8 +1,11 @@
 {#
-  Fiscal periods: months. Closed and locked as the ledgers say (a period that two ledgers keep is closed when both closed
-  it); months that no ledger keeps come from the calendar, open.
+  Fiscal periods: months. Closed and locked as the ledgers say (a period that two ledgers keep is closed when both
+  closed it); months that no ledger keeps come from the calendar, open.
 #}
-{{ config(materialized='incremental', incremental_strategy='versioned', scope='all', full_refresh=false, unique_key='period') }}
+{{ config(
+    materialized='incremental', incremental_strategy='versioned', unique_key='period', scope='all',
+    full_refresh=false
+) }}
 
 with told as (
     {{ union_contract('fiscal_periods') }}
@@ -36,7 +39,7 @@ shifted as (
     select
         *,
         year_number * 12 + month_number - 1
-            - ({{ var('company').group.fiscal_year_start_month }} - 1) as month_index
+        - ({{ var('company').group.fiscal_year_start_month }} - 1) as month_index
     from months
 ),
 
@@ -50,7 +53,8 @@ periods as (
             floor(shifted.month_index / 12.0)
             + {% if var('company').group.fiscal_year_start_month | int > 1 %}1{% else %}0{% endif %} as integer
         ) as fiscal_year,
-        cast(floor((shifted.month_index - 12 * floor(shifted.month_index / 12.0)) / 3) + 1 as integer) as fiscal_quarter,
+        cast(floor((shifted.month_index - 12 * floor(shifted.month_index / 12.0)) / 3) + 1 as integer)
+            as fiscal_quarter,
         cast(shifted.month_index - 12 * floor(shifted.month_index / 12.0) + 1 as integer) as fiscal_month,
         coalesce(ledgers.is_closed, false) as is_closed,
         coalesce(ledgers.is_ar_locked, false) as is_ar_locked,

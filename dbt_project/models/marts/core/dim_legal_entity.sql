@@ -1,8 +1,11 @@
 {#
-  One row per legal entity of the group: what the ledgers say, and entities that only tieout.yml names. Where two ledgers
-  keep one entity, the first by name of its connection speaks.
+  One row per legal entity of the group: what the ledgers say, and entities that only tieout.yml names. Where two
+  ledgers keep one entity, the first by name of its connection speaks.
 #}
-{{ config(materialized='incremental', incremental_strategy='versioned', scope='all', full_refresh=false, unique_key='legal_entity_id') }}
+{{ config(
+    materialized='incremental', incremental_strategy='versioned', unique_key='legal_entity_id', scope='all',
+    full_refresh=false
+) }}
 
 with told as (
     {{ union_contract('legal_entities') }}
@@ -52,13 +55,16 @@ candidates as (
 ),
 
 ranked as (
-    select *, row_number() over (partition by legal_entity_id order by preference, connection, source_id) as choice
+    select
+        *,
+        row_number() over (partition by legal_entity_id order by preference, connection, source_id) as choice
     from candidates
     where legal_entity_id is not null
 ),
 
 entities as (
-    select * from ranked where choice = 1
+    select * from ranked
+    where choice = 1
 )
 
 {{ versioned('entities') }}

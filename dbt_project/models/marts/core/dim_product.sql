@@ -1,5 +1,8 @@
 {# One row per product over the crosswalk. The ERP's words win; a product is active while any system sells it. #}
-{{ config(materialized='incremental', incremental_strategy='versioned', scope='all', full_refresh=false, unique_key='product_key') }}
+{{ config(
+    materialized='incremental', incremental_strategy='versioned', unique_key='product_key', scope='all',
+    full_refresh=false
+) }}
 
 with records as (
     select
@@ -10,7 +13,11 @@ with records as (
         ) as choice,
         row_number() over (
             partition by product_key
-            order by case when family is null then 1 else 0 end, case when role = 'crm' then 0 else 1 end, connection, product_id
+            order by
+                case when family is null then 1 else 0 end,
+                case when role = 'crm' then 0 else 1 end,
+                connection,
+                product_id
         ) as family_choice
     from {{ ref('int_products__identified') }}
 ),

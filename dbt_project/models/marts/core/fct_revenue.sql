@@ -17,29 +17,47 @@ with events as (
 ),
 
 customers as (
-    select connection, customer_id, customer_key
+    select
+        connection,
+        customer_id,
+        customer_key
     from {{ ref_current('int_customers__identified') }}
 ),
 
 products as (
-    select connection, product_id, product_key
+    select
+        connection,
+        product_id,
+        product_key
     from {{ ref('int_products__identified') }}
 ),
 
 entities as (
-    select entity.legal_entity_id, entity.functional_currency_code, currency.minor_units as functional_digits
+    select
+        entity.legal_entity_id,
+        entity.functional_currency_code,
+        currency.minor_units as functional_digits
     from {{ ref_current('dim_legal_entity') }} as entity
     left join {{ ref('dim_currency') }} as currency on entity.functional_currency_code = currency.currency_code
 ),
 
 group_currency as (
-    select currency_code as group_currency_code, minor_units as group_digits
+    select
+        currency_code as group_currency_code,
+        minor_units as group_digits
     from {{ ref('dim_currency') }}
     where currency_code = {{ group_currency() }}
 ),
 
 rates as (
-    select from_currency_code, to_currency_code, rate_date, fx_rate, rate_type, fx_direction, quoted_date
+    select
+        from_currency_code,
+        to_currency_code,
+        rate_date,
+        fx_rate,
+        rate_type,
+        fx_direction,
+        quoted_date
     from {{ ref_current('int_fx_rates__daily') }}
 ),
 
@@ -71,13 +89,15 @@ priced as (
     left join products on event.connection = products.connection and event.product_id = products.product_id
     left join entities on event.legal_entity_id = entities.legal_entity_id
     left join rates as day_rate
-        on event.currency_code = day_rate.from_currency_code
-        and entities.functional_currency_code = day_rate.to_currency_code
-        and {{ rate_day('event.document_date') }} = day_rate.rate_date
+        on
+            event.currency_code = day_rate.from_currency_code
+            and entities.functional_currency_code = day_rate.to_currency_code
+            and {{ rate_day('event.document_date') }} = day_rate.rate_date
     left join rates as group_rate
-        on entities.functional_currency_code = group_rate.from_currency_code
-        and group_currency.group_currency_code = group_rate.to_currency_code
-        and {{ rate_day('event.document_date') }} = group_rate.rate_date
+        on
+            entities.functional_currency_code = group_rate.from_currency_code
+            and group_currency.group_currency_code = group_rate.to_currency_code
+            and {{ rate_day('event.document_date') }} = group_rate.rate_date
 ),
 
 functional as (

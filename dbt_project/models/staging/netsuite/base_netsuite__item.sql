@@ -9,7 +9,7 @@ select
     subtype,
     upccode,
     parent,
-    "class",
+    class,
     incomeaccount,
     deferralaccount,
     isinactive,

@@ -13,7 +13,8 @@
 ) }}
 
 with current_links as (
-    select * from {{ source('netsuite', 'netsuite__nexttransactionlink') }} where _superseded_batch is null
+    select * from {{ source('netsuite', 'netsuite__nexttransactionlink') }}
+    where _superseded_batch is null
 ),
 
 {% if is_partial() -%}
@@ -23,9 +24,13 @@ changed as (
     where {{ landed_since_last_build() }}
 )
 {%- else -%}
-changed as (
-    select _connection, _key from current_links where not _is_deleted
-)
+    changed as (
+        select
+            _connection,
+            _key
+        from current_links
+        where not _is_deleted
+    )
 {%- endif %}
 
 select

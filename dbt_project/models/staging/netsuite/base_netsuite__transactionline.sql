@@ -11,7 +11,7 @@ select
     entity,
     subsidiary,
     department,
-    "class",
+    class,
     location,
     createdfrom,
     billingschedule,

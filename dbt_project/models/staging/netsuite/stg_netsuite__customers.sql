@@ -7,7 +7,9 @@ with billing_addresses as (
         address.state,
         address.zip,
         address.country,
-        row_number() over (partition by book.connection, book.entity order by length(book.internalid), book.internalid) as choice
+        row_number()
+            over (partition by book.connection, book.entity order by length(book.internalid), book.internalid)
+            as choice
     from {{ ref('base_netsuite__customeraddressbook') }} as book
     inner join {{ ref('base_netsuite__entityaddress') }} as address
         on book.connection = address.connection and book.addressbookaddress = address.record_key
@@ -19,7 +21,12 @@ customers as (
         customer.connection,
         customer.id as customer_id,
         customer.parent as parent_customer_id,
-        coalesce(customer.companyname, customer.altname, nullif(trim(coalesce(customer.firstname, '') || ' ' || coalesce(customer.lastname, '')), ''), customer.entityid)
+        coalesce(
+            customer.companyname,
+            customer.altname,
+            nullif(trim(coalesce(customer.firstname, '') || ' ' || coalesce(customer.lastname, '')), ''),
+            customer.entityid
+        )
             as name,
         customer.companyname as legal_name,
         customer.tax_id,

@@ -10,17 +10,22 @@
 ) }}
 
 with created as (
-    select distinct line.connection, line.createdfrom, line.transaction
+    select distinct
+        line.connection,
+        line.createdfrom,
+        line.transaction
     from {{ ref('base_netsuite__transactionline') }} as line
     {{ join_touched('stg_netsuite__documents_touched', 'line.connection', 'line.transaction') }}
     where line.createdfrom is not null
 ),
 
 linked as (
-    select link.*, coalesce(kind.link_type, lower(link.linktype)) as link_type
+    select
+        link.*,
+        coalesce(kind.link_type, lower(link.linktype)) as link_type
     from {{ ref('base_netsuite__nexttransactionlink') }} as link
-    {{ join_touched('stg_netsuite__documents_touched', 'link.connection', 'link.nextdoc') }}
     left join {{ ref('map_netsuite_link_type') }} as kind on link.linktype = kind.link_type_code
+    {{ join_touched('stg_netsuite__documents_touched', 'link.connection', 'link.nextdoc') }}
     where not link.is_deleted
 ),
 
@@ -35,7 +40,14 @@ links as (
         cast(null as numeric) as amount
     from created
     union all
-    select connection, previousdoc, previousline, nextdoc, nextline, link_type, abs(foreignamount)
+    select
+        connection,
+        previousdoc,
+        previousline,
+        nextdoc,
+        nextline,
+        link_type,
+        abs(foreignamount) as amount
     from linked
 ),
 

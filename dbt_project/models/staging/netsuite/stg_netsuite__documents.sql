@@ -30,12 +30,18 @@ line_facts as (
 ),
 
 types as (
-    select type_code, document_type, is_out_of_scope
+    select
+        type_code,
+        document_type,
+        is_out_of_scope
     from {{ ref('map_netsuite_transaction_type') }}
 ),
 
 statuses as (
-    select type_code, status_code, status
+    select
+        type_code,
+        status_code,
+        status
     from {{ ref('map_netsuite_status') }}
 ),
 
@@ -61,7 +67,8 @@ mapped as (
         coalesce(header.posting, false) as is_posting,
         coalesce(header.voided, false) or coalesce(statuses.status = 'voided', false) as is_voided,
         coalesce(statuses.status = 'cancelled', false) as is_cancelled,
-        coalesce(statuses.status in ('pending', 'rejected'), false) or coalesce(header.approvalstatus in ('1', '3'), false)
+        coalesce(statuses.status in ('pending', 'rejected'), false)
+        or coalesce(header.approvalstatus in ('1', '3'), false)
             as is_pending,
         coalesce(line_facts.is_intercompany, false) as is_intercompany,
         coalesce(line_facts.has_billing_schedule, false) as has_billing_schedule,
@@ -81,7 +88,9 @@ mapped as (
 ),
 
 keyed as (
-    select {{ document_key('connection', 'document_type', 'document_id') }} as document_key, mapped.*
+    select
+        {{ document_key('connection', 'document_type', 'document_id') }} as document_key,
+        mapped.*
     from mapped
 )
 

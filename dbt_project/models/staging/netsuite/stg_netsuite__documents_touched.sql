@@ -2,8 +2,10 @@
 {{ config(materialized='table', pre_hook="{{ session_settings() }}") }}
 
 {% if var('previous_batch_id') | int < 0 -%}
-select connection, record_key as document_id
-from {{ ref('base_netsuite__transaction') }}
+    select
+        connection,
+        record_key as document_id
+    from {{ ref('base_netsuite__transaction') }}
 -- depends on: {{ ref('stg_netsuite__references') }}, so that both kinds of build have the same graph
 {%- else -%}
 with headers as (

@@ -1,4 +1,7 @@
-{# Leaves of the period tree: neither quarter nor year. Adjustment periods share the month of their dates and are left out. #}
+{#
+  Leaves of the period tree: neither quarter nor year. Adjustment periods share the month of their dates and are
+  left out.
+#}
 with periods as (
     select
         connection,

@@ -35,7 +35,8 @@ entries as (
         line.foreignamount as amount,
         document.currency_code,
         entry.amount as functional_amount,
-        coalesce(functional.symbol, {{ connection_attribute('document.connection', 'currency') }}) as functional_currency_code,
+        coalesce(functional.symbol, {{ connection_attribute('document.connection', 'currency') }})
+            as functional_currency_code,
         document.document_date as posting_date,
         document.posting_period as period,
         document.document_type,
@@ -47,7 +48,10 @@ entries as (
     inner join {{ ref('base_netsuite__transactionaccountingline') }} as entry
         on document.connection = entry.connection and document.document_id = entry.transaction
     left join {{ ref('base_netsuite__transactionline') }} as line
-        on entry.connection = line.connection and entry.transaction = line.transaction and entry.transactionline = line.id
+        on
+            entry.connection = line.connection
+            and entry.transaction = line.transaction
+            and entry.transactionline = line.id
     left join {{ ref('base_netsuite__accountingbook') }} as book
         on entry.connection = book.connection and entry.accountingbook = book.record_key
     left join accounts on entry.connection = accounts.connection and entry.account = accounts.record_key

@@ -9,28 +9,54 @@
 ) }}
 
 with meanings as (
-    select connection, 'account' as reference_type, id as reference_id,
-        coalesce(accttype, '') || '|' || coalesce(sspecacct, '') || '|' || coalesce(cast(eliminate as {{ dbt.type_string() }}), '') as meaning
+    select
+        connection,
+        'account' as reference_type,
+        id as reference_id,
+        coalesce(accttype, '') || '|' || coalesce(sspecacct, '') || '|'
+        || coalesce(cast(eliminate as {{ dbt.type_string() }}), '') as meaning
     from {{ ref('base_netsuite__account') }}
     union all
-    select connection, 'period', id, coalesce(cast(startdate as {{ dbt.type_string() }}), '')
+    select
+        connection,
+        'period' as reference_type,
+        id as reference_id,
+        coalesce(cast(startdate as {{ dbt.type_string() }}), '') as meaning
     from {{ ref('base_netsuite__accountingperiod') }}
     union all
-    select connection, 'subsidiary', id, coalesce(currency, '')
+    select
+        connection,
+        'subsidiary' as reference_type,
+        id as reference_id,
+        coalesce(currency, '') as meaning
     from {{ ref('base_netsuite__subsidiary') }}
     union all
-    select connection, 'currency', id, coalesce(symbol, '')
+    select
+        connection,
+        'currency' as reference_type,
+        id as reference_id,
+        coalesce(symbol, '') as meaning
     from {{ ref('base_netsuite__currency') }}
     union all
-    select connection, 'book', id, coalesce(cast(isprimary as {{ dbt.type_string() }}), '')
+    select
+        connection,
+        'book' as reference_type,
+        id as reference_id,
+        coalesce(cast(isprimary as {{ dbt.type_string() }}), '') as meaning
     from {{ ref('base_netsuite__accountingbook') }}
     union all
-    select connection, 'item', id, coalesce(itemid, '')
+    select
+        connection,
+        'item' as reference_type,
+        id as reference_id,
+        coalesce(itemid, '') as meaning
     from {{ ref('base_netsuite__item') }}
 ),
 
 keyed as (
-    select {{ hash_key(['connection', 'reference_type', 'reference_id']) }} as reference_key, meanings.*
+    select
+        {{ hash_key(['connection', 'reference_type', 'reference_id']) }} as reference_key,
+        meanings.*
     from meanings
 )
 

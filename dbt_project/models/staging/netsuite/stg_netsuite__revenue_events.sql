@@ -1,7 +1,7 @@
 {#
   Lines of transactions as events. One line may be several events; `kinds` fans it out in one pass:
-    sale     item, discount, freight and tax lines of orders, bills and credits. NetSuite's amounts follow the ledger, so a
-             sale's lines are negative: the seller's view is -foreignamount.
+    sale     item, discount, freight and tax lines of orders, bills and credits. NetSuite's amounts follow the ledger,
+             so a sale's lines are negative: the seller's view is -foreignamount.
     cancel   the same lines taken back, where a bill is voided.
     cash     the main line of payments, refunds, and of cash sales, which settle themselves; its sign is the seller's.
     posting  what posted to a revenue or deferred revenue account of the primary book, journals included.
@@ -14,21 +14,32 @@
 ) }}
 
 with documents as (
-    select document.*, types.event_type as type_event, coalesce(types.is_out_of_scope, false) as is_out_of_scope
+    select
+        document.*,
+        types.event_type as type_event,
+        coalesce(types.is_out_of_scope, false) as is_out_of_scope
     from {{ ref('stg_netsuite__documents') }} as document
-    {{ join_touched('stg_netsuite__documents_touched', 'document.connection', 'document.document_id') }}
     left join {{ ref('map_netsuite_transaction_type') }} as types on document.source_type_code = types.type_code
+    {{ join_touched('stg_netsuite__documents_touched', 'document.connection', 'document.document_id') }}
 ),
 
 ledger as (
-    select entry.connection, entry.transaction, entry.transactionline, entry.amount, entry.batch_id, account_types.account_kind,
+    select
+        entry.connection,
+        entry.transaction,
+        entry.transactionline,
+        entry.amount,
+        entry.batch_id,
+        account_types.account_kind,
         coalesce(account.eliminate, false) as is_elimination
     from {{ ref('base_netsuite__transactionaccountingline') }} as entry
     left join {{ ref('base_netsuite__accountingbook') }} as book
         on entry.connection = book.connection and entry.accountingbook = book.record_key
     left join {{ ref('base_netsuite__account') }} as account
         on entry.connection = account.connection and entry.account = account.record_key
-    left join {{ ref('map_netsuite_account_type') }} as account_types on account.accttype = account_types.account_type_code
+    left join
+        {{ ref('map_netsuite_account_type') }} as account_types
+        on account.accttype = account_types.account_type_code
     where entry.posting and coalesce(book.isprimary, true)
 ),
 
@@ -58,7 +69,10 @@ lines as (
     inner join {{ ref('base_netsuite__transactionline') }} as line
         on document.connection = line.connection and document.document_id = line.transaction
     left join ledger
-        on line.connection = ledger.connection and line.transaction = ledger.transaction and line.id = ledger.transactionline
+        on
+            line.connection = ledger.connection
+            and line.transaction = ledger.transaction
+            and line.id = ledger.transactionline
 ),
 
 kinds as (
@@ -78,10 +92,26 @@ fanned as (
         case when kinds.kind in ('cash', 'cancel') then 1 else -1 end as sign_factor
     from lines
     inner join kinds
-        on (kinds.kind = 'sale' and lines.type_event in ('order', 'billing', 'billing_credit') and not lines.is_main and not lines.is_not_sold)
-        or (kinds.kind = 'cancel' and lines.type_event in ('billing', 'billing_credit') and lines.is_voided and not lines.is_main and not lines.is_not_sold)
-        or (kinds.kind = 'cash' and lines.is_main and (lines.type_event in ('cash', 'cash_refund') or lines.document_type in ('cash_sale', 'cash_refund')))
-        or (kinds.kind = 'posting' and lines.account_kind in ('revenue', 'deferred'))
+        on
+            (
+                kinds.kind = 'sale'
+                and lines.type_event in ('order', 'billing', 'billing_credit')
+                and not lines.is_main
+                and not lines.is_not_sold
+            )
+            or (
+                kinds.kind = 'cancel'
+                and lines.type_event in ('billing', 'billing_credit')
+                and lines.is_voided
+                and not lines.is_main
+                and not lines.is_not_sold
+            )
+            or (
+                kinds.kind = 'cash'
+                and lines.is_main
+                and (lines.type_event in ('cash', 'cash_refund') or lines.document_type in ('cash_sale', 'cash_refund'))
+            )
+            or (kinds.kind = 'posting' and lines.account_kind in ('revenue', 'deferred'))
 ),
 
 line_events as (
@@ -111,13 +141,29 @@ line_events as (
         case when kind in ('sale', 'cancel') and line_kind = 'item' then sign_factor * line_quantity end as quantity,
         cast(null as {{ dbt.type_string() }}) as unit,
         currency_code,
-        case when kind = 'cash' then null when kind <> 'posting' and line_kind = 'tax' then 0 else sign_factor * foreignamount end
+        case
+            when kind = 'cash' then null when kind <> 'posting' and line_kind = 'tax' then 0 else
+                sign_factor * foreignamount
+        end
             as net_amount,
-        case when kind in ('sale', 'cancel') then case when line_kind = 'discount' then sign_factor * foreignamount else 0 end end
+        case
+            when
+                kind in ('sale', 'cancel')
+                then case when line_kind = 'discount' then sign_factor * foreignamount else 0 end
+        end
             as discount_amount,
-        case when kind = 'cash' then null when kind <> 'posting' and line_kind = 'tax' then sign_factor * foreignamount else 0 end
+        case
+            when kind = 'cash' then null when
+                kind <> 'posting' and line_kind = 'tax'
+                then sign_factor * foreignamount
+            else 0
+        end
             as tax_amount,
-        case when kind in ('sale', 'cancel') then case when line_kind = 'freight' then sign_factor * foreignamount else 0 end end
+        case
+            when
+                kind in ('sale', 'cancel')
+                then case when line_kind = 'freight' then sign_factor * foreignamount else 0 end
+        end
             as freight_amount,
         sign_factor * foreignamount as total_amount,
         foreignamount as source_amount,
@@ -204,7 +250,9 @@ events as (
 ),
 
 scoped as (
-    select events.*, case when scope_reason is null then 'in' else 'out' end as scope
+    select
+        events.*,
+        case when events.scope_reason is null then 'in' else 'out' end as scope
     from events
 )
 

@@ -11,8 +11,8 @@
 with links as (
     select link.*
     from {{ ref('base_netsuite__nexttransactionlink') }} as link
-    {{ join_touched('stg_netsuite__documents_touched', 'link.connection', 'link.nextdoc') }}
     inner join {{ ref('map_netsuite_link_type') }} as kind on link.linktype = kind.link_type_code
+    {{ join_touched('stg_netsuite__documents_touched', 'link.connection', 'link.nextdoc') }}
     where not link.is_deleted and kind.link_type in ('payment', 'deposit_application')
 ),
 
@@ -30,7 +30,8 @@ settlements as (
         coalesce(invoice.document_type, invoice_types.document_type) as invoice_type,
         links.previousdoc as invoice_id,
         payment.currency_code,
-        case when payment.document_type in ('customer_refund', 'cash_refund') then -1 else 1 end * abs(links.foreignamount)
+        case when payment.document_type in ('customer_refund', 'cash_refund') then -1 else 1 end
+        * abs(links.foreignamount)
             as applied_amount,
         cast(0 as numeric) as discount_amount,
         coalesce(payment.document_date, links.nextdate) as applied_date,
@@ -40,7 +41,9 @@ settlements as (
         on links.connection = payment.connection and links.nextdoc = payment.document_id
     left join {{ ref('stg_netsuite__documents') }} as invoice
         on links.connection = invoice.connection and links.previousdoc = invoice.document_id
-    left join {{ ref('map_netsuite_transaction_type') }} as invoice_types on links.previoustype = invoice_types.type_code
+    left join
+        {{ ref('map_netsuite_transaction_type') }} as invoice_types
+        on links.previoustype = invoice_types.type_code
 )
 
 {{ select_contract('settlements', 'settlements') }}

@@ -13,7 +13,8 @@ with customers as (
         account.billingcity as city,
         account.billingstate as region,
         account.billingpostalcode as postal_code,
-        {{ country_code('coalesce(account.billingcountrycode, account.billingcountry)', 'countries.country_code') }} as country_code,
+        {{ country_code('coalesce(account.billingcountrycode, account.billingcountry)', 'countries.country_code') }}
+            as country_code,
         nullif(trim(account.erp_customer_id), '') as external_customer_id,
         coalesce(account.ispersonaccount, false) as is_person,
         false as is_intercompany,

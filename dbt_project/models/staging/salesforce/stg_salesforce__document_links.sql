@@ -1,4 +1,7 @@
-{# deal_order: the CRM's order names the deal from which it was made. The ERP's ids on orders are `external_id` of documents. #}
+{#
+  deal_order: the CRM's order names the deal from which it was made. The ERP's ids on orders are `external_id` of
+  documents.
+#}
 {{ config(
     materialized='incremental', incremental_strategy='by_document', touched='stg_salesforce__documents_touched',
     on_schema_change='append_new_columns', pre_hook="{{ session_settings() }}",

@@ -59,10 +59,10 @@ orders as (
         sales_order.modified_at,
         sales_order.batch_id
     from {{ ref('base_salesforce__order') }} as sales_order
-    {{ join_touched('stg_salesforce__documents_touched', 'sales_order.connection', 'sales_order.record_key') }}
     left join {{ ref('base_salesforce__opportunity') }} as deal
         on sales_order.connection = deal.connection and sales_order.opportunityid = deal.record_key
     left join {{ ref('map_salesforce_order_status') }} as statuses on sales_order.statuscode = statuses.status_code
+    {{ join_touched('stg_salesforce__documents_touched', 'sales_order.connection', 'sales_order.record_key') }}
 ),
 
 documents as (

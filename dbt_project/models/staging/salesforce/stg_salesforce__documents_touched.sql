@@ -2,9 +2,16 @@
 {{ config(materialized='table', pre_hook="{{ session_settings() }}") }}
 
 {% if var('previous_batch_id') | int < 0 -%}
-select connection, record_key as document_id from {{ ref('base_salesforce__opportunity') }} where iswon
-union all
-select connection, record_key as document_id from {{ ref('base_salesforce__order') }}
+    select
+        connection,
+        record_key as document_id
+    from {{ ref('base_salesforce__opportunity') }}
+    where iswon
+    union all
+    select
+        connection,
+        record_key as document_id
+    from {{ ref('base_salesforce__order') }}
 -- depends on: {{ ref('stg_salesforce__references') }}, so that both kinds of build have the same graph
 {%- else -%}
 with opportunities as (
@@ -40,7 +47,8 @@ meaning_changed as (
 everything as (
     select opportunity.connection, opportunity.record_key as document_id
     from meaning_changed
-    inner join {{ ref('base_salesforce__opportunity') }} as opportunity on meaning_changed.connection = opportunity.connection
+    inner join {{ ref('base_salesforce__opportunity') }} as opportunity
+        on meaning_changed.connection = opportunity.connection
     where opportunity.iswon
     union all
     select sales_order.connection, sales_order.record_key

@@ -1,9 +1,11 @@
 {#
-  Rates are units of a currency per 1 of the corporate currency: from = corporate, to = the currency. Dated rates hold from
-  StartDate; where the organisation has none, the current rate counts for all days.
+  Rates are units of a currency per 1 of the corporate currency: from = corporate, to = the currency. Dated rates hold
+  from StartDate; where the organisation has none, the current rate counts for all days.
 #}
 with corporate as (
-    select connection, isocode as currency_code
+    select
+        connection,
+        isocode as currency_code
     from {{ ref('base_salesforce__currencytype') }}
     where iscorporate
 ),
@@ -39,9 +41,11 @@ static as (
 ),
 
 rates as (
-    select * from dated where from_currency_code <> to_currency_code
+    select * from dated
+    where from_currency_code <> to_currency_code
     union all
-    select * from static where from_currency_code <> to_currency_code
+    select * from static
+    where from_currency_code <> to_currency_code
 )
 
 {{ select_contract('fx_rates', 'rates') }}

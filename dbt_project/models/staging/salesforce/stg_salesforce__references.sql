@@ -6,12 +6,18 @@
 ) }}
 
 with meanings as (
-    select connection, 'product' as reference_type, id as reference_id, coalesce(productcode, '') as meaning
+    select
+        connection,
+        'product' as reference_type,
+        id as reference_id,
+        coalesce(productcode, '') as meaning
     from {{ ref('base_salesforce__product2') }}
 ),
 
 keyed as (
-    select {{ hash_key(['connection', 'reference_type', 'reference_id']) }} as reference_key, meanings.*
+    select
+        {{ hash_key(['connection', 'reference_type', 'reference_id']) }} as reference_key,
+        meanings.*
     from meanings
 )
 

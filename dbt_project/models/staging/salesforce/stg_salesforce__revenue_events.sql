@@ -1,6 +1,7 @@
 {#
-  Deals are bookings, by line (TotalPrice: after discount). A deal without lines is one line, '0', of its header's amount;
-  where lines exist the header only repeats their sum and is not read. CRM orders are kept, and out of scope: H4.
+  Deals are bookings, by line (TotalPrice: after discount). A deal without lines is one line, '0', of its header's
+  amount; where lines exist the header only repeats their sum and is not read. CRM orders are kept, and out of scope:
+  H4.
 #}
 {{ config(
     materialized='incremental', incremental_strategy='by_document', touched='stg_salesforce__documents_touched',
@@ -25,7 +26,8 @@ deal_lines as (
         line.servicedate as service_start_date,
         cast(null as date) as service_end_date,
         'booking' as event_type,
-        case when line.id is null then 'salesforce__opportunity' else 'salesforce__opportunitylineitem' end as source_table,
+        case when line.id is null then 'salesforce__opportunity' else 'salesforce__opportunitylineitem' end
+            as source_table,
         coalesce(line.id, document.document_id) as source_key,
         coalesce(line.batch_id, document.batch_id) as line_batch_id
     from documents as document
