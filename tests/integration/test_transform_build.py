@@ -97,6 +97,35 @@ def test_a_build_writes_its_books(built: int) -> None:
     assert set(inputs) == {*digests, "build"} and all(len(digest) == 64 for digest in digests.values())
 
 
+# What each data test is for: SQL that makes it fail, and SQL that mends it again.
+FAULTS = {
+    "assert_fact_bookings_equal_landed_deals":
+        ("marts.fct_revenue", f"net_amount = net_amount + 1 where event_type = 'booking' and {CURRENT}"),
+    "assert_fact_sales_equal_landed_lines":
+        ("marts.fct_revenue", f"total_amount = total_amount + 1 where event_type = 'order' and {CURRENT}"),
+    "assert_recognition_equals_the_ledger":
+        ("marts.fct_revenue", f"posted_functional_amount = 0 where event_type = 'recognition' and {CURRENT}"),
+    "assert_ledger_entries_balance":
+        ("staging.stg_netsuite__gl_entries",
+         "functional_amount = functional_amount + 1 where account_kind = 'revenue'"),
+    "assert_total_is_net_and_tax":
+        ("marts.fct_revenue", f"tax_amount = tax_amount + 1 where event_type = 'billing' and {CURRENT}"),
+    "assert_no_code_is_unmapped":
+        ("staging.stg_netsuite__documents", "source_type_code = 'Zzz' where document_type = 'estimate'"),
+    "assert_every_landed_document_is_staged":
+        ("staging.stg_netsuite__documents", "document_id = 'nowhere' where document_id = "
+         "(select min(document_id) from staging.stg_netsuite__documents)"),
+    "unique_current_fct_revenue_event_key": ("marts.fct_revenue", f"event_key = 'same' where {CURRENT}"),
+}
+
+
+def test_the_data_tests_pass(built: int) -> None:
+    report = build.test(int(str(one("select max(run_id) from ops.build_watermark"))))
+    names = {node.name for node in report.nodes}
+    assert set(FAULTS) <= names
+    assert sum(node.resource_type == "unit_test" for node in report.nodes) >= 10
+
+
 def test_nothing_landed_nothing_recorded(built: int) -> None:
     before = state()
     run_id, report = built_from(company.new_batch())
@@ -257,35 +286,6 @@ def test_settled_views_are_made_again_only_after_trouble(built: int) -> None:
         books.execute("drop view staging.base_netsuite__account cascade")
     repaired = {node.name for node in build.run(company.open_run()).nodes}
     assert "base_netsuite__account" in repaired and "stg_netsuite__products" in repaired
-
-
-# What each data test is for: SQL that makes it fail, and SQL that mends it again.
-FAULTS = {
-    "assert_fact_bookings_equal_landed_deals":
-        ("marts.fct_revenue", f"net_amount = net_amount + 1 where event_type = 'booking' and {CURRENT}"),
-    "assert_fact_sales_equal_landed_lines":
-        ("marts.fct_revenue", f"total_amount = total_amount + 1 where event_type = 'order' and {CURRENT}"),
-    "assert_recognition_equals_the_ledger":
-        ("marts.fct_revenue", f"posted_functional_amount = 0 where event_type = 'recognition' and {CURRENT}"),
-    "assert_ledger_entries_balance":
-        ("staging.stg_netsuite__gl_entries",
-         "functional_amount = functional_amount + 1 where account_kind = 'revenue'"),
-    "assert_total_is_net_and_tax":
-        ("marts.fct_revenue", f"tax_amount = tax_amount + 1 where event_type = 'billing' and {CURRENT}"),
-    "assert_no_code_is_unmapped":
-        ("staging.stg_netsuite__documents", "source_type_code = 'Zzz' where document_type = 'estimate'"),
-    "assert_every_landed_document_is_staged":
-        ("staging.stg_netsuite__documents", "document_id = 'nowhere' where document_id = "
-         "(select min(document_id) from staging.stg_netsuite__documents)"),
-    "unique_current_fct_revenue_event_key": ("marts.fct_revenue", f"event_key = 'same' where {CURRENT}"),
-}
-
-
-def test_the_data_tests_pass(built: int) -> None:
-    report = build.test(int(str(one("select max(run_id) from ops.build_watermark"))))
-    names = {node.name for node in report.nodes}
-    assert set(FAULTS) <= names
-    assert sum(node.resource_type == "unit_test" for node in report.nodes) >= 10
 
 
 @pytest.mark.parametrize("name", FAULTS)
