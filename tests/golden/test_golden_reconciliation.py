@@ -1,9 +1,9 @@
 """The golden folders: small books that a finance person can check by hand, and what must be said about them.
 
-Each folder of `reconciliation/` holds documents, lines, links, settlements and ledger rows as CSV, its story (README.md), and
-the breaks and hop totals that must come out: all of them, and no others. The folders are put where the rest of the project would
-put them (the fact and the canonical contracts), each under a connection and a legal entity of its own name, and one build of
-the reconciliation answers for all. As of 30 June 2026; group currency USD.
+Each folder of `reconciliation/` holds documents, lines, links, settlements and ledger rows as CSV, its story
+(README.md), and the breaks and hop totals that must come out: all of them, and no others. The folders are put where the
+rest of the project would put them (the fact and the canonical contracts), each under a connection and a legal entity of
+its own name, and one build of the reconciliation answers for all. As of 30 June 2026; group currency USD.
 """
 
 from __future__ import annotations
@@ -299,8 +299,8 @@ def test_breaks(answered: Any, case: str) -> None:
 @pytest.mark.parametrize("case", CASES)
 def test_summary(answered: Any, case: str) -> None:
     found = answered.execute(
-        "select hop, period, currency_code, left_amount - scoped_left_amount, right_amount - scoped_right_amount, gap_amount,"
-        " unexplained_amount from marts.rec_summary"
+        "select hop, period, currency_code, left_amount - scoped_left_amount, right_amount - scoped_right_amount,"
+        " gap_amount, unexplained_amount from marts.rec_summary"
         f" where superseded_run = {OPEN} and legal_entity_id = %s"
         " and left_count + right_count > scoped_left_count + scoped_right_count",
         (case,),

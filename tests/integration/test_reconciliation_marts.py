@@ -1,4 +1,4 @@
-"""The reconciliation on simulated companies: it finds what was planted, and does not depend on the order of rows or runs."""
+"""The reconciliation on simulated companies: it finds what was planted, whatever the order of rows and runs."""
 
 from __future__ import annotations
 
@@ -198,8 +198,8 @@ def _shuffle(role: str, tables: list[str]) -> None:
             books.execute(f"create temporary table shuffled on commit drop as select * from {table} order by random()")
             books.execute(f"truncate {table}")
             generated = books.execute(
-                "select string_agg(quote_ident(attname), ', ' order by attnum) from pg_attribute where attrelid = %s::regclass"
-                " and attnum > 0 and not attisdropped and attgenerated = ''",
+                "select string_agg(quote_ident(attname), ', ' order by attnum) from pg_attribute"
+                " where attrelid = %s::regclass and attnum > 0 and not attisdropped and attgenerated = ''",
                 (table,),
             ).fetchone()[0]
             books.execute(f"insert into {table} ({generated}) select {generated} from shuffled")
@@ -218,7 +218,7 @@ def test_a_break_keeps_its_name_and_its_first_day(second: Built) -> None:
     assert {after[key] for key in kept} == {date(2026, 6, 30)}
     assert {after[key] for key in new} == {date(2026, 8, 15)}, "what became overdue is another break, first seen today"
     overdue = rows(
-        "select count(*) from marts.rec_break where reason_code = 'B3' and hop = 'invoice_cash' and"
-        f" {CURRENT} and document_key in (select document_key from marts.fin_ar_ageing where days_overdue > 0 and {CURRENT})"
+        f"select count(*) from marts.rec_break where {CURRENT} and reason_code = 'B3' and hop = 'invoice_cash'"
+        f" and document_key in (select document_key from marts.fin_ar_ageing where {CURRENT} and days_overdue > 0)"
     )
     assert overdue == [(0,)]

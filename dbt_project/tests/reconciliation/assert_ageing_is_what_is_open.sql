@@ -2,13 +2,19 @@
 -- nothing. By another way: the ageing reads applications up to its date, the breaks read groups. Future documents are in
 -- the breaks only.
 with ageing as (
-    select legal_entity_id, currency_code, sum(open_amount) as amount
+    select
+        legal_entity_id,
+        currency_code,
+        sum(open_amount) as amount
     from {{ ref_current('fin_ar_ageing') }} as ageing
     group by legal_entity_id, currency_code
 ),
 
 breaks as (
-    select legal_entity_id, currency_code, sum(amount) as amount
+    select
+        legal_entity_id,
+        currency_code,
+        sum(amount) as amount
     from {{ ref_current('rec_break') }} as break
     where
         hop = 'invoice_cash'

@@ -1,12 +1,18 @@
 -- The difference of a match is the sum of its breaks, but for those that only move an amount (B1, D3).
 with breaks as (
-    select match_key, sum(case when reason_code in ('B1', 'D3') then 0 else amount end) as amount
+    select
+        match_key,
+        sum(case when reason_code in ('B1', 'D3') then 0 else amount end) as amount
     from {{ ref_current('rec_break') }} as break
     where match_key is not null
     group by match_key
 )
 
-select matches.match_key, matches.hop, matches.difference_amount, breaks.amount
+select
+    matches.match_key,
+    matches.hop,
+    matches.difference_amount,
+    breaks.amount
 from {{ ref_current('rec_match') }} as matches
 left join breaks on matches.match_key = breaks.match_key
 where matches.difference_amount <> coalesce(breaks.amount, 0)

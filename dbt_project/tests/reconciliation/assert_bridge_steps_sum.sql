@@ -11,7 +11,11 @@ with steps as (
 ),
 
 totals as (
-    select legal_entity_id, period, cast(step_order / 100 as integer) - 1 as stage, group_amount as amount
+    select
+        legal_entity_id,
+        period,
+        cast(step_order / 100 as integer) - 1 as stage,
+        group_amount as amount
     from {{ ref_current('rec_revenue_bridge') }} as bridge
     where step_order in (200, 300, 400, 500, 600)
 )

@@ -5,37 +5,80 @@ with documents as (
 ),
 
 expected as (
-    select 'deal_order' as hop, 'left' as side, count(*) as document_count, sum(net_amount) as amount
-    from documents where role = 'deal'
+    select
+        'deal_order' as hop,
+        'left' as side,
+        count(*) as document_count,
+        sum(net_amount) as amount
+    from documents
+    where role = 'deal'
     union all
-    select 'deal_order' as hop, 'right' as side, count(*) as document_count, sum(net_amount) as amount
-    from documents where role = 'order'
+    select
+        'deal_order' as hop,
+        'right' as side,
+        count(*) as document_count,
+        sum(net_amount) as amount
+    from documents
+    where role = 'order'
     union all
-    select 'order_invoice' as hop, 'left' as side, count(*) as document_count, sum(net_amount) as amount
-    from documents where role = 'order'
+    select
+        'order_invoice' as hop,
+        'left' as side,
+        count(*) as document_count,
+        sum(net_amount) as amount
+    from documents
+    where role = 'order'
     union all
-    select 'order_invoice' as hop, 'right' as side, count(*) as document_count, sum(net_amount) as amount
-    from documents where role = 'billing'
+    select
+        'order_invoice' as hop,
+        'right' as side,
+        count(*) as document_count,
+        sum(net_amount) as amount
+    from documents
+    where role = 'billing'
     union all
-    select 'invoice_cash' as hop, 'left' as side, count(*) as document_count, sum(total_amount) as amount
-    from documents where role = 'billing'
+    select
+        'invoice_cash' as hop,
+        'left' as side,
+        count(*) as document_count,
+        sum(total_amount) as amount
+    from documents
+    where role = 'billing'
     union all
-    select 'invoice_cash' as hop, 'right' as side, count(*) as document_count,
+    select
+        'invoice_cash' as hop,
+        'right' as side,
+        count(*) as document_count,
         sum(case when role = 'payment' then total_amount else coalesce(header_total_amount, total_amount) end) as amount
-    from documents where role = 'payment' or settles_itself
+    from documents
+    where role = 'payment' or settles_itself
     union all
-    select 'invoice_ledger' as hop, 'left' as side, count(*) as document_count, sum(coalesce(functional_net_amount, 0)) as amount
-    from documents where role = 'billing'
+    select
+        'invoice_ledger' as hop,
+        'left' as side,
+        count(*) as document_count,
+        sum(coalesce(functional_net_amount, 0)) as amount
+    from documents
+    where role = 'billing'
 ),
 
 judged as (
-    select hop, side, count(distinct document_key) as document_count, sum(amount) as amount
+    select
+        hop,
+        side,
+        count(distinct document_key) as document_count,
+        sum(amount) as amount
     from {{ ref_current('rec_document') }} as document
     group by hop, side
 )
 
-select expected.hop, expected.side, expected.document_count, judged.document_count as judged_count,
-    expected.amount, judged.amount as judged_amount
+select
+    expected.hop,
+    expected.side,
+    expected.document_count,
+    judged.document_count as judged_count,
+    expected.amount,
+    judged.amount as judged_amount
 from expected
 left join judged on expected.hop = judged.hop and expected.side = judged.side
 where

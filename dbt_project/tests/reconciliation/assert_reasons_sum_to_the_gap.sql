@@ -13,7 +13,13 @@ with documents as (
 ),
 
 effects as (
-    select hop, legal_entity_id, period, currency_code, sum(amount) as amount, sum(group_amount) as group_amount
+    select
+        hop,
+        legal_entity_id,
+        period,
+        currency_code,
+        sum(amount) as amount,
+        sum(group_amount) as group_amount
     from {{ ref_current('rec_break_effect') }} as effect
     group by hop, legal_entity_id, period, currency_code
 )
@@ -29,10 +35,11 @@ select
     effects.group_amount as group_effect_amount
 from documents
 full outer join effects
-    on documents.hop = effects.hop
-    and documents.legal_entity_id = effects.legal_entity_id
-    and documents.period = effects.period
-    and documents.currency_code = effects.currency_code
+    on
+        documents.hop = effects.hop
+        and documents.legal_entity_id = effects.legal_entity_id
+        and documents.period = effects.period
+        and documents.currency_code = effects.currency_code
 where
     coalesce(documents.amount, 0) <> coalesce(effects.amount, 0)
     or coalesce(documents.group_amount, 0) <> coalesce(effects.group_amount, 0)

@@ -6,7 +6,11 @@ with documents as (
 ),
 
 settlements as (
-    select payment_document_key, invoice_document_key, sum(applied_amount) as applied_amount, sum(coalesce(discount_amount, 0)) as discount_amount
+    select
+        payment_document_key,
+        invoice_document_key,
+        sum(applied_amount) as applied_amount,
+        sum(coalesce(discount_amount, 0)) as discount_amount
     from {{ ref('int_settlements__unioned') }}
     group by payment_document_key, invoice_document_key
 ),
@@ -30,7 +34,9 @@ applied as (
 ),
 
 used as (
-    select document_key, sum(amount) as amount
+    select
+        document_key,
+        sum(amount) as amount
     from applied
     group by document_key
 ),
@@ -63,11 +69,29 @@ at_the_counter as (
     where settles_itself
 )
 
-select document_key, case when role = 'billing' then 'left' else 'right' end as side, piece, currency_code, period, amount
+select
+    document_key,
+    case when role = 'billing' then 'left' else 'right' end as side,
+    piece,
+    currency_code,
+    period,
+    amount
 from applied
 union all
-select document_key, case when role = 'billing' then 'left' else 'right' end as side, piece, currency_code, period, amount
+select
+    document_key,
+    case when role = 'billing' then 'left' else 'right' end as side,
+    piece,
+    currency_code,
+    period,
+    amount
 from rests
 union all
-select document_key, 'right' as side, piece, currency_code, period, amount
+select
+    document_key,
+    'right' as side,
+    piece,
+    currency_code,
+    period,
+    amount
 from at_the_counter

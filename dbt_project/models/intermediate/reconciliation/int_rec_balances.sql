@@ -54,9 +54,12 @@ select
     lefts.left_amount - coalesce(rights.core_amount, 0) as base_amount,
     {{ minor_unit('lefts.minor_units') }} * (
         case
-            when greatest(lefts.left_line_count, coalesce(rights.core_line_count, 0)) * tolerance.rounding_units_per_line
+            when
+                greatest(lefts.left_line_count, coalesce(rights.core_line_count, 0)) * tolerance.rounding_units_per_line
                 < tolerance.rounding_units_most
-                then greatest(lefts.left_line_count, coalesce(rights.core_line_count, 0)) * tolerance.rounding_units_per_line
+                then
+                    greatest(lefts.left_line_count, coalesce(rights.core_line_count, 0))
+                    * tolerance.rounding_units_per_line
             else tolerance.rounding_units_most
         end
     ) as rounding_amount,

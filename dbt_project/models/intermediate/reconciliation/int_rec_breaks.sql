@@ -2,29 +2,63 @@
 -- explain of a cell (group, period, currency) is X: the sum of a group's breaks is its gap because of X, and X must be zero.
 with found as (
     select
-        hop, group_key, document_key, counter_document_key, reason_code, amount, currency_code, counter_currency_code,
-        cast(null as {{ dbt.type_string() }}) as period, cast(null as {{ dbt.type_string() }}) as counter_period,
-        confidence, evidence
+        hop,
+        group_key,
+        document_key,
+        counter_document_key,
+        reason_code,
+        amount,
+        currency_code,
+        counter_currency_code,
+        cast(null as {{ dbt.type_string() }}) as period,
+        cast(null as {{ dbt.type_string() }}) as counter_period,
+        confidence,
+        evidence
     from {{ ref('int_rec_breaks__ordered') }}
     union all
     select
-        hop, group_key, document_key, counter_document_key, reason_code, amount, currency_code,
+        hop,
+        group_key,
+        document_key,
+        counter_document_key,
+        reason_code,
+        amount,
+        currency_code,
         cast(null as {{ dbt.type_string() }}) as counter_currency_code,
-        cast(null as {{ dbt.type_string() }}) as period, cast(null as {{ dbt.type_string() }}) as counter_period,
-        confidence, evidence
+        cast(null as {{ dbt.type_string() }}) as period,
+        cast(null as {{ dbt.type_string() }}) as counter_period,
+        confidence,
+        evidence
     from {{ ref('int_rec_breaks__alone') }}
     union all
     select
-        hop, group_key, document_key, counter_document_key, reason_code, amount, currency_code,
+        hop,
+        group_key,
+        document_key,
+        counter_document_key,
+        reason_code,
+        amount,
+        currency_code,
         cast(null as {{ dbt.type_string() }}) as counter_currency_code,
-        cast(null as {{ dbt.type_string() }}) as period, cast(null as {{ dbt.type_string() }}) as counter_period,
-        1 as confidence, evidence
+        cast(null as {{ dbt.type_string() }}) as period,
+        cast(null as {{ dbt.type_string() }}) as counter_period,
+        1 as confidence,
+        evidence
     from {{ ref('int_rec_breaks__settled') }}
     union all
     select
-        hop, group_key, document_key, cast(null as {{ dbt.type_string() }}) as counter_document_key, reason_code, amount,
-        currency_code, cast(null as {{ dbt.type_string() }}) as counter_currency_code,
-        period, counter_period, 1 as confidence, evidence
+        hop,
+        group_key,
+        document_key,
+        cast(null as {{ dbt.type_string() }}) as counter_document_key,
+        reason_code,
+        amount,
+        currency_code,
+        cast(null as {{ dbt.type_string() }}) as counter_currency_code,
+        period,
+        counter_period,
+        1 as confidence,
+        evidence
     from {{ ref('int_rec_breaks__posted') }}
 ),
 
@@ -43,7 +77,10 @@ cells as (
 
 -- A group counts in one period, but for the ledger, whose breaks say their own.
 periods as (
-    select hop, group_key, min(period) as period
+    select
+        hop,
+        group_key,
+        min(period) as period
     from cells
     group by hop, group_key
 ),
@@ -68,7 +105,12 @@ placed as (
 ),
 
 landed as (
-    select hop, group_key, period, currency_code, amount
+    select
+        hop,
+        group_key,
+        period,
+        currency_code,
+        amount
     from placed
     union all
     select
@@ -82,7 +124,12 @@ landed as (
 ),
 
 explained as (
-    select hop, group_key, period, currency_code, sum(amount) as amount
+    select
+        hop,
+        group_key,
+        period,
+        currency_code,
+        sum(amount) as amount
     from landed
     group by hop, group_key, period, currency_code
 ),
@@ -97,17 +144,29 @@ unexplained as (
         coalesce(cells.gap_amount, 0) as gap_amount
     from cells
     full outer join explained
-        on cells.hop = explained.hop
-        and cells.group_key = explained.group_key
-        and cells.period = explained.period
-        and cells.currency_code = explained.currency_code
+        on
+            cells.hop = explained.hop
+            and cells.group_key = explained.group_key
+            and cells.period = explained.period
+            and cells.currency_code = explained.currency_code
     where coalesce(cells.gap_amount, 0) <> coalesce(explained.amount, 0)
 ),
 
 named as (
     select
-        hop, group_key, document_key, counter_document_key, reason_code, amount, currency_code, counter_currency_code,
-        period, counter_period, confidence, evidence, discriminator
+        hop,
+        group_key,
+        document_key,
+        counter_document_key,
+        reason_code,
+        amount,
+        currency_code,
+        counter_currency_code,
+        period,
+        counter_period,
+        confidence,
+        evidence,
+        discriminator
     from placed
     union all
     select
@@ -127,20 +186,27 @@ named as (
         unexplained.period || unexplained.currency_code as discriminator
     from unexplained
     inner join (
-        select hop, group_key, coalesce(min(case when document_key = group_key then document_key end), min(document_key)) as document_key
+        select
+            hop,
+            group_key,
+            coalesce(min(case when document_key = group_key then document_key end), min(document_key)) as document_key
         from {{ ref('int_rec_members') }}
         group by hop, group_key
     ) as anchor on unexplained.hop = anchor.hop and unexplained.group_key = anchor.group_key
 ),
 
 entities as (
-    select hop, group_key, min(legal_entity_id) as legal_entity_id
+    select
+        hop,
+        group_key,
+        min(legal_entity_id) as legal_entity_id
     from cells
     group by hop, group_key
 )
 
 select
-    {{ hash_key(['named.hop', 'named.group_key', 'named.document_key', 'named.reason_code', 'named.discriminator']) }} as break_key,
+    {{ hash_key(['named.hop', 'named.group_key', 'named.document_key', 'named.reason_code', 'named.discriminator']) }}
+        as break_key,
     named.hop,
     named.group_key,
     named.document_key,

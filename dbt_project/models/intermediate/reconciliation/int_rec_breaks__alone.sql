@@ -42,7 +42,7 @@ copies as (
             twin.document_date < own.document_date
             or (twin.document_date = own.document_date and twin.document_number < own.document_number)
         )
-        and {{ dbt.datediff('twin.document_date', 'own.document_date', 'day') }} <= tolerance.duplicate_days
+        and {{ dbt.datediff('twin.document_date', 'own.document_date', 'day') }} <= tolerance.duplicate_days  -- noqa: LT05
     group by alone.hop, alone.document_key
 ),
 

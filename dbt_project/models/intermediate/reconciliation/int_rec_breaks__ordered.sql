@@ -20,7 +20,10 @@ with balances as (
 
 -- A left document whose number somebody else's document carries: not missing, but perhaps another customer's.
 mistaken as (
-    select hop, mistaken_key as group_key, min(document_key) as mistaken_document_key
+    select
+        hop,
+        mistaken_key as group_key,
+        min(document_key) as mistaken_document_key
     from {{ ref('int_rec_loose_ends') }}
     where is_other_customer and mistaken_key is not null
     group by hop, mistaken_key
@@ -55,7 +58,8 @@ decomposed as (
         case when is_price_part_of_rest then 0 else price_amount end as priced_amount,
         case
             when missing_amount > 0
-                then missing_amount
+                then
+                    missing_amount
                     + case when is_price_part_of_rest then price_amount else 0 end
                     + case when right_discount_amount = 0 then left_discount_amount else 0 end
                     + case when right_freight_amount = 0 then left_freight_amount else 0 end
@@ -92,7 +96,9 @@ measured as (
         mistaken.mistaken_document_key,
         slots.slot,
         case slots.slot
-            when 'whole' then case when explanation in ('void', 'nothing', 'rounding', 'tax', 'schedule') then base_amount end
+            when
+                'whole'
+                then case when explanation in ('void', 'nothing', 'rounding', 'tax', 'schedule') then base_amount end
             when 'price' then case when explanation = 'lines' then priced_amount end
             when 'discount' then case when explanation = 'lines' then discounted_amount end
             when 'rest' then case when explanation = 'lines' then rest_amount end
@@ -112,7 +118,9 @@ reasoned as (
             when explanation = 'rounding' then 'C6'
             when explanation = 'tax' then 'C3'
             when slot = 'price' and abs(amount) <= rounding_amount then 'C6'
-            when slot = 'price' and abs(amount) in (nullif(abs(left_tax_amount), 0), nullif(abs(core_tax_amount), 0)) then 'C3'
+            when
+                slot = 'price' and abs(amount) in (nullif(abs(left_tax_amount), 0), nullif(abs(core_tax_amount), 0))
+                then 'C3'
             when slot in ('price', 'discount') then 'C1'
             when slot = 'freight' then 'C4'
             when slot = 'excess' then 'C2'
@@ -132,10 +140,12 @@ reasoned as (
             when explanation = 'schedule' then 'billing schedule: the rest is not billed yet'
             when slot = 'price' then 'same products and quantities at other unit prices'
             when slot = 'discount'
-                then 'discounts: left ' || cast(left_discount_amount as {{ dbt.type_string() }})
+                then
+                    'discounts: left ' || cast(left_discount_amount as {{ dbt.type_string() }})
                     || ', right ' || cast(right_discount_amount as {{ dbt.type_string() }})
             when slot = 'freight'
-                then 'freight: left ' || cast(left_freight_amount as {{ dbt.type_string() }})
+                then
+                    'freight: left ' || cast(left_freight_amount as {{ dbt.type_string() }})
                     || ', right ' || cast(right_freight_amount as {{ dbt.type_string() }})
             when slot = 'excess' then 'units that only the right side has, at its unit prices'
             when slot = 'rest' and has_right_void then 'units whose counterpart is cancelled or void'
@@ -181,7 +191,9 @@ of_followers as (
         1 as confidence,
         case
             when is_credit then 'credit memo or refund of the same chain'
-            when is_duplicate then 'same amount, currency and reference within days, and more than the left side asks for'
+            when
+                is_duplicate
+                then 'same amount, currency and reference within days, and more than the left side asks for'
             else 'same figures in ' || left_currency_code || ' and ' || currency_code
         end as evidence,
         case when is_credit or is_duplicate then currency_code else left_currency_code end as currency_code,

@@ -34,9 +34,11 @@ compared as (
         documents.posted_fx_rate,
         documents.functional_net_amount - documents.posted_rate_net_amount as rate_amount,
         {{ minor_unit('documents.functional_minor_units') }} * (
-            case when documents.line_count * tolerance.rounding_units_per_line < tolerance.rounding_units_most
-                then documents.line_count * tolerance.rounding_units_per_line
-            else tolerance.rounding_units_most end
+            case
+                when documents.line_count * tolerance.rounding_units_per_line < tolerance.rounding_units_most
+                    then documents.line_count * tolerance.rounding_units_per_line
+                else tolerance.rounding_units_most
+            end
         ) as rounding_amount
     from groups
     inner join documents on groups.group_key = documents.document_key

@@ -19,7 +19,9 @@ groups as (
 ),
 
 discounts as (
-    select invoice_document_key as group_key, sum(discount_amount) as discount_amount
+    select
+        invoice_document_key as group_key,
+        sum(discount_amount) as discount_amount
     from {{ ref('int_settlements__unioned') }}
     group by invoice_document_key
 ),
@@ -39,9 +41,11 @@ anchored as (
         anchor.total_amount - coalesce(anchor.header_total_amount, anchor.total_amount) as header_difference,
         coalesce(discounts.discount_amount, 0) as discount_amount,
         {{ minor_unit('anchor.minor_units') }} * (
-            case when anchor.line_count * tolerance.rounding_units_per_line < tolerance.rounding_units_most
-                then anchor.line_count * tolerance.rounding_units_per_line
-            else tolerance.rounding_units_most end
+            case
+                when anchor.line_count * tolerance.rounding_units_per_line < tolerance.rounding_units_most
+                    then anchor.line_count * tolerance.rounding_units_per_line
+                else tolerance.rounding_units_most
+            end
         ) as rounding_amount
     from groups
     inner join documents as anchor on groups.group_key = anchor.document_key
@@ -63,11 +67,21 @@ opened as (
 ),
 
 of_billing as (
-    select group_key, 'C8' as reason_code, header_amount as amount, 'lines less header' as evidence, cash_document_key
+    select
+        group_key,
+        'C8' as reason_code,
+        header_amount as amount,
+        'lines less header' as evidence,
+        cash_document_key
     from opened
     where role = 'billing' and header_amount <> 0
     union all
-    select group_key, 'C1' as reason_code, discounted_amount as amount, 'discount taken on payment' as evidence, cash_document_key
+    select
+        group_key,
+        'C1' as reason_code,
+        discounted_amount as amount,
+        'discount taken on payment' as evidence,
+        cash_document_key
     from opened
     where role = 'billing' and discounted_amount <> 0
     union all
@@ -84,7 +98,9 @@ of_billing as (
         case
             when is_void then 'void, and yet settled'
             when is_credit and open_amount < 0 then 'credit memo that is applied to nothing yet'
-            when cash_amount <> 0 and abs(open_amount) <= rounding_amount then 'at most one minor unit a line, and two in all'
+            when
+                cash_amount <> 0 and abs(open_amount) <= rounding_amount
+                then 'at most one minor unit a line, and two in all'
             else 'open, due ' || cast(due_date as {{ dbt.type_string() }})
         end as evidence,
         cash_document_key

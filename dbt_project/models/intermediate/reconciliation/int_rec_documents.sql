@@ -27,7 +27,9 @@ with events as (
             when event_type = 'order' then 'order'
             when event_type in ('billing', 'billing_credit', 'billing_cancel') then 'billing'
             -- cash sales and cash refunds are billing that settles itself
-            when event_type in ('cash', 'cash_refund') and document_type not in ('cash_sale', 'cash_refund') then 'payment'
+            when
+                event_type in ('cash', 'cash_refund') and document_type not in ('cash_sale', 'cash_refund')
+                then 'payment'
         end as role
     from {{ ref_current('fct_revenue') }} as revenue
 ),
@@ -43,7 +45,8 @@ lines as (
     select
         events.*,
         -- What the ledger makes of the line at the rate that the document was posted with.
-        {{ round_minor('events.net_amount * headers.exchange_rate', 'coalesce(functional.minor_units, 2)') }} as posted_rate_net_amount
+        {{ round_minor('events.net_amount * headers.exchange_rate', 'coalesce(functional.minor_units, 2)') }}
+            as posted_rate_net_amount
     from events
     inner join headers on events.document_key = headers.document_key
     left join {{ ref('dim_currency') }} as functional on events.functional_currency_code = functional.currency_code

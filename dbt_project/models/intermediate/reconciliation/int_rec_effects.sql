@@ -2,7 +2,16 @@
 -- another, a wrong code out of one currency into another; all other breaks count where they stand. In the group's currency
 -- the largest effect of a cell takes the cent that rounding leaves over, so that effects add up there as well.
 with effects as (
-    select break_key, hop, group_key, reason_code, legal_entity_id, period, currency_code, amount, 1 as part
+    select
+        break_key,
+        hop,
+        group_key,
+        reason_code,
+        legal_entity_id,
+        period,
+        currency_code,
+        amount,
+        1 as part
     from {{ ref('int_rec_breaks') }}
     union all
     select
@@ -38,14 +47,15 @@ translated as (
         {{ round_minor('effects.amount * cells.group_rate', 'in_group.minor_units') }} as rounded_group_amount,
         row_number() over (
             partition by effects.hop, effects.group_key, effects.period, effects.currency_code
-            order by abs(effects.amount) desc, effects.reason_code, effects.break_key, effects.part
+            order by abs(effects.amount) desc, effects.reason_code, effects.break_key asc, effects.part asc
         ) as place
     from effects
     inner join cells
-        on effects.hop = cells.hop
-        and effects.group_key = cells.group_key
-        and effects.period = cells.period
-        and effects.currency_code = cells.currency_code
+        on
+            effects.hop = cells.hop
+            and effects.group_key = cells.group_key
+            and effects.period = cells.period
+            and effects.currency_code = cells.currency_code
     cross join {{ ref('dim_currency') }} as in_group
     where in_group.currency_code = {{ group_currency() }}
 )
@@ -64,7 +74,8 @@ select
     rounded_group_amount
     + case
         when place = 1
-            then cell_group_amount
+            then
+                cell_group_amount
                 - sum(rounded_group_amount) over (partition by hop, group_key, period, currency_code)
         else 0
     end as group_amount

@@ -76,7 +76,7 @@ suspected as (
         and not is_credit
         and not is_void
         and amount > 0
-        and {{ dbt.datediff('first_date', 'document_date', 'day') }} <= duplicate_days as is_suspect
+        and {{ dbt.datediff('first_date', 'document_date', 'day') }} <= duplicate_days as is_suspect  -- noqa: LT05
     from compared
 ),
 

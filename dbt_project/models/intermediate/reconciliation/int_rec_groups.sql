@@ -3,46 +3,91 @@
 -- and its invoices) the first round is final; the others follow chains in which documents of both sides are shared.
 -- assert_groups_are_closed proves that the rounds were enough.
 with pairs as (
-    select hop, left_document_key, right_document_key, match_pass, left_document_key as label
+    select
+        hop,
+        left_document_key,
+        right_document_key,
+        match_pass,
+        left_document_key as label
     from {{ ref('int_rec_pairs') }}
 ),
 
 first_right as (
-    select hop, left_document_key, right_document_key, match_pass, min(label) over (partition by hop, right_document_key) as label
+    select
+        hop,
+        left_document_key,
+        right_document_key,
+        match_pass,
+        min(label) over (partition by hop, right_document_key) as label
     from pairs
 ),
 
 first_left as (
-    select hop, left_document_key, right_document_key, match_pass, min(label) over (partition by hop, left_document_key) as label
+    select
+        hop,
+        left_document_key,
+        right_document_key,
+        match_pass,
+        min(label) over (partition by hop, left_document_key) as label
     from first_right
 ),
 
 second_right as (
-    select hop, left_document_key, right_document_key, match_pass, min(label) over (partition by hop, right_document_key) as label
+    select
+        hop,
+        left_document_key,
+        right_document_key,
+        match_pass,
+        min(label) over (partition by hop, right_document_key) as label
     from first_left
 ),
 
 second_left as (
-    select hop, left_document_key, right_document_key, match_pass, min(label) over (partition by hop, left_document_key) as label
+    select
+        hop,
+        left_document_key,
+        right_document_key,
+        match_pass,
+        min(label) over (partition by hop, left_document_key) as label
     from second_right
 ),
 
 third_right as (
-    select hop, left_document_key, right_document_key, match_pass, min(label) over (partition by hop, right_document_key) as label
+    select
+        hop,
+        left_document_key,
+        right_document_key,
+        match_pass,
+        min(label) over (partition by hop, right_document_key) as label
     from second_left
 ),
 
 labelled as (
-    select hop, left_document_key, right_document_key, match_pass, min(label) over (partition by hop, left_document_key) as label
+    select
+        hop,
+        left_document_key,
+        right_document_key,
+        match_pass,
+        min(label) over (partition by hop, left_document_key) as label
     from third_right
 ),
 
 documents as (
-    select hop, 'left' as side, left_document_key as document_key, min(label) as label, max(match_pass) as match_pass
+    select
+        hop,
+        'left' as side,
+        left_document_key as document_key,
+        min(label) as label,
+        max(match_pass) as match_pass
     from labelled
     group by hop, left_document_key
     union all
-    select hop, 'right' as side, right_document_key as document_key, min(label) as label, max(match_pass) as match_pass
+    select
+        hop,
+        'right' as side,
+        right_document_key as document_key,
+        min(label) as label,
+        max(match_pass) as match_pass
     from labelled
     group by hop, right_document_key
 )

@@ -6,18 +6,29 @@
 --   quantity effect = units that only one side has × the unit price of that side
 --   price effect    = the rest of the product's difference
 with balances as (
-    select hop, group_key, minor_units
+    select
+        hop,
+        group_key,
+        minor_units
     from {{ ref('int_rec_balances') }}
     where base_amount <> 0 and core_count > 0
 ),
 
 sided as (
-    select members.hop, members.group_key, 'left' as side, members.document_key
+    select
+        members.hop,
+        members.group_key,
+        'left' as side,
+        members.document_key
     from {{ ref('int_rec_members') }} as members
     inner join balances on members.hop = balances.hop and members.group_key = balances.group_key
     where members.side = 'left'
     union all
-    select followers.hop, followers.group_key, 'right' as side, followers.document_key
+    select
+        followers.hop,
+        followers.group_key,
+        'right' as side,
+        followers.document_key
     from {{ ref('int_rec_followers') }} as followers
     inner join balances on followers.hop = balances.hop and followers.group_key = balances.group_key
     where followers.is_core and not followers.is_void
@@ -75,9 +86,11 @@ rested as (
         group_key,
         product_key,
         left_quantity - common_quantity as left_quantity,
-        case when left_quantity = common_quantity then 0 else left_amount - common_quantity * unit_price end as left_amount,
+        case when left_quantity = common_quantity then 0 else left_amount - common_quantity * unit_price end
+            as left_amount,
         right_quantity - common_quantity as right_quantity,
-        case when right_quantity = common_quantity then 0 else right_amount - common_quantity * unit_price end as right_amount,
+        case when right_quantity = common_quantity then 0 else right_amount - common_quantity * unit_price end
+            as right_amount,
         left_amount - right_amount as difference_amount,
         fraction_amount,
         case when left_quantity > 0 then 1 else 0 end as on_left,
@@ -101,6 +114,19 @@ products as (
     group by hop, group_key, product_key
 ),
 
+-- Units that only one side has (positive: the left side), and what that side asks for one.
+compared as (
+    select
+        *,
+        left_quantity - right_quantity as excess_quantity,
+        case
+            when left_quantity > right_quantity then left_amount / left_quantity
+            when right_quantity > left_quantity then right_amount / right_quantity
+            else 0
+        end as excess_unit_price
+    from products
+),
+
 effects as (
     select
         products.hop,
@@ -108,14 +134,8 @@ effects as (
         products.on_both,
         products.difference_amount,
         products.fraction_amount,
-        case
-            when products.left_quantity > products.right_quantity
-                then {{ round_minor('(products.left_quantity - products.right_quantity) * products.left_amount / products.left_quantity', 'balances.minor_units') }}
-            when products.right_quantity > products.left_quantity
-                then {{ round_minor('(products.left_quantity - products.right_quantity) * products.right_amount / products.right_quantity', 'balances.minor_units') }}
-            else 0
-        end as quantity_amount
-    from products
+        {{ round_minor('products.excess_quantity * products.excess_unit_price', 'balances.minor_units') }} as quantity_amount
+    from compared as products
     inner join balances on products.hop = balances.hop and products.group_key = balances.group_key
 ),
 

@@ -5,7 +5,9 @@ with documents as (
 ),
 
 paired as (
-    select distinct hop, right_document_key
+    select distinct
+        hop,
+        right_document_key
     from {{ ref('int_rec_pairs') }}
 ),
 
@@ -15,8 +17,9 @@ loose as (
         documents.*
     from documents
     left join paired
-        on documents.document_key = paired.right_document_key
-        and paired.hop = case when documents.role = 'order' then 'deal_order' else 'order_invoice' end
+        on
+            documents.document_key = paired.right_document_key
+            and paired.hop = case when documents.role = 'order' then 'deal_order' else 'order_invoice' end
     where
         documents.scope_reason is null
         and paired.right_document_key is null
@@ -80,7 +83,14 @@ referring as (
     where loose.reference_token is not null
 )
 
-select hop, document_key, reference, predecessor_key, mistaken_key, is_known_elsewhere, is_other_customer
+select
+    hop,
+    document_key,
+    reference,
+    predecessor_key,
+    mistaken_key,
+    is_known_elsewhere,
+    is_other_customer
 from external
 union all
 select
@@ -93,5 +103,12 @@ select
     is_other_customer
 from made
 union all
-select hop, document_key, reference, predecessor_key, mistaken_key, is_known_elsewhere, coalesce(is_other_customer, false) as is_other_customer
+select
+    hop,
+    document_key,
+    reference,
+    predecessor_key,
+    mistaken_key,
+    is_known_elsewhere,
+    coalesce(is_other_customer, false) as is_other_customer
 from referring

@@ -17,7 +17,10 @@ scoped as (
         coalesce(own.scope_reason, settled.scope_reason) as scope_reason,
         case
             when populations.hop in ('invoice_cash', 'invoice_ledger')
-                then coalesce(case when populations.hop = 'invoice_cash' then populations.piece end, populations.document_key)
+                then
+                    coalesce(
+                        case when populations.hop = 'invoice_cash' then populations.piece end, populations.document_key
+                    )
             else coalesce(grouped.group_key, populations.document_key)
         end as group_key,
         case
@@ -29,9 +32,10 @@ scoped as (
     left join documents as settled
         on populations.piece = settled.document_key and populations.hop = 'invoice_cash'
     left join {{ ref('int_rec_groups') }} as grouped
-        on populations.hop = grouped.hop
-        and populations.side = grouped.side
-        and populations.document_key = grouped.document_key
+        on
+            populations.hop = grouped.hop
+            and populations.side = grouped.side
+            and populations.document_key = grouped.document_key
 ),
 
 placed as (
@@ -102,7 +106,8 @@ select
     running.functional_currency_code,
     running.functional_amount,
     {{ round_minor('running.running_amount * running.group_rate', 'in_group.minor_units') }}
-    - {{ round_minor('(running.running_amount - running.amount) * running.group_rate', 'in_group.minor_units') }} as group_amount,
+    - {{ round_minor('(running.running_amount - running.amount) * running.group_rate', 'in_group.minor_units') }}
+        as group_amount,
     running.group_rate,
     running.document_number,
     running.document_date

@@ -2,12 +2,17 @@
 -- customer and currency, or customer and figures (4). First match wins. A reference that several documents carry is believed
 -- only where exactly one of them has the same amount: neither order nor ids break ties.
 with documents as (
-    select document_key, scope_reason
+    select
+        document_key,
+        scope_reason
     from {{ ref('int_rec_documents') }}
 ),
 
 linked as (
-    select sources.hop, sources.left_document_key, sources.right_document_key
+    select
+        sources.hop,
+        sources.left_document_key,
+        sources.right_document_key
     from {{ ref('int_rec_sources') }} as sources
     inner join documents as left_document on sources.left_document_key = left_document.document_key
     inner join documents as right_document on sources.right_document_key = right_document.document_key
@@ -27,9 +32,17 @@ counted as (
     where is_same_customer and (is_same_currency or is_same_amount)
 )
 
-select hop, left_document_key, right_document_key, 2 as match_pass
+select
+    hop,
+    left_document_key,
+    right_document_key,
+    2 as match_pass
 from linked
 union all
-select hop, left_document_key, right_document_key, 4 as match_pass
+select
+    hop,
+    left_document_key,
+    right_document_key,
+    4 as match_pass
 from counted
 where candidate_count = 1 or (same_amount_count = 1 and is_same_amount)

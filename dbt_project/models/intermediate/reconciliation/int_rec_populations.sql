@@ -7,28 +7,48 @@ with documents as (
 
 ordered as (
     select
-        'deal_order' as hop, 'left' as side, document_key, cast(null as {{ dbt.type_string() }}) as piece,
-        currency_code, period, net_amount as amount
+        'deal_order' as hop,
+        'left' as side,
+        document_key,
+        cast(null as {{ dbt.type_string() }}) as piece,
+        currency_code,
+        period,
+        net_amount as amount
     from documents
     where role = 'deal'
     union all
     select
-        'deal_order' as hop, 'right' as side, document_key, cast(null as {{ dbt.type_string() }}) as piece,
-        currency_code, period, net_amount as amount
+        'deal_order' as hop,
+        'right' as side,
+        document_key,
+        cast(null as {{ dbt.type_string() }}) as piece,
+        currency_code,
+        period,
+        net_amount as amount
     from documents
     where role = 'order'
 ),
 
 billed as (
     select
-        'order_invoice' as hop, 'left' as side, document_key, cast(null as {{ dbt.type_string() }}) as piece,
-        currency_code, period, net_amount as amount
+        'order_invoice' as hop,
+        'left' as side,
+        document_key,
+        cast(null as {{ dbt.type_string() }}) as piece,
+        currency_code,
+        period,
+        net_amount as amount
     from documents
     where role = 'order'
     union all
     select
-        'order_invoice' as hop, 'right' as side, document_key, cast(null as {{ dbt.type_string() }}) as piece,
-        currency_code, period, net_amount as amount
+        'order_invoice' as hop,
+        'right' as side,
+        document_key,
+        cast(null as {{ dbt.type_string() }}) as piece,
+        currency_code,
+        period,
+        net_amount as amount
     from documents
     where role = 'billing'
 ),
@@ -36,26 +56,47 @@ billed as (
 -- Credit memos come in pieces: what they take off an invoice belongs to that invoice.
 settled as (
     select
-        'invoice_cash' as hop, 'left' as side, document_key, cast(null as {{ dbt.type_string() }}) as piece,
-        currency_code, period, total_amount as amount
+        'invoice_cash' as hop,
+        'left' as side,
+        document_key,
+        cast(null as {{ dbt.type_string() }}) as piece,
+        currency_code,
+        period,
+        total_amount as amount
     from documents
     where role = 'billing' and (settles_itself or not is_credit)
     union all
     select
-        'invoice_cash' as hop, side, document_key, piece, currency_code, period, amount
+        'invoice_cash' as hop,
+        side,
+        document_key,
+        piece,
+        currency_code,
+        period,
+        amount
     from {{ ref('int_rec_applications') }}
 ),
 
 posted as (
     select
-        'invoice_ledger' as hop, 'left' as side, document_key, cast(null as {{ dbt.type_string() }}) as piece,
-        functional_currency_code as currency_code, period, coalesce(functional_net_amount, 0) as amount
+        'invoice_ledger' as hop,
+        'left' as side,
+        document_key,
+        cast(null as {{ dbt.type_string() }}) as piece,
+        functional_currency_code as currency_code,
+        period,
+        coalesce(functional_net_amount, 0) as amount
     from documents
     where role = 'billing'
     union all
     select
-        'invoice_ledger' as hop, 'right' as side, document_key, period as piece, functional_currency_code as currency_code,
-        period, amount
+        'invoice_ledger' as hop,
+        'right' as side,
+        document_key,
+        period as piece,
+        functional_currency_code as currency_code,
+        period,
+        amount
     from {{ ref('int_rec_postings') }}
 ),
 

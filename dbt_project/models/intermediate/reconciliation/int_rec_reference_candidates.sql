@@ -6,7 +6,9 @@ with documents as (
 ),
 
 placed as (
-    select distinct hop, right_document_key
+    select distinct
+        hop,
+        right_document_key
     from {{ ref('int_rec_sources') }}
 ),
 
@@ -20,8 +22,9 @@ searching as (
         documents.net_amount
     from documents
     left join placed
-        on documents.document_key = placed.right_document_key
-        and placed.hop = case when documents.role = 'order' then 'deal_order' else 'order_invoice' end
+        on
+            documents.document_key = placed.right_document_key
+            and placed.hop = case when documents.role = 'order' then 'deal_order' else 'order_invoice' end
     where
         documents.scope_reason is null
         and documents.reference_token is not null
@@ -57,10 +60,22 @@ carried as (
 ),
 
 tokens as (
-    select hop, document_key, customer_key, currency_code, net_amount, number_token as token
+    select
+        hop,
+        document_key,
+        customer_key,
+        currency_code,
+        net_amount,
+        number_token as token
     from carried
     union
-    select hop, document_key, customer_key, currency_code, net_amount, reference_token as token
+    select
+        hop,
+        document_key,
+        customer_key,
+        currency_code,
+        net_amount,
+        reference_token as token
     from carried
 )
 

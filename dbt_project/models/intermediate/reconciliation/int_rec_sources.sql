@@ -5,7 +5,10 @@ with documents as (
 ),
 
 links as (
-    select from_document_key, to_document_key, link_type
+    select
+        from_document_key,
+        to_document_key,
+        link_type
     from {{ ref('int_document_links__unioned') }}
     where from_document_key is not null and to_document_key is not null
 ),
@@ -24,7 +27,11 @@ copies as (
 ),
 
 orders as (
-    select document_key, document_id, external_id, customer_key
+    select
+        document_key,
+        document_id,
+        external_id,
+        customer_key
     from documents
     where document_type = 'order' and role = 'order'
 ),
@@ -69,48 +76,75 @@ counted as (
 ),
 
 trusted as (
-    select document_key, deal_key, min(trust) over (partition by document_key) as best_trust, trust
+    select
+        document_key,
+        deal_key,
+        min(trust) over (partition by document_key) as best_trust,
+        trust
     from counted
     where candidate_count = 1 or (same_customer_count = 1 and is_same_customer)
 ),
 
 of_deals as (
-    select distinct 'deal_order' as hop, deal_key as left_document_key, document_key as right_document_key
+    select distinct
+        'deal_order' as hop,
+        deal_key as left_document_key,
+        document_key as right_document_key
     from trusted
     where trust = best_trust
 ),
 
 -- What follows from what inside the ERP, up to three steps from the order.
 steps as (
-    select distinct links.from_document_key, links.to_document_key
+    select distinct
+        links.from_document_key,
+        links.to_document_key
     from links
     where links.link_type in ('created_from', 'order_bill', 'return', 'credit')
 ),
 
 first_step as (
-    select steps.to_document_key as document_key, orders.document_key as order_key
+    select
+        steps.to_document_key as document_key,
+        orders.document_key as order_key
     from steps
     inner join orders on steps.from_document_key = orders.document_key
 ),
 
 second_step as (
-    select steps.to_document_key as document_key, first_step.order_key
+    select
+        steps.to_document_key as document_key,
+        first_step.order_key
     from steps
     inner join first_step on steps.from_document_key = first_step.document_key
 ),
 
 third_step as (
-    select steps.to_document_key as document_key, second_step.order_key
+    select
+        steps.to_document_key as document_key,
+        second_step.order_key
     from steps
     inner join second_step on steps.from_document_key = second_step.document_key
 ),
 
 reached as (
-    select document_key, order_key, 1 as distance from first_step
+    select
+        document_key,
+        order_key,
+        1 as distance
+    from first_step
     union all
-    select document_key, order_key, 2 as distance from second_step
+    select
+        document_key,
+        order_key,
+        2 as distance
+    from second_step
     union all
-    select document_key, order_key, 3 as distance from third_step
+    select
+        document_key,
+        order_key,
+        3 as distance
+    from third_step
 ),
 
 -- A credit that names no predecessor stands with the invoice that it was applied to.
@@ -124,7 +158,11 @@ applied as (
 ),
 
 nearest as (
-    select document_key, order_key, distance, min(distance) over (partition by document_key) as best_distance
+    select
+        document_key,
+        order_key,
+        distance,
+        min(distance) over (partition by document_key) as best_distance
     from (
         select * from reached
         union all
@@ -133,14 +171,23 @@ nearest as (
 ),
 
 of_orders as (
-    select distinct 'order_invoice' as hop, nearest.order_key as left_document_key, nearest.document_key as right_document_key
+    select distinct
+        'order_invoice' as hop,
+        nearest.order_key as left_document_key,
+        nearest.document_key as right_document_key
     from nearest
     inner join documents as billing on nearest.document_key = billing.document_key
     where nearest.distance = nearest.best_distance and billing.role = 'billing'
 )
 
-select hop, left_document_key, right_document_key
+select
+    hop,
+    left_document_key,
+    right_document_key
 from of_deals
 union all
-select hop, left_document_key, right_document_key
+select
+    hop,
+    left_document_key,
+    right_document_key
 from of_orders

@@ -82,7 +82,7 @@ aged as (
         {{ round_minor('opened.open_amount * opened.fx_rate', 'opened.functional_minor_units') }} as functional_open_amount,
         {{ round_minor('opened.open_amount * opened.group_rate', 'in_group.minor_units') }} as group_open_amount,
         opened.due_date,
-        {{ dbt.datediff('opened.due_date', 'opened.as_of_date', 'day') }} as days_overdue,
+        {{ dbt.datediff('opened.due_date', 'opened.as_of_date', 'day') }} as days_overdue,  -- noqa: LT05
         opened.role,
         opened.is_credit
     from opened

@@ -68,7 +68,7 @@ described as (
         reasons.is_expected,
         own.document_date,
         coalesce(known.first_seen_date, cast('{{ var("as_of_date") }}' as date)) as first_seen_date,
-        {{ dbt.datediff('own.document_date', "cast('" ~ var("as_of_date") ~ "' as date)", 'day') }} as age_days,
+        {{ dbt.datediff('own.document_date', "cast('" ~ var("as_of_date") ~ "' as date)", 'day') }} as age_days,  -- noqa: LT05
         case
             when abs(coalesce(translated.group_amount, 0)) >= tolerance.material_group_amount then 'material'
             else 'minor'

@@ -12,7 +12,7 @@ broken_groups as (
         reason_code,
         row_number() over (
             partition by hop, group_key
-            order by case when reason_code = 'X' then 0 else 1 end, abs(amount) desc, reason_code, break_key
+            order by case when reason_code = 'X' then 0 else 1 end, abs(amount) desc, reason_code, break_key asc
         ) as place
     from {{ ref('int_rec_breaks') }}
 ),
@@ -22,7 +22,9 @@ broken_documents as (
         hop,
         document_key,
         reason_code,
-        row_number() over (partition by hop, document_key order by abs(amount) desc, reason_code, break_key) as place
+        row_number()
+            over (partition by hop, document_key order by abs(amount) desc, reason_code, break_key asc)
+            as place
     from {{ ref('int_rec_breaks') }}
 ),
 
@@ -43,16 +45,19 @@ in_scope as (
         members.group_amount,
         case when broken_groups.group_key is null then 'matched' else 'broken' end as outcome,
         case
-            when broken_groups.group_key is not null then coalesce(broken_documents.reason_code, broken_groups.reason_code)
+            when
+                broken_groups.group_key is not null
+                then coalesce(broken_documents.reason_code, broken_groups.reason_code)
         end as reason_code,
         matches.match_key
     from {{ ref('int_rec_members') }} as members
     left join broken_groups
         on members.hop = broken_groups.hop and members.group_key = broken_groups.group_key and broken_groups.place = 1
     left join broken_documents
-        on members.hop = broken_documents.hop
-        and members.document_key = broken_documents.document_key
-        and broken_documents.place = 1
+        on
+            members.hop = broken_documents.hop
+            and members.document_key = broken_documents.document_key
+            and broken_documents.place = 1
     left join {{ ref_current('rec_match') }} as matches
         on {{ hash_key(['members.hop', 'members.group_key']) }} = matches.match_key
 ),
@@ -75,7 +80,11 @@ out_of_scope as (
             when populations.hop = 'invoice_ledger' then populations.amount
             else {{ round_minor('populations.amount * own.fx_rate', 'own.functional_minor_units') }}
         end as functional_amount,
-        {{ round_minor("populations.amount * case when populations.hop = 'invoice_ledger' then own.functional_group_rate else own.group_rate end", 'in_group.minor_units') }}
+        case
+            when populations.hop = 'invoice_ledger'
+                then {{ round_minor('populations.amount * own.functional_group_rate', 'in_group.minor_units') }}
+            else {{ round_minor('populations.amount * own.group_rate', 'in_group.minor_units') }}
+        end
             as group_amount,
         'scoped_out' as outcome,
         coalesce(own.scope_reason, settled.scope_reason) as reason_code,

@@ -30,7 +30,8 @@ billing as (
 ),
 
 roots as (
-    select document_key as root_key from documents where role = 'deal'
+    select document_key as root_key from documents
+    where role = 'deal'
     union
     select root_key from orders
     union
@@ -38,7 +39,10 @@ roots as (
 ),
 
 ordered as (
-    select orders.root_key, sum(documents.net_amount) as order_amount, count(*) as order_count
+    select
+        orders.root_key,
+        sum(documents.net_amount) as order_amount,
+        count(*) as order_count
     from orders
     inner join documents on orders.document_key = documents.document_key
     group by orders.root_key
@@ -56,7 +60,10 @@ billed as (
 ),
 
 posted as (
-    select billing.root_key, sum(members.amount) as ledger_amount, count(*) as posting_count
+    select
+        billing.root_key,
+        sum(members.amount) as ledger_amount,
+        count(*) as posting_count
     from billing
     inner join members on billing.document_key = members.document_key
     where members.hop = 'invoice_ledger' and members.side = 'right'
@@ -64,7 +71,10 @@ posted as (
 ),
 
 paid as (
-    select billing.root_key, sum(members.amount) as cash_amount, count(*) as cash_count
+    select
+        billing.root_key,
+        sum(members.amount) as cash_amount,
+        count(*) as cash_count
     from billing
     inner join members on billing.document_key = members.piece
     where members.hop = 'invoice_cash' and members.side = 'right'
@@ -72,7 +82,9 @@ paid as (
 ),
 
 customers as (
-    select customer_key, name
+    select
+        customer_key,
+        name
     from {{ ref_current('dim_customer') }}
 ),
 

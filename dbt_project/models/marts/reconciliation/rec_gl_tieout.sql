@@ -13,7 +13,14 @@ subledger as (
         period,
         min(functional_currency_code) as functional_currency_code,
         sum(case when side = 'left' then amount else 0 end) as subledger_amount,
-        sum(case when outcome = 'scoped_out' and side = 'left' then amount when outcome = 'scoped_out' then -amount else 0 end)
+        sum(
+            case
+                when outcome = 'scoped_out' and side = 'left' then amount when
+                    outcome = 'scoped_out'
+                    then -amount
+                else 0
+            end
+        )
             as scoped_amount
     from documents
     where hop = 'invoice_ledger' and coalesce(reason_code, '') <> 'H2'
@@ -33,18 +40,30 @@ ledger as (
 ),
 
 effects as (
-    select legal_entity_id, period, sum(amount) as amount
+    select
+        legal_entity_id,
+        period,
+        sum(amount) as amount
     from {{ ref_current('rec_break_effect') }} as effect
     where hop = 'invoice_ledger' and reason_code <> 'X'
     group by legal_entity_id, period
 ),
 
 cells as (
-    select legal_entity_id, period from subledger
+    select
+        legal_entity_id,
+        period
+    from subledger
     union
-    select legal_entity_id, period from ledger
+    select
+        legal_entity_id,
+        period
+    from ledger
     union
-    select legal_entity_id, period from effects
+    select
+        legal_entity_id,
+        period
+    from effects
 ),
 
 compared as (
@@ -69,7 +88,7 @@ tied as (
     select
         {{ hash_key(['legal_entity_id', 'period', 'account_kind']) }} as tieout_key,
         compared.*,
-        difference_amount - explained_amount as unexplained_amount
+        compared.difference_amount - compared.explained_amount as unexplained_amount
     from compared
 )
 

@@ -13,7 +13,8 @@ groups as (
         min(legal_entity_id) as legal_entity_id,
         max(case when document_key = group_key then customer_key end) as anchor_customer_key,
         min(customer_key) as customer_key,
-        coalesce(min(case when side = 'left' and document_key = group_key then currency_code end), min(currency_code)) as currency_code,
+        coalesce(min(case when side = 'left' and document_key = group_key then currency_code end), min(currency_code))
+            as currency_code,
         coalesce(min(case when side = 'left' then period end), min(period)) as period,
         cast(sum(case when side = 'left' then 1 else 0 end) as integer) as left_count,
         cast(sum(case when side = 'right' then 1 else 0 end) as integer) as right_count,
@@ -39,7 +40,9 @@ matches as (
         {{ hash_key(['hop', 'group_key']) }} as match_key,
         hop,
         match_pass,
-        case match_pass when 2 then 'explicit link' when 4 then 'customer, reference and currency' else 'sum by key' end as pass_name,
+        case match_pass
+            when 2 then 'explicit link' when 4 then 'customer, reference and currency' else 'sum by key'
+        end as pass_name,
         'confirmed' as status,
         case when linked_pass = 4 then 0.98 else 1 end as confidence,
         legal_entity_id,

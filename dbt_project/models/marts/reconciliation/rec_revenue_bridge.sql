@@ -8,37 +8,70 @@ with members as (
 ),
 
 documents as (
-    select document_key, legal_entity_id, period
+    select
+        document_key,
+        legal_entity_id,
+        period
     from {{ ref('int_rec_documents') }}
 ),
 
 totals as (
-    select legal_entity_id, period, 'bookings' as step, 100 as step_order, sum(group_amount) as group_amount
+    select
+        legal_entity_id,
+        period,
+        'bookings' as step,
+        100 as step_order,
+        sum(group_amount) as group_amount
     from members
     where hop = 'deal_order' and side = 'left'
     group by legal_entity_id, period
     union all
-    select legal_entity_id, period, 'orders' as step, 200 as step_order, sum(group_amount) as group_amount
+    select
+        legal_entity_id,
+        period,
+        'orders' as step,
+        200 as step_order,
+        sum(group_amount) as group_amount
     from members
     where hop = 'order_invoice' and side = 'left'
     group by legal_entity_id, period
     union all
-    select legal_entity_id, period, 'billings' as step, 300 as step_order, sum(group_amount) as group_amount
+    select
+        legal_entity_id,
+        period,
+        'billings' as step,
+        300 as step_order,
+        sum(group_amount) as group_amount
     from members
     where hop = 'invoice_ledger' and side = 'left'
     group by legal_entity_id, period
     union all
-    select legal_entity_id, period, 'revenue' as step, 400 as step_order, sum(group_amount) as group_amount
+    select
+        legal_entity_id,
+        period,
+        'revenue' as step,
+        400 as step_order,
+        sum(group_amount) as group_amount
     from members
     where hop = 'invoice_ledger' and side = 'right'
     group by legal_entity_id, period
     union all
-    select legal_entity_id, period, 'billings with tax' as step, 500 as step_order, sum(group_amount) as group_amount
+    select
+        legal_entity_id,
+        period,
+        'billings with tax' as step,
+        500 as step_order,
+        sum(group_amount) as group_amount
     from members
     where hop = 'invoice_cash' and side = 'left'
     group by legal_entity_id, period
     union all
-    select documents.legal_entity_id, documents.period, 'cash' as step, 600 as step_order, sum(members.group_amount) as group_amount
+    select
+        documents.legal_entity_id,
+        documents.period,
+        'cash' as step,
+        600 as step_order,
+        sum(members.group_amount) as group_amount
     from members
     inner join documents on members.document_key = documents.document_key
     where members.hop = 'invoice_cash' and members.side = 'right'
@@ -62,7 +95,12 @@ broken as (
     from {{ ref('int_rec_effects') }} as effects
     inner join {{ ref('rec_break_reasons') }} as reasons on effects.reason_code = reasons.reason_code
     union all
-    select legal_entity_id, period, 'ledger differences given back' as step, 410 as step_order, group_amount
+    select
+        legal_entity_id,
+        period,
+        'ledger differences given back' as step,
+        410 as step_order,
+        group_amount
     from {{ ref('int_rec_effects') }}
     where hop = 'invoice_ledger'
 ),
@@ -80,34 +118,49 @@ handed as (
         case arriving.hop when 'deal_order' then 190 else 290 end as step_order
     from members as arriving
     inner join members as leaving
-        on arriving.document_key = leaving.document_key
-        and leaving.side = 'left'
-        and (
-            (arriving.hop = 'deal_order' and leaving.hop = 'order_invoice')
-            or (arriving.hop = 'order_invoice' and leaving.hop = 'invoice_ledger')
-        )
+        on
+            arriving.document_key = leaving.document_key
+            and leaving.side = 'left'
+            and (
+                (arriving.hop = 'deal_order' and leaving.hop = 'order_invoice')
+                or (arriving.hop = 'order_invoice' and leaving.hop = 'invoice_ledger')
+            )
     where arriving.side = 'right' and arriving.hop in ('deal_order', 'order_invoice')
 ),
 
 shifted as (
-    select from_entity_id as legal_entity_id, from_period as period, 'counted in another period' as step, step_order,
+    select
+        from_entity_id as legal_entity_id,
+        from_period as period,
+        'counted in another period' as step,
+        step_order,
         -from_amount as group_amount
     from handed
     where from_entity_id <> to_entity_id or from_period <> to_period
     union all
-    select to_entity_id as legal_entity_id, to_period as period, 'counted in another period' as step, step_order,
+    select
+        to_entity_id as legal_entity_id,
+        to_period as period,
+        'counted in another period' as step,
+        step_order,
         from_amount as group_amount
     from handed
     where from_entity_id <> to_entity_id or from_period <> to_period
     union all
-    select to_entity_id as legal_entity_id, to_period as period, 'rate of another day' as step, step_order + 1 as step_order,
+    select
+        to_entity_id as legal_entity_id,
+        to_period as period,
+        'rate of another day' as step,
+        step_order + 1 as step_order,
         to_amount - from_amount as group_amount
     from handed
 ),
 
 -- Tax: what the document asks for beyond its net, in the document's own period.
 with_tax as (
-    select document_key, sum(group_amount) as group_amount
+    select
+        document_key,
+        sum(group_amount) as group_amount
     from members
     where hop = 'invoice_cash' and side = 'left'
     group by document_key
@@ -127,12 +180,20 @@ taxed as (
 
 -- A credit counts, as far as it is applied, in its invoice's period; cash in the payment's.
 credited as (
-    select pieces.legal_entity_id, pieces.period, 'credits in the period of their invoice' as step, 430 as step_order,
+    select
+        pieces.legal_entity_id,
+        pieces.period,
+        'credits in the period of their invoice' as step,
+        430 as step_order,
         pieces.group_amount
     from members as pieces
     where pieces.hop = 'invoice_cash' and pieces.side = 'left'
     union all
-    select net.legal_entity_id, net.period, 'credits in the period of their invoice' as step, 430 as step_order,
+    select
+        net.legal_entity_id,
+        net.period,
+        'credits in the period of their invoice' as step,
+        430 as step_order,
         -with_tax.group_amount as group_amount
     from members as net
     inner join with_tax on net.document_key = with_tax.document_key
@@ -140,36 +201,85 @@ credited as (
 ),
 
 received as (
-    select pieces.legal_entity_id, pieces.period, 'paid in another period' as step, 590 as step_order,
+    select
+        pieces.legal_entity_id,
+        pieces.period,
+        'paid in another period' as step,
+        590 as step_order,
         -pieces.group_amount as group_amount
     from members as pieces
     where pieces.hop = 'invoice_cash' and pieces.side = 'right'
     union all
-    select documents.legal_entity_id, documents.period, 'paid in another period' as step, 590 as step_order, pieces.group_amount
+    select
+        documents.legal_entity_id,
+        documents.period,
+        'paid in another period' as step,
+        590 as step_order,
+        pieces.group_amount
     from members as pieces
     inner join documents on pieces.document_key = documents.document_key
     where pieces.hop = 'invoice_cash' and pieces.side = 'right'
 ),
 
 steps as (
-    select legal_entity_id, period, step, step_order, group_amount from broken
+    select
+        legal_entity_id,
+        period,
+        step,
+        step_order,
+        group_amount
+    from broken
     union all
-    select legal_entity_id, period, step, step_order, group_amount from shifted
+    select
+        legal_entity_id,
+        period,
+        step,
+        step_order,
+        group_amount
+    from shifted
     union all
-    select legal_entity_id, period, step, step_order, group_amount from taxed
+    select
+        legal_entity_id,
+        period,
+        step,
+        step_order,
+        group_amount
+    from taxed
     union all
-    select legal_entity_id, period, step, step_order, group_amount from credited
+    select
+        legal_entity_id,
+        period,
+        step,
+        step_order,
+        group_amount
+    from credited
     union all
-    select legal_entity_id, period, step, step_order, group_amount from received
+    select
+        legal_entity_id,
+        period,
+        step,
+        step_order,
+        group_amount
+    from received
 ),
 
 summed as (
-    select legal_entity_id, period, step, step_order, sum(group_amount) as group_amount
+    select
+        legal_entity_id,
+        period,
+        step,
+        step_order,
+        sum(group_amount) as group_amount
     from steps
     group by legal_entity_id, period, step, step_order
     having sum(group_amount) <> 0
     union all
-    select legal_entity_id, period, step, step_order, group_amount
+    select
+        legal_entity_id,
+        period,
+        step,
+        step_order,
+        group_amount
     from totals
 ),
 

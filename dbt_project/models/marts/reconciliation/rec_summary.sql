@@ -12,14 +12,17 @@ counted as (
         legal_entity_id,
         period,
         currency_code,
-        {% for side in ['left', 'right'] %}
+    {% for side in ['left', 'right'] %}
         cast(sum(case when side = '{{ side }}' then 1 else 0 end) as bigint) as {{ side }}_count,
         sum(case when side = '{{ side }}' then amount else 0 end) as {{ side }}_amount,
         {% for outcome, word in [('matched', 'matched'), ('broken', 'broken'), ('scoped_out', 'scoped')] %}
-        cast(sum(case when side = '{{ side }}' and outcome = '{{ outcome }}' then 1 else 0 end) as bigint) as {{ word }}_{{ side }}_count,
-        sum(case when side = '{{ side }}' and outcome = '{{ outcome }}' then amount else 0 end) as {{ word }}_{{ side }}_amount,
+            cast(sum(case when side = '{{ side }}' and outcome = '{{ outcome }}' then 1 else 0 end) as bigint)
+                as {{ word }}_{{ side }}_count,
+            sum(case when side = '{{ side }}' and outcome = '{{ outcome }}' then amount else 0 end)
+                as {{ word }}_{{ side }}_amount,
         {% endfor %}
-        sum(case when side = '{{ side }}' and outcome <> 'scoped_out' then group_amount else 0 end) as group_{{ side }}_amount{{ ',' if not loop.last }}
+        sum(case when side = '{{ side }}' and outcome <> 'scoped_out' then group_amount else 0 end)
+            as group_{{ side }}_amount{{ ',' if not loop.last }}
         {% endfor %}
     from documents
     group by hop, legal_entity_id, period, currency_code
@@ -39,9 +42,19 @@ effects as (
 
 -- A cell may have effects and no document: a cut-off lands in a period, a wrong code in a currency, of nothing else.
 cells as (
-    select hop, legal_entity_id, period, currency_code from counted
+    select
+        hop,
+        legal_entity_id,
+        period,
+        currency_code
+    from counted
     union
-    select hop, legal_entity_id, period, currency_code from effects
+    select
+        hop,
+        legal_entity_id,
+        period,
+        currency_code
+    from effects
 ),
 
 summed as (
@@ -51,37 +64,44 @@ summed as (
         cells.period,
         cells.currency_code,
         {% for side in ['left', 'right'] %}
-        coalesce(counted.{{ side }}_count, 0) as {{ side }}_count,
-        coalesce(counted.{{ side }}_amount, 0) as {{ side }}_amount,
-        {% for word in ['matched', 'broken', 'scoped'] %}
-        coalesce(counted.{{ word }}_{{ side }}_count, 0) as {{ word }}_{{ side }}_count,
-        coalesce(counted.{{ word }}_{{ side }}_amount, 0) as {{ word }}_{{ side }}_amount,
-        {% endfor %}
-        coalesce(counted.group_{{ side }}_amount, 0) as group_{{ side }}_amount,
+            coalesce(counted.{{ side }}_count, 0) as {{ side }}_count,
+            coalesce(counted.{{ side }}_amount, 0) as {{ side }}_amount,
+            {% for word in ['matched', 'broken', 'scoped'] %}
+                coalesce(counted.{{ word }}_{{ side }}_count, 0) as {{ word }}_{{ side }}_count,
+                coalesce(counted.{{ word }}_{{ side }}_amount, 0) as {{ word }}_{{ side }}_amount,
+            {% endfor %}
+            coalesce(counted.group_{{ side }}_amount, 0) as group_{{ side }}_amount,
         {% endfor %}
         coalesce(effects.explained_amount, 0) as explained_amount,
         coalesce(effects.group_explained_amount, 0) as group_explained_amount
     from cells
     left join counted
-        on cells.hop = counted.hop
-        and cells.legal_entity_id = counted.legal_entity_id
-        and cells.period = counted.period
-        and cells.currency_code = counted.currency_code
+        on
+            cells.hop = counted.hop
+            and cells.legal_entity_id = counted.legal_entity_id
+            and cells.period = counted.period
+            and cells.currency_code = counted.currency_code
     left join effects
-        on cells.hop = effects.hop
-        and cells.legal_entity_id = effects.legal_entity_id
-        and cells.period = effects.period
-        and cells.currency_code = effects.currency_code
+        on
+            cells.hop = effects.hop
+            and cells.legal_entity_id = effects.legal_entity_id
+            and cells.period = effects.period
+            and cells.currency_code = effects.currency_code
 ),
 
 gaps as (
     select
         {{ hash_key(['hop', 'legal_entity_id', 'period', 'currency_code']) }} as summary_key,
         summed.*,
-        left_amount - scoped_left_amount - (right_amount - scoped_right_amount) as gap_amount,
-        left_amount - scoped_left_amount - (right_amount - scoped_right_amount) - explained_amount as unexplained_amount,
-        group_left_amount - group_right_amount as group_gap_amount,
-        group_left_amount - group_right_amount - group_explained_amount as group_unexplained_amount
+        summed.left_amount
+        - summed.scoped_left_amount
+        - (summed.right_amount - summed.scoped_right_amount) as gap_amount,
+        summed.left_amount
+        - summed.scoped_left_amount
+        - (summed.right_amount - summed.scoped_right_amount)
+        - summed.explained_amount as unexplained_amount,
+        summed.group_left_amount - summed.group_right_amount as group_gap_amount,
+        summed.group_left_amount - summed.group_right_amount - summed.group_explained_amount as group_unexplained_amount
     from summed
 )
 
