@@ -62,6 +62,14 @@ class Runner:
             done = self._call(runner, command, variables, ("--threads", str(self._threads), *arguments))
         return tuple(_node_result(found) for found in done.result.results)
 
+    def manifest(self) -> dict[str, Any]:
+        """The project as dbt writes it down (target/manifest.json), parsed without a look at the warehouse."""
+        from dbt.cli.main import dbtRunner
+
+        with self._lock:
+            self._call(dbtRunner(), "parse", {"systems": self._systems})
+        return json.loads((self._folder / "target" / "manifest.json").read_text(encoding="utf-8"))
+
     def _call(self, runner: Any, command: str, variables: dict[str, Any], arguments: Sequence[str] = ()) -> Any:
         done = runner.invoke([
             "--no-send-anonymous-usage-stats", "--no-version-check", "--no-use-colors", "--no-print", "--quiet",
