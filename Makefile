@@ -21,7 +21,7 @@ demo-next-day: env ## let one day pass in the simulated company, then run again
 	@$(BIN)/tieout demo --next-day
 
 test: env ## everything CI runs
-	@$(BIN)/python -m pytest -n 2 --dist loadfile
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 lint: env ## ruff with import rules, import-linter, yamllint, sqlfluff on the models
 	$(BIN)/ruff check .
