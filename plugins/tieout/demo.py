@@ -92,6 +92,7 @@ def vendors(home: Path) -> Iterator[None]:
     finally:
         os.killpg(process.pid, signal.SIGTERM)
         _reap(process.pid)
+        stack.forget(home, VENDORS)
 
 
 def start_vendors(home: Path) -> stack.Started:

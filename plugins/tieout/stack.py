@@ -165,6 +165,11 @@ def down(home: Path) -> list[str]:
     return [each.name for each in known]
 
 
+def forget(home: Path, name: str) -> None:
+    """A process that its starter has stopped itself."""
+    _file(home, name).unlink(missing_ok=True)
+
+
 def leftovers(home: Path) -> list[psutil.Process]:
     """All processes that carry this home's mark, whoever their parent is now."""
     import psutil

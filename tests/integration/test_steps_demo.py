@@ -171,4 +171,4 @@ def test_a_run_without_its_vendor_fails_with_what_to_do(demo, third):
 
 
 def test_the_vendors_are_stopped(demo, third):
-    assert stack.running(demo.home) == [] and stack.leftovers(demo.home) == []
+    assert stack.started(demo.home) == [] and stack.leftovers(demo.home) == []
