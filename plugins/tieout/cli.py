@@ -69,7 +69,8 @@ def land(
     with _at_work(json, vendors=not dry_run) as out:
         names = connections or list(settings().company.connections)
         if dry_run:
-            _say(out, json, _planned(names, streams, full))
+            planned = _planned(names, streams, full)
+            _say_plan(out, json, planned, planned, ["check landing"])
             return
         reports = []
         for name in names:
@@ -154,11 +155,9 @@ def run(
     with _at_work(json, vendors=not dry_run) as out:
         names = list(settings().company.connections)
         if dry_run:
-            _say(
-                out,
-                json,
-                {"land": _planned(names, None, False), "then": ["build", "match", "check", "publish", "report"]},
-            )
+            then = ["check landing", "build", "match", "check marts", "publish", "report"]
+            planned = _planned(names, None, False)
+            _say_plan(out, json, {"land": planned, "then": then}, planned, then)
             return
         for name in names:
             steps.check("landing", steps.land(name).run_id)
@@ -321,6 +320,16 @@ def _planned(names: list[str], streams: list[str] | None, full: bool) -> list[di
                 }
             )
     return planned
+
+
+def _say_plan(out: Any, json: bool, value: Any, planned: list[dict[str, Any]], then: list[str]) -> None:
+    """What a run would do: a table for people, `value` as JSON for programs. Nothing was asked of a vendor."""
+    if json:
+        show.as_json(value)
+        return
+    words = ("connection", "stream", "mode", "since", "overlap")
+    show.table(out, "would land", words, [[row[word] for word in words] for row in planned])
+    out.print(f"then: {', '.join(then)}", markup=False)
 
 
 def _day(text: str) -> datetime:
