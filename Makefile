@@ -1,6 +1,6 @@
 # Tieout. `make help` lists the targets. Needs Python >= 3.11 and make; everything else comes from the hash locks.
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-next-day test lint bench up down psql clean lock docs env
+.PHONY: help demo demo-next-day test faults lint bench up down psql clean lock docs env
 
 BIN := .venv/bin
 UV := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
@@ -22,6 +22,9 @@ demo-next-day: env ## let one day pass in the simulated company, then run again
 
 test: env ## everything CI runs
 	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+
+faults: env ## the long campaigns: kill -9, broken HTTP, random streams, concurrent runs; writes build/faults.json
+	@$(BIN)/python -m tests.faults $(FAULTS)
 
 lint: env ## ruff with import rules, import-linter, yamllint, sqlfluff on the models
 	$(BIN)/ruff check .
