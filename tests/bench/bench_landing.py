@@ -188,9 +188,9 @@ def _land(pages: Any, *, truncate: bool = True) -> float:
 
     if truncate:
         with connect("owner", autocommit=True) as db:
-            db.execute("truncate raw.bench__invoice")
+            db.execute("truncate raw.bench__invoice, ops.load cascade")
     started = time.perf_counter()
-    land_stream(_connection(), INVOICES, WINDOW, FakeExtractor({"bench": pages}), None)
+    land_stream(_connection(), INVOICES, WINDOW, FakeExtractor({"bench": pages}, at_hand=True), None)
     return time.perf_counter() - started
 
 

@@ -60,8 +60,9 @@ def _table(outcomes: list[Outcome]) -> Table:
     for found in outcomes:
         kinds = ", ".join(f"{kind} {count:,}" for kind, count in sorted(found.kinds.items()))
         facts = ", ".join(f"{word} {value}" for word, value in found.facts.items())
-        table.add_row(found.name, str(found.seed), f"{found.tried:,}", str(len(found.failures)), f"{found.seconds:,.0f}",
-                      kinds, facts)
+        table.add_row(
+            found.name, str(found.seed), f"{found.tried:,}", str(len(found.failures)), f"{found.seconds:,.0f}", kinds,
+            facts)
     return table
 
 

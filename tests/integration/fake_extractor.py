@@ -20,8 +20,9 @@ class FakeExtractor:
     """
 
     def __init__(self, pages_by_stream: dict[str, Pages] | None = None, *, now: datetime | None = None,
-                 missing: tuple[str, ...] = ()) -> None:
+                 missing: tuple[str, ...] = (), at_hand: bool = False) -> None:
         self.facts = Facts()
+        self.at_hand = at_hand
         self.pages_by_stream = pages_by_stream or {}
         self.asked: list[tuple[str, Window, list[str] | None]] = []
         self.closed = False

@@ -42,7 +42,7 @@ def written(db: psycopg.Connection, rows: list[tuple], batch: int = 7) -> tuple[
     db.execute(f"create temp table encoded ({', '.join(COLUMNS)}, h bigint, batch bigint) on commit drop")
     with db.cursor() as cursor, cursor.copy("copy encoded from stdin (format binary)") as copy:
         copy.write(encode.HEADER)
-        for block in encode.blocks(encode.copy_rows(arrays, [pa.repeat(batch, len(rows))], json=[6])):
+        for block in encode.blocks(encode.copy_rows(arrays, [pa.repeat(batch, len(rows))], json=[6]).data):
             copy.write(block)
         copy.write(encode.TRAILER)
     found = db.execute("select t, i, n, b, d, s, j::text, batch, h from encoded").fetchall()
@@ -87,7 +87,7 @@ def test_numeric_shows_the_decimals_it_needs(loader: psycopg.Connection, amount:
     loader.execute("create temp table shown (n numeric, h bigint) on commit drop")
     with loader.cursor() as cursor, cursor.copy("copy shown from stdin (format binary)") as copy:
         copy.write(encode.HEADER)
-        copy.write(encode.copy_rows([pa.array([Decimal(amount)], AMOUNT)], []))
+        copy.write(encode.copy_rows([pa.array([Decimal(amount)], AMOUNT)], []).data)
         copy.write(encode.TRAILER)
     assert loader.execute("select n::text from shown").fetchone() == (shown,)
     loader.rollback()

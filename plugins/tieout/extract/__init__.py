@@ -63,9 +63,13 @@ class Facts:
 
 
 class Extractor(Protocol):
-    """Open for one connection and one landing run; a context manager that closes its HTTP client."""
+    """Open for one connection and one landing run; a context manager that closes its HTTP client.
+
+    at_hand: the pages are on this machine, not behind somebody else's network: this machine is what a load waits for.
+    """
 
     facts: Facts
+    at_hand: bool
 
     def __enter__(self) -> Extractor: ...
 

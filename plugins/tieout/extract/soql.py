@@ -106,6 +106,8 @@ class _Query:
 class SoqlExtractor:
     """Extractor for one Salesforce organisation: see the module's docstring, and `tieout.extract.Extractor`."""
 
+    at_hand = False
+
     def __init__(
         self,
         connection: Connection,

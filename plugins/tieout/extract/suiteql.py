@@ -79,6 +79,8 @@ class _Batch:
 class SuiteqlExtractor:
     """Extractor for one NetSuite account: see the module's docstring, and `tieout.extract.Extractor`."""
 
+    at_hand = False
+
     def __init__(
         self,
         connection: Connection,

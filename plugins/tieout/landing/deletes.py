@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from tieout.landing.loader import Target
     from tieout.spec import Connection, Stream
 
-_RECEIVED = "select _key from {received} union select record_key from bad where record_key is not null"
+# A key of the quarantine counts as received.
+_NOT_RECEIVED = ("not exists (select from stage s where s._key = {key}) "
+                 "and not exists (select from bad b where b.record_key = {key})")
 
 
 def absent_children(db: psycopg.Connection, target: Target, parents: list[str]) -> int:
@@ -38,30 +40,32 @@ def absent_children(db: psycopg.Connection, target: Target, parents: list[str]) 
         "select r._key, null::timestamptz as _modified_at from {table} r "
         "join (select distinct _key from parent_read) p on "
         "{held} = p._key where r._connection = {connection} and r._superseded_batch is null and not r._is_deleted "
-        "and r._key not in (" + _RECEIVED + ")", held=held, received=sql.Identifier("stage")))
+        "and " + _NOT_RECEIVED, held=held, key=sql.SQL("r._key")))
 
 
 def absent_keys(db: psycopg.Connection, target: Target, guard_pct: int) -> int:
-    """Close what a complete set did not contain.
+    """Close what a complete set did not contain, as `loader.compare` found it.
 
     Raises ReloadGuardError when the set holds less than `guard_pct` percent of what is current, or nothing at all.
     """
+    absent = ("select v._key, null::timestamptz as _modified_at from verdict v where v.outcome = 'absent' "
+              "and not exists (select from bad b where b.record_key = v._key)")
+    gone = db.execute(f"select count(*) from ({absent}) a").fetchone()[0]
+    if not gone:
+        return 0
     before = db.execute(target.compose(
         "select count(*) from {table} where _connection = {connection} and _superseded_batch is null "
         "and not _is_deleted and _batch_id <> {batch}")).fetchone()[0]
     before += db.execute(target.compose(
         "select count(*) from {table} where _connection = {connection} and _superseded_batch = {batch} "
         "and not _is_deleted")).fetchone()[0]
-    received = db.execute(sql.SQL("select count(*) from (" + _RECEIVED + ") k").format(
-        received=sql.Identifier("stage"))).fetchone()[0]
-    if before and guard_pct and received * 100 < before * max(guard_pct, 1):
+    received = db.execute("select count(*) from (select _key from stage union "
+                          "select record_key from bad where record_key is not null) k").fetchone()[0]
+    if guard_pct and received * 100 < before * max(guard_pct, 1):
         raise ReloadGuardError(
             f"{target.connection.name}.{target.stream.name}: a full load brought {received} keys, {before} are current",
             hint=f"less than {guard_pct} % is refused; if it is right, run once with TIEOUT_RELOAD_GUARD_PCT=0")
-    return loader.close_gone(db, target, target.compose(
-        "select r._key, null::timestamptz as _modified_at from {table} r where r._connection = {connection} "
-        "and r._superseded_batch is null and not r._is_deleted and r._key not in (" + _RECEIVED + ")",
-        received=sql.Identifier("stage")))
+    return loader.close_gone(db, target, sql.SQL(absent))
 
 
 def fed_streams(connection: Connection, feed: Stream) -> list[Stream]:

@@ -10,6 +10,7 @@ Formats: https://www.postgresql.org/docs/current/sql-copy.html (binary), numeric
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -27,29 +28,47 @@ _SCALE = 18
 _POWERS = 10 ** np.arange(_SCALE + 1, dtype=np.int64)
 
 
-def copy_rows(columns: Sequence[pa.Array], tail: Sequence[pa.Array], *, json: Sequence[int] = ()) -> memoryview:
+class Rows(NamedTuple):
+    """COPY rows: row i is `data[starts[i]:starts[i + 1]]`, the last one ends the data. `hashes`: int64, one per row."""
+
+    data: memoryview
+    starts: np.ndarray
+    hashes: np.ndarray
+
+
+def copy_rows(columns: Sequence[pa.Array], tail: Sequence[pa.Array], *, json: Sequence[int] = ()) -> Rows:
     """COPY rows of `columns`, their hash (bigint), and `tail`, which the hash does not cover.
 
     Takes string, int64, bool, date32, timestamp[us, UTC], decimal128(38, 18). `json`: positions of the string columns
     that are bound for jsonb.
     """
     count = len(columns[0])
-    hash_place = pa.array(np.zeros(count, np.int64))
     arrays = [_payload(column, at in json) for at, column in enumerate(columns)]
     after = [_payload(column, False) for column in tail]
-    every = [*arrays, hash_place, *after]
-    batch = pa.RecordBatch.from_arrays(every, [str(at) for at in range(len(every))])
-    encoder = ArrowToPostgresBinaryEncoder(batch.schema)
-    encoder.write_header()
-    data = np.frombuffer(bytearray(encoder.write_batch(batch) + encoder.finish()), np.uint8)[: -len(TRAILER)]
+    data = _encoded([*arrays, pa.array(np.zeros(count, np.int64)), *after])
     content = 2 + _widths(arrays, count)  # each row begins with its number of fields
     whole = content + 12 + _widths(after, count)
     starts = np.cumsum(whole) - whole
     if count and starts[-1] + whole[-1] != len(data):
         raise AssertionError("the rows are not as long as their fields")
     hashes = _hashes(memoryview(data), starts + 2, starts + content)
-    data[(starts + content + 4)[:, None] + np.arange(8)] = hashes.astype(">u8").view(np.uint8).reshape(count, 8)
-    return memoryview(data)
+    data[(starts + content + 4)[:, None] + np.arange(8)] = hashes.astype(">i8").view(np.uint8).reshape(count, 8)
+    return Rows(memoryview(data), starts, hashes)
+
+
+def narrow_rows(columns: Sequence[pa.Array]) -> memoryview:
+    """COPY rows of `columns`, without a hash of their own."""
+    return memoryview(_encoded([_payload(column, False) for column in columns]))
+
+
+def _encoded(arrays: Sequence[pa.Array]) -> np.ndarray:
+    """The rows as writable bytes, neither header nor trailer."""
+    batch = pa.RecordBatch.from_arrays(arrays, [str(at) for at in range(len(arrays))])
+    encoder = ArrowToPostgresBinaryEncoder(batch.schema)
+    encoder.write_header()
+    data = bytearray(encoder.write_batch(batch))
+    data += encoder.finish()
+    return np.frombuffer(data, np.uint8)[: -len(TRAILER)]
 
 
 def blocks(data: memoryview) -> Iterator[memoryview]:
@@ -61,7 +80,7 @@ def blocks(data: memoryview) -> Iterator[memoryview]:
 def _hashes(data: memoryview, starts: np.ndarray, ends: np.ndarray) -> np.ndarray:
     digest = xxhash.xxh3_64_intdigest
     found = [digest(data[start:end]) for start, end in zip(starts.tolist(), ends.tolist(), strict=True)]
-    return np.array(found, np.uint64)
+    return np.array(found, np.uint64).view(np.int64)
 
 
 def _payload(column: pa.Array, is_json: bool) -> pa.Array:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -20,6 +20,7 @@ from tieout import settings
 from tieout.errors import LandingError, WarehouseError
 from tieout.extract import Window
 from tieout.landing import archive, deletes, ledger, loader, parents, quarantine
+from tieout.landing.held import Held
 from tieout.landing.ledger import LoadResult, Totals
 from tieout.landing.parse import Chunk, Parser
 from tieout.landing.shape import Shaper
@@ -37,7 +38,7 @@ __all__ = ["LoadResult", "land_connection", "land_pages", "land_stream", "reland
 
 @dataclass(frozen=True)
 class Job:
-    """One batch to be: what, whence, and how."""
+    """One batch to be: what, whence, and how. `at_hand`: its pages are on this machine: it will be done soon."""
 
     connection: Connection
     stream: Stream
@@ -49,6 +50,7 @@ class Job:
     floor: int = 0
     replaying: tuple[int, ...] = ()
     archived_as: archive.Archived | None = None
+    at_hand: bool = False
 
     @property
     def where(self) -> str:
@@ -91,7 +93,7 @@ def land_again(connection: Connection, stream: Stream, window: Window, extractor
 def land_pages(connection: Connection, stream: Stream, pages: Iterable[Page], run_id: int | None = None, *, mode: str,
                window: Window | None = None, replaying: Iterable[int] = ()) -> LoadResult:
     """Land pages that are already here (`mode`: replay, or incremental and full for pages of files)."""
-    job = Job(connection, stream, mode, window, run_id, replaying=tuple(replaying))
+    job = Job(connection, stream, mode, window, run_id, replaying=tuple(replaying), at_hand=True)
     with connect("loader", autocommit=True, application=f"tieout land {job.where}") as db, \
             ledger.stream_lock(db, connection.name, [stream.name]):
         return _attempt(db, job, lambda: iter(pages), lambda: 0)
@@ -132,7 +134,8 @@ def _land_locked(connection: Connection, stream: Stream, window: Window, extract
     locks = [stream.name, *(s.name for s in deletes.fed_streams(connection, stream))]
     with connect("loader", autocommit=True, application=f"tieout land {connection.name}.{stream.name}") as db, \
             ledger.stream_lock(db, connection.name, locks):
-        job = Job(connection, stream, "full" if window.full or stream.mode == "full" else "incremental", window, run_id)
+        job = Job(connection, stream, "full" if window.full or stream.mode == "full" else "incremental", window, run_id,
+                  at_hand=extractor.at_hand)
         if stream.explode:
             return _land_exploded(db, job)
         wanted: Iterator[str] | None = None if given is None else iter(given)
@@ -210,57 +213,64 @@ def _record_failure(db: psycopg.Connection, batch_id: int, error: BaseException)
 
 def _load(db: psycopg.Connection, job: Job, batch_id: int, pages: Any, writer: archive.Writer | None) -> LoadResult:
     target = loader.Target(job.connection, job.stream, batch_id, job.source_batch, job.floor)
-    direct = not loader.has_current(db, target) and job.mode in ("incremental", "full")
     spool = quarantine.Spool()
+    db.execute("set local work_mem = '64MB'")  # joins of a million keys in memory, whatever the server's default is
     with ExitStack() as stack:
         stack.callback(spool.close)
         source = pages()
         archived = job.archived_as
+        held: Held | None = None
         try:
-            loaded = _copy(db, target, source, writer, spool, direct=direct)
+            if job.mode not in ("incremental", "full") or loader.was_landed(db, target):
+                held = stack.enter_context(closing(Held()))
+            loaded = _copy(db, job, target, source, writer, spool, held)
             archived = writer.finish() if writer else archived
         except _KeyTwice:
             archived = writer.finish() if writer else archived
-            direct = False
+            held = stack.enter_context(closing(Held()))
             spool.clear()
             again = archive.pages(archived.uri, job.stream.name) if archived else iter(())
-            loaded = _copy(db, target, again, None, spool, direct=False)
+            loaded = _copy(db, job, target, again, None, spool, held)
         spool.load(db)
         totals = loaded.shaper.totals
-        if direct:
+        if held is None:
             loader.count_direct(db, target, totals)
         else:
-            loader.compare(db, target, fold_is_possible(job.connection.zone))
-            loader.apply(db, target)
-            loader.count_staged(db, target, totals)
+            loader.compare(db, target, fold_is_possible(job.connection.zone), complete=job.mode == "full")
+            loader.apply(db, target, held)
+            loader.count_compared(db, target, totals)
         loader.refresh_statistics(db, target, totals.rows["landed"])
-        quarantine.store(db, target, staged=not direct)
-        deleted = _close_gone(db, job, target, loaded, direct)
+        quarantine.store(db, target, held)
+        deleted = _close_gone(db, job, target, loaded, direct=held is None)
         _settle_replayed(db, job, batch_id)
         totals.verify(job.where)
         return _result(job, batch_id, loaded, deleted, archived)
 
 
-def _copy(db: psycopg.Connection, target: loader.Target, pages: Iterator[Page], writer: archive.Writer | None,
-          spool: quarantine.Spool, *, direct: bool) -> Loaded:
-    """Pages through parse, typing, archive and COPY. Raises _KeyTwice after all pages were archived."""
+def _copy(db: psycopg.Connection, job: Job, target: loader.Target, pages: Iterator[Page],
+          writer: archive.Writer | None, spool: quarantine.Spool, held: Held | None) -> Loaded:
+    """Pages through parse, typing, archive and COPY; `held` None: straight into the table.
+
+    Raises _KeyTwice after all pages were archived.
+    """
     parser = Parser(target.connection, target.stream)
     shaper = Shaper(target.stream, target.connection.zone, Totals(target.stream.control_totals), spool)
     found = Loaded(parser, shaper, [])
-    broken = False
+    broken = suspended = False
     with ExitStack() as stack:
-        if direct:
+        if held is None:
             stack.enter_context(db.transaction())  # a savepoint: the copied rows go when a key comes twice
-        else:
-            loader.prepare(db, target)
-        copier = loader.Copier(db, target, direct=direct)
+            suspended = job.at_hand and loader.suspend_indexes(db, target)
+        copier = loader.Direct(db, target) if held is None else loader.Compared(db, target, held)
         try:
             for chunk in parser.chunks(pages):
-                broken = broken or copier.refused or (direct and chunk.notices and chunk.count > 0)
+                broken = broken or copier.refused or (held is None and chunk.notices and chunk.count > 0)
                 _one_chunk(chunk, found, None if broken else copier, writer)
             if broken or copier.refused:
                 raise _KeyTwice
             copier.close()
+            if suspended:
+                loader.resume_indexes(db, target)
         except psycopg.errors.UniqueViolation as error:
             raise _KeyTwice from error
         except BaseException as error:
@@ -269,7 +279,8 @@ def _copy(db: psycopg.Connection, target: loader.Target, pages: Iterator[Page], 
     return found
 
 
-def _one_chunk(chunk: Chunk, found: Loaded, copier: loader.Copier | None, writer: archive.Writer | None) -> None:
+def _one_chunk(chunk: Chunk, found: Loaded, copier: loader.Direct | loader.Compared | None,
+               writer: archive.Writer | None) -> None:
     shaped = found.shaper.shape(chunk)
     found.parents.extend(chunk.parents)
     if writer is not None and chunk.count:
@@ -277,11 +288,11 @@ def _one_chunk(chunk: Chunk, found: Loaded, copier: loader.Copier | None, writer
                      shaped.archive_modified_at, shaped.archive_is_deleted, shaped.records)
     if writer is not None and chunk.parents:
         writer.parents([*chunk.parents])
-    if copier is not None:
+    if copier is not None and len(shaped.key):
         copier.write(shaped)
 
 
-def _close_gone(db: psycopg.Connection, job: Job, target: loader.Target, loaded: Loaded, direct: bool) -> int:
+def _close_gone(db: psycopg.Connection, job: Job, target: loader.Target, loaded: Loaded, *, direct: bool) -> int:
     """Deletions that no record announces. Held back while a record without a readable key is in the batch."""
     deleted = 0
     if not direct and not loaded.shaper.lost_keys:

@@ -1,8 +1,9 @@
 """COPY and set-based comparison: from typed chunks to versions in a raw table, inside the caller's transaction.
 
-Two ways. Direct: nothing of this connection is current in the table, so each row is a new version and is copied
-straight into it; a key received twice makes the unique index refuse, and the batch is loaded again by the other way.
-Staged: rows are copied to a temporary table and compared with the current versions in one statement each.
+Two ways. Direct: nothing of this connection was landed before, so each row is a new version and is copied straight into
+the raw table; a key received twice makes the unique index refuse, and the batch is loaded again by the other way.
+Compared: only positions, keys, stamps and hashes go to the temporary table `stage`, while the encoded rows are held;
+one statement finds what is new or changed, and only those rows are copied. What is known already costs little.
 """
 
 from __future__ import annotations
@@ -10,20 +11,28 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
+from queue import Queue
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import psycopg
 import pyarrow as pa
 from psycopg import sql
 from psycopg.copy import QueuedLibpqWriter
 
+from tieout.errors import LandingError
 from tieout.landing import encode
 from tieout.landing.ddl import PG_TYPES
+from tieout.landing.held import Held, Positions
 
 if TYPE_CHECKING:
+    from psycopg.abc import Buffer
+
     from tieout.landing.ledger import Totals
     from tieout.landing.shape import Shaped
     from tieout.spec import Connection, Stream
+
+QUEUED_BLOCKS = 64  # of 128 KB: when the server is slower than we are, we wait instead of piling rows up
 
 
 @dataclass(frozen=True)
@@ -48,6 +57,20 @@ class Target:
     def declared(self) -> sql.Composed:
         return sql.SQL(", ").join(sql.Identifier(c.name) for c in self.stream.columns)
 
+    @property
+    def columns(self) -> list[str]:
+        """Names of a raw table's columns in the order in which rows are encoded."""
+        return [*(c.name for c in self.stream.columns), "_extra", "_is_deleted", "_modified_at", "_key", "_row_hash",
+                "_connection", "_batch_id"]
+
+    def rows(self, chunk: Shaped) -> encode.Rows:
+        """The chunk as COPY rows of `columns`."""
+        count = len(chunk.key)
+        json = [at for at, c in enumerate(self.stream.columns) if c.type == "json"] + [len(chunk.columns)]
+        return encode.copy_rows(
+            [*chunk.columns, chunk.extra, chunk.is_deleted, chunk.modified_at, chunk.key],
+            [pa.repeat(self.connection.name, count), pa.repeat(self.batch_id, count)], json=json)
+
     def compose(self, text: str, **parts: Any) -> sql.Composed:
         """SQL with {table}, {declared} and, as literals, {connection}, {stream}, {batch}; {stays}: it stays."""
         return sql.SQL(text).format(
@@ -61,47 +84,37 @@ class Target:
             sql.Literal(self.source_batch), sql.Literal(self.floor))
 
 
-def has_current(db: psycopg.Connection, target: Target) -> bool:
-    """Whether the table holds any current version of this connection."""
-    return db.execute(target.compose(
-        "select exists (select 1 from {table} where _connection = {connection} and _superseded_batch is null)",
-    )).fetchone()[0]
+def was_landed(db: psycopg.Connection, target: Target) -> bool:
+    """Whether anything of this stream was ever committed, so that the table may hold current versions of it."""
+    return db.execute("select exists (select 1 from ops.load where connection = %s and stream = %s "
+                      "and state = 'committed' and landed > 0)",
+                      (target.connection.name, target.stream.name)).fetchone()[0]
 
 
-class Copier:
-    """An open COPY. `write` sends a chunk while the server still works on the one before."""
+def suspend_indexes(db: psycopg.Connection, target: Target) -> bool:
+    """Take the indexes off, where the table is empty and free; `resume_indexes` must follow in this transaction."""
+    return db.execute("select ops.suspend_indexes(%s)", (target.stream.table,)).fetchone()[0]
 
-    def __init__(self, db: psycopg.Connection, target: Target, *, direct: bool) -> None:
-        self.refused = False
-        self._target = target
-        self._direct = direct
-        declared = [c.name for c in target.stream.columns]
-        self._json = [at for at, c in enumerate(target.stream.columns) if c.type == "json"] + [len(declared)]
-        names = [*declared, "_extra", "_is_deleted", "_modified_at", "_key", "_row_hash",
-                 *(["_connection", "_batch_id"] if direct else ["_notice"])]
-        into = target.table if direct else sql.SQL("stage")
-        statement = sql.SQL("copy {} ({}) from stdin (format binary)").format(
-            into, sql.SQL(", ").join(map(sql.Identifier, names)))
+
+def resume_indexes(db: psycopg.Connection, target: Target) -> None:
+    """Build them. Raises UniqueViolation where a key came twice."""
+    db.execute("select ops.resume_indexes(%s)", (target.stream.table,))
+
+
+class Copy:
+    """An open binary COPY, fed by a thread, so that the next chunk is made while the server works on this one."""
+
+    def __init__(self, db: psycopg.Connection, into: sql.Composable, columns: Iterable[str]) -> None:
         self._cursor = db.cursor()
-        self._manager = self._cursor.copy(statement, writer=QueuedLibpqWriter(self._cursor))
+        statement = sql.SQL("copy {} ({}) from stdin (format binary)").format(
+            into, sql.SQL(", ").join(map(sql.Identifier, columns)))
+        self._manager = self._cursor.copy(statement, writer=_Writer(self._cursor))
         self._copy = self._manager.__enter__()
         self._copy.write(encode.HEADER)
 
-    def write(self, chunk: Shaped) -> None:
-        count = len(chunk.key)
-        if not count:
-            return
-        if self._direct:
-            tail = [pa.repeat(self._target.connection.name, count), pa.repeat(self._target.batch_id, count)]
-        else:
-            tail = [pa.repeat(chunk.notices, count)]
-        rows = encode.copy_rows([*chunk.columns, chunk.extra, chunk.is_deleted, chunk.modified_at, chunk.key], tail,
-                                json=self._json)
-        try:
-            for block in encode.blocks(rows):
-                self._copy.write(block)
-        except psycopg.errors.UniqueViolation:
-            self.refused = True  # the caller reads on, for the archive
+    def write(self, rows: Buffer) -> None:
+        for block in encode.blocks(memoryview(rows)):
+            self._copy.write(block)
 
     def close(self) -> int:
         """End the COPY; the number of rows. Raises the server's error, UniqueViolation among them."""
@@ -117,80 +130,171 @@ class Copier:
             pass
 
 
-def prepare(db: psycopg.Connection, target: Target) -> None:
-    """The temporary tables of a staged load; they vanish with the transaction."""
-    columns = sql.SQL(", ").join(
-        sql.SQL("{} " + PG_TYPES[c.type]).format(sql.Identifier(c.name)) for c in target.stream.columns)
-    db.execute(sql.SQL(
-        "drop table if exists stage, verdict; create temp table stage ({}, _extra jsonb, _is_deleted boolean, "
-        "_modified_at timestamptz, _key text, _row_hash bigint, _notice boolean) on commit drop").format(columns))
+class _Writer(QueuedLibpqWriter):
+    def __init__(self, cursor: psycopg.Cursor) -> None:
+        super().__init__(cursor)
+        self._queue = Queue(QUEUED_BLOCKS)
 
 
-# One verdict per staged row. `place` is 1 for the row of its key that counts: the youngest stamp, then the last to
-# arrive (a notice of deletion without a stamp is the youngest). Then it is compared with the current version.
+class Direct:
+    """Rows straight into the raw table."""
+
+    held: Held | None = None
+
+    def __init__(self, db: psycopg.Connection, target: Target) -> None:
+        self.refused = False
+        self._target = target
+        self._copy = Copy(db, target.table, target.columns)
+
+    def write(self, chunk: Shaped) -> None:
+        try:
+            self._copy.write(self._target.rows(chunk).data)
+        except psycopg.errors.UniqueViolation:
+            self.refused = True  # the caller reads on, for the archive
+
+    def close(self) -> None:
+        self._copy.close()
+
+    def abort(self, error: BaseException) -> None:
+        self._copy.abort(error)
+
+
+class Compared:
+    """Keys and hashes into `stage`; the rows themselves are held. A notice of deletion has no row to hold."""
+
+    refused = False
+
+    def __init__(self, db: psycopg.Connection, target: Target, held: Held) -> None:
+        self.held = held
+        self._target = target
+        self._controls = [at for at, c in enumerate(target.stream.columns) if c.name in target.stream.control_totals]
+        controls = [target.stream.columns[at] for at in self._controls]
+        columns = sql.SQL("").join(
+            sql.SQL(", {} " + PG_TYPES[c.type]).format(sql.Identifier(c.name)) for c in controls)
+        db.execute(sql.SQL(
+            "drop table if exists stage, verdict; create temp table stage (_at bigint, _key text, "
+            "_modified_at timestamptz, _is_deleted boolean, _notice boolean, _row_hash bigint{}) on commit drop",
+        ).format(columns))
+        self._copy = Copy(db, sql.SQL("stage"), [
+            "_at", "_key", "_modified_at", "_is_deleted", "_notice", "_row_hash", *(c.name for c in controls)])
+
+    def write(self, chunk: Shaped) -> None:
+        count, first = len(chunk.key), self.held.total
+        rows = self._target.rows(chunk)
+        self.held.add(rows, keep=not chunk.notices)
+        self._copy.write(encode.narrow_rows([
+            pa.array(np.arange(first, first + count)), chunk.key, chunk.modified_at, chunk.is_deleted,
+            pa.repeat(chunk.notices, count), pa.array(rows.hashes), *(chunk.columns[at] for at in self._controls)]))
+
+    def close(self) -> None:
+        self._copy.close()
+
+    def abort(self, error: BaseException) -> None:
+        self._copy.abort(error)
+
+
+# One verdict per row that is not simply known. `place` is 1 for the row of its key that counts: the youngest stamp,
+# then the last to arrive (a notice of deletion without a stamp is the youngest). Compared with the current one.
 _VERDICT = """
 create temp table verdict on commit drop as
 with repeated as (
     select _key from stage group by _key having count(*) > 1
 ), ranked as (
-    select s.ctid as at, s._key, s._modified_at, s._row_hash, s._is_deleted, s._notice,
-           row_number() over w as place,
+    select s.*, row_number() over w as place,
            first_value(s._row_hash) over w as first_hash,
            first_value(s._modified_at) over w as first_modified_at,
            first_value(s._notice) over w as first_notice
       from stage s join repeated using (_key)
     window w as (partition by s._key
                  order by case when s._notice then coalesce(s._modified_at, 'infinity') else s._modified_at end
-                          desc nulls last, s.ctid desc)
+                          desc nulls last, s._at desc)
 ), winners as (
-    select ctid as at, _key, _modified_at, _row_hash, _is_deleted, _notice
+    select _at, _key, _modified_at, _row_hash, _is_deleted, _notice{controls}
       from stage where _key not in (select _key from repeated)
     union all
-    select at, _key, _modified_at, _row_hash, _is_deleted, _notice from ranked where place = 1
+    select _at, _key, _modified_at, _row_hash, _is_deleted, _notice{controls} from ranked where place = 1
+), judged as (
+    select w._at as at, coalesce(w._key, r._key) as _key, w._modified_at,
+           case when w._key is null then 'absent'
+                when w._notice then case when r._key is null or r._is_deleted then 'unchanged'
+                                         when {late} or {stays} then 'unchanged'
+                                         else 'tombstone' end
+                when r._key is null then 'new'
+                when r._row_hash = w._row_hash and r._is_deleted = w._is_deleted then 'unchanged'
+                when {late} or {stays} then 'unchanged'
+                else 'changed' end as outcome{controls}
+      from winners w
+      {side} join (select _key, _modified_at, _row_hash, _is_deleted, _batch_id from {table}
+                    where _connection = {connection} and _superseded_batch is null) r on r._key = w._key
+     where w._key is not null or not r._is_deleted
+    union all
+    select _at, _key, _modified_at,
+           case when _notice or first_notice then 'unchanged'
+                when _row_hash = first_hash then 'replayed'
+                when _modified_at is not distinct from first_modified_at then 'duplicate'
+                else 'unchanged' end{controls}
+      from ranked where place > 1
 )
-select w.at, w._key, w._modified_at,
-       case when w._notice then case when r._key is null or r._is_deleted then 'unchanged'
-                                     when {late} or {stays} then 'unchanged'
-                                     else 'tombstone' end
-            when r._key is null then 'new'
-            when r._row_hash = w._row_hash and r._is_deleted = w._is_deleted then 'unchanged'
-            when {late} or {stays} then 'unchanged'
-            else 'changed' end as outcome
-  from winners w
-  left join {table} r on r._connection = {connection} and r._key = w._key and r._superseded_batch is null
-union all
-select at, _key, _modified_at,
-       case when _notice or first_notice then 'unchanged'
-            when _row_hash = first_hash then 'replayed'
-            when _modified_at is not distinct from first_modified_at then 'duplicate'
-            else 'unchanged' end
-  from ranked where place > 1
+select * from judged where outcome <> 'unchanged'
 """
 
 
-def compare(db: psycopg.Connection, target: Target, zone_folds: bool) -> None:
-    """Fill `verdict`. A record older than the current version never overwrites it."""
+def compare(db: psycopg.Connection, target: Target, zone_folds: bool, *, complete: bool) -> None:
+    """Fill `verdict`. A record older than the current version never overwrites it.
+
+    complete: the batch is the whole set; a current key that it lacks gets the verdict 'absent'.
+    """
     late = sql.SQL("w._modified_at < r._modified_at")
     if zone_folds:
         # In the hour that the clock repeats, local stamps are ambiguous: a younger record may look an hour older there.
         zone = sql.Literal(target.connection.time_zone)
         late = sql.SQL("({late} and (r._modified_at at time zone {zone}) at time zone {zone} = r._modified_at)").format(
             late=late, zone=zone)
-    db.execute("analyze stage")
-    db.execute(target.compose(_VERDICT, late=late))
-    db.execute("analyze verdict")
+    controls = sql.SQL("").join(sql.SQL(", {}").format(sql.Identifier(c)) for c in target.stream.control_totals)
+    db.execute("analyze stage (_key)")
+    db.execute(target.compose(
+        _VERDICT, late=late, controls=controls, side=sql.SQL("full" if complete else "left")))
+    db.execute("analyze verdict (_key, outcome)")
 
 
-def apply(db: psycopg.Connection, target: Target) -> None:
-    """Close the versions that changed, insert the new ones, and tombstones for notices of deletion."""
+def apply(db: psycopg.Connection, target: Target, held: Held) -> None:
+    """Close the versions that changed, copy the new ones, and write tombstones for notices of deletion."""
     db.execute(target.compose(
         "update {table} r set _superseded_batch = {batch} from verdict v where v.outcome in ('changed', 'tombstone') "
         "and r._connection = {connection} and r._key = v._key and r._superseded_batch is null"))
-    db.execute(target.compose(
-        "insert into {table} ({declared}, _connection, _key, _modified_at, _is_deleted, _batch_id, _row_hash, _extra) "
-        "select {declared}, {connection}, s._key, s._modified_at, s._is_deleted, {batch}, s._row_hash, s._extra "
-        "from stage s join verdict v on v.at = s.ctid where v.outcome in ('new', 'changed')"))
+    wanted = chosen(db, held, ("new", "changed"))
+    copied = copy_held(db, target.table, target, held, wanted)
+    if copied != wanted.count:
+        raise LandingError(
+            f"{target.connection.name}.{target.stream.name}: {copied} of {wanted.count} new versions were stored",
+            hint="nothing was committed; this is a defect, please report it with the archive of the window")
     _insert_tombstones(db, target, "select _key, _modified_at from verdict where outcome = 'tombstone'")
+
+
+def chosen(db: psycopg.Connection, held: Held, outcomes: Iterable[str]) -> Positions:
+    """The positions with one of these verdicts."""
+    found = Positions(held.total)
+    with db.cursor("positions", withhold=False) as cursor:
+        cursor.itersize = 8
+        cursor.execute("select string_agg(int8send(at), ''::bytea) from verdict where outcome = any(%s) "
+                       "group by at / 100000", ([*outcomes],))
+        for (packed,) in cursor:
+            found.add(np.frombuffer(packed, ">i8").astype(np.int64))
+    return found
+
+
+def copy_held(db: psycopg.Connection, into: sql.Composable, target: Target, held: Held, wanted: Positions) -> int:
+    """Copy the wanted rows into a table with a raw table's columns. Returns how many the server took."""
+    if not wanted.count:
+        return 0
+    copy = Copy(db, into, target.columns)
+    try:
+        for block in held.blocks(wanted):
+            copy.write(block)
+        return copy.close()
+    except BaseException as error:
+        copy.abort(error)
+        raise
 
 
 def refresh_statistics(db: psycopg.Connection, target: Target, landed: int) -> None:
@@ -223,13 +327,18 @@ def _insert_tombstones(db: psycopg.Connection, target: Target, keys: str) -> Non
         "order by r._key, r._batch_id desc"))
 
 
-def count_staged(db: psycopg.Connection, target: Target, totals: Totals) -> None:
-    """Rows and control sums per outcome, from the database's own view of what it holds."""
+def count_compared(db: psycopg.Connection, target: Target, totals: Totals) -> None:
+    """Rows and control sums per outcome, from the database's own view; what has no verdict is unchanged."""
     words = {"new": "landed", "changed": "landed", "tombstone": "landed", "duplicate": "quarantined"}
     sums = _sums(totals.columns)
-    for outcome, rows, *values in db.execute(target.compose(
-            "select v.outcome, count(*){sums} from verdict v join stage s on s.ctid = v.at group by 1", sums=sums)):
+    known_rows, *known_sums = db.execute(sql.SQL("select count(*){sums} from stage s").format(sums=sums)).fetchone()
+    rest = [value or Decimal(0) for value in known_sums]
+    for outcome, rows, *values in db.execute(sql.SQL(
+            "select outcome, count(*){sums} from verdict s where outcome <> 'absent' group by 1").format(sums=sums)):
         totals.add(words.get(outcome, outcome), rows, dict(zip(totals.columns, values, strict=True)))
+        known_rows -= rows
+        rest = [left - (value or 0) for left, value in zip(rest, values, strict=True)]
+    totals.add("unchanged", known_rows, dict(zip(totals.columns, rest, strict=True)))
 
 
 def count_direct(db: psycopg.Connection, target: Target, totals: Totals) -> None:

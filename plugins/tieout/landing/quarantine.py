@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING
 from psycopg import sql
 
 from tieout.errors import LandingError
+from tieout.landing import loader
 
 if TYPE_CHECKING:
     import psycopg
 
+    from tieout.landing.held import Held
     from tieout.landing.ledger import LoadResult
     from tieout.landing.loader import Target
     from tieout.spec import Stream
@@ -91,21 +93,25 @@ _DUPLICATES = """
 insert into bad (record_key, field, value, reason_code, reason, payload, modified_at)
 select s._key, {field}, s._key, 'duplicate_key',
        'the key came twice in one batch with different content and no younger stamp', ({record})::text, s._modified_at
-  from stage s join verdict v on v.at = s.ctid where v.outcome = 'duplicate'
+  from twice s
 """
 
 
 def _record(stream: Stream) -> sql.Composed:
-    """The staged row as JSON under the vendor's names, so that it can be replayed."""
+    """The row as JSON under the vendor's names, so that it can be replayed."""
     pairs = [sql.SQL("{}, s.{}").format(sql.Literal(c.field or c.name), sql.Identifier(c.name)) for c in stream.columns]
     blocks = [sql.SQL("jsonb_build_object({})").format(sql.SQL(", ").join(pairs[at : at + 40]))
               for at in range(0, len(pairs), 40)]  # a function takes at most 100 arguments
     return sql.SQL(" || ").join([*blocks, sql.SQL("coalesce(s._extra, '{}')")])
 
 
-def store(db: psycopg.Connection, target: Target, *, staged: bool) -> None:
-    """Move `bad` (and the staged duplicates) into `ops.quarantine`, in the batch's transaction."""
-    if staged:
+def store(db: psycopg.Connection, target: Target, held: Held | None) -> None:
+    """Move `bad` (and, of a compared batch, the duplicates among the held rows) into `ops.quarantine`, in the batch's
+    transaction.
+    """
+    if held is not None and (twice := loader.chosen(db, held, ("duplicate",))).count:
+        db.execute(target.compose("create temp table twice (like {table} including defaults) on commit drop"))
+        loader.copy_held(db, sql.SQL("twice"), target, held, twice)
         db.execute(target.compose(_DUPLICATES, field=sql.Literal(", ".join(target.stream.key)),
                                   record=_record(target.stream)))
     if db.execute("select exists (select 1 from bad)").fetchone()[0]:
