@@ -19,14 +19,15 @@ import pyarrow as pa
 import pyarrow.csv
 
 from tieout.errors import SchemaError, SourceError
+from tieout.landing.columnar import ColumnarJson
 from tieout.landing.spans import record_spans
 
 if TYPE_CHECKING:
     from tieout.extract import Page
     from tieout.spec import Connection, Stream
 
-CHUNK_ROWS = 16_384
-CHUNK_BYTES = 16_000_000
+CHUNK_ROWS = 8_192
+CHUNK_BYTES = 8_000_000
 MAX_DRIFT = 200
 
 
@@ -53,6 +54,11 @@ class Chunk:
     may_hold_nul: bool
     broken: list[Broken] = field(default_factory=list)
     parents: tuple[str, ...] = ()
+
+    @property
+    def is_columnar(self) -> bool:
+        """Whether the values are arrays; an empty chunk goes with either kind."""
+        return not any(isinstance(values, list) for values in self.values.values())
 
 
 @dataclass
@@ -86,7 +92,8 @@ class Parser:
         size = 0
         for page in pages:
             fresh = self._parse(page)
-            if held and (fresh.media, fresh.notices) != (held[0].media, held[0].notices):
+            if held and (fresh.media, fresh.notices, fresh.is_columnar) != (
+                    held[0].media, held[0].notices, held[0].is_columnar):
                 yield _joined(held)
                 held, size = [], 0
             held.append(fresh)
@@ -115,6 +122,7 @@ class Parser:
 
     def _shape_records(self) -> None:
         """The types that JSON records are decoded to. A protocol's noise is read over."""
+        self._columnar = ColumnarJson(self._stream.columns, self._noise)
         self._strict = self._record_type(forbid=True)
         self._loose = self._record_type(forbid=False)
         self._decoders.clear()
@@ -145,24 +153,35 @@ class Parser:
         if page.noise != self._noise:
             self._noise = page.noise
             self._shape_records()
+        values = extra = None
         broken: list[Broken] = []
         body, path = page.body, page.records
         try:
-            records, extra = self._records(body, path)
-            texts = self._decode(body, path, "raw")
+            texts = [*map(bytes, self._decode(body, path, "raw"))]
+            if not self._has_extra:
+                values = self._columns(body, texts)
+            if values is None:
+                values, extra = self._lists(body, path)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             texts, broken = self._salvage(body, path, error)
             body, path = b"[" + b",".join(texts) + b"]", ""
-            records, extra = self._records(body, path)
-        values: dict[str, list[Any] | pa.Array] = {}
-        for column, name in self._fields.items():
-            values[column] = [*map(attrgetter(self._attribute[name]), records)]
-        if records and not page.omits_nulls and not page.deleted:
+            values, extra = self._lists(body, path)
+        if texts and not page.omits_nulls and not page.deleted:
             self._note_presence(values, texts[0])
         return Chunk(
-            count=len(records), media="json", notices=page.deleted, values=values, extra=extra,
-            records=pa.array([bytes(text) for text in texts], pa.binary()), may_hold_nul=b"\\u0000" in body,
-            broken=broken, parents=page.parents)
+            count=len(texts), media="json", notices=page.deleted, values=values, extra=extra,
+            records=pa.array(texts, pa.binary()), may_hold_nul=b"\\u0000" in body, broken=broken, parents=page.parents)
+
+    def _columns(self, body: bytes, texts: list[bytes]) -> dict[str, list[Any] | pa.Array] | None:
+        """The quick way: see columnar.py."""
+        found = self._columnar.read(body, texts)
+        return found and {column: found[name] for column, name in self._fields.items()}
+
+    def _lists(self, body: bytes, path: str) -> tuple[dict[str, list[Any] | pa.Array], list[str | None] | None]:
+        """The careful way: every value as a Python object."""
+        records, extra = self._records(body, path)
+        values = {c: [*map(attrgetter(self._attribute[name]), records)] for c, name in self._fields.items()}
+        return values, extra
 
     def _records(self, body: bytes, path: str) -> tuple[list[Any], list[str | None] | None]:
         """Decoded strictly until the first undeclared field was met; then with what nobody declared beside."""
@@ -190,14 +209,14 @@ class Parser:
         if len(self.drift.new) < MAX_DRIFT:
             self.drift.new.update(names)
 
-    def _note_presence(self, values: dict[str, Any], first: msgspec.Raw) -> None:
+    def _note_presence(self, values: dict[str, Any], first: bytes) -> None:
         """A field with a value is there; for the others the first record tells whether a null was sent."""
         self.drift.records += 1
         absent = [c for c in values if self._fields[c] not in self.drift.seen]
         if absent:
             sent = set(msgspec.json.decode(first, type=dict[str, msgspec.Raw]))
             for column in absent:
-                if self._fields[column] in sent or any(v is not None for v in values[column]):
+                if self._fields[column] in sent or _has_value(values[column]):
                     self.drift.seen.add(self._fields[column])
 
     def _salvage(self, body: bytes, path: str, error: Exception) -> tuple[list[bytes], list[Broken]]:
@@ -260,6 +279,12 @@ class Parser:
             count=batch.num_rows, media=page.media, notices=page.deleted, values=values, extra=extra,
             records=pa.StructArray.from_arrays(batch.columns, fields=list(batch.schema)) if batch.num_columns
             else pa.array([], pa.struct([])), may_hold_nul=may_hold_nul, parents=page.parents)
+
+
+def _has_value(values: list[Any] | pa.Array) -> bool:
+    if isinstance(values, list):
+        return any(value is not None for value in values)
+    return values.null_count < len(values)
 
 
 def _plain_json(row: dict[str, Any]) -> str | None:

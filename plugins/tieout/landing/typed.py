@@ -35,6 +35,7 @@ FIRST_YEAR, LAST_YEAR = 1900, 2199
 ARROW_ZONES_END = 2037  # from then on Arrow knows no daylight saving; zoneinfo does
 OPEN_END = date(9999, 12, 31)  # how vendors write "no end"
 LARGEST = Decimal(10) ** 18
+_LARGEST_FLOAT = 1e18
 _FINEST = Decimal(1).scaleb(-18)
 _WIDE = Context(prec=80)
 _TRUE, _FALSE = frozenset({"true", "t", "1"}), frozenset({"false", "f", "0"})
@@ -120,12 +121,20 @@ def _amounts(values: list[Any] | pa.Array, _zone: ZoneInfo) -> pa.Array:
         raise pa.ArrowInvalid("not a number")
     if pa.types.is_integer(values.type):
         values = pc.cast(values, pa.decimal128(20, 0))
-    try:
+    if not _is_text(values):
         return pc.cast(values, AMOUNT)
+    try:
+        return _cast_amounts(values)
     except pa.ArrowInvalid:
-        if not _is_text(values):
-            raise
-        return pc.cast(_no_blanks(values), AMOUNT)
+        return _cast_amounts(_no_blanks(values))
+
+
+def _cast_amounts(texts: pa.Array) -> pa.Array:
+    """Arrow's cast wraps around for numbers that are far too large; binary floating point only tells the size."""
+    ends = pc.min_max(pc.cast(texts, pa.float64())).as_py()
+    if ends["max"] is not None and not max(-ends["min"], ends["max"]) < _LARGEST_FLOAT:
+        raise pa.ArrowInvalid("more than 18 digits before the point")
+    return pc.cast(texts, AMOUNT)
 
 
 def _number_text(value: Any) -> str:
