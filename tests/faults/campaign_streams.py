@@ -1,0 +1,149 @@
+"""Random histories of vendors' changes, landed by random schedules, held against a model: see docs/faults-streams.md.
+
+A failing history is shortened, step by step, while it still fails, and printed with its seed.
+"""
+
+from __future__ import annotations
+
+import os
+import traceback
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+
+import psycopg
+from fsspec.implementations.memory import MemoryFileSystem
+
+from tests.conftest import clear_settings, demo_company, open_folder
+from tests.faults.outcome import Outcome, Tell
+from tests.faults.stream_drive import Broken, Drive, permuted
+from tests.faults.stream_history import History, random_history
+from tieout import localpg
+from tieout.warehouse import connect, migrate
+
+NIGHTLY, SHORT = 2_000, 60
+FRESH_EVERY = 40  # histories; then the tables are emptied, so that they stay small
+ATTEMPTS = 80  # to shorten one failing history
+MOST_FAILURES = 10
+
+
+def run(count: int, seed: int, tell: Tell) -> Outcome:
+    """Plan `count` histories from `seed`. Stops after MOST_FAILURES failures."""
+    outcome = Outcome("streams", seed)
+    facts: Counter[str] = Counter()
+    with _warehouse() as world:
+        for number in range(count):
+            if number % FRESH_EVERY == 0:
+                world.empty()
+            history = random_history(f"{seed}.{number}")
+            drive, broken = world.attempt(history)
+            outcome.tried += 1
+            for kind, times in drive.kinds.items():
+                outcome.kinds[kind] = outcome.kinds.get(kind, 0) + times
+            facts["loads"] += drive.loaded
+            facts["changes"] += len(drive.vendor.documents.events) + len(drive.vendor.lines.events)
+            facts[f"{history.family} histories"] += 1
+            if broken:
+                outcome.failures.append(world.shortened(history, broken))
+                tell(outcome.failures[-1])
+                if len(outcome.failures) == MOST_FAILURES:
+                    break
+            if number % 100 == 99:
+                tell(f"{number + 1:,} histories, {facts['loads']:,} loads")
+    outcome.facts = dict(facts)
+    return outcome
+
+
+class World:
+    """The warehouse of a campaign, and a way to try a history in it."""
+
+    def __init__(self, db: psycopg.Connection) -> None:
+        self._db = db
+        self._names = 0
+        company = demo_company()
+        self._connections = {"flag": company.connection("salesforce")}
+        self._netsuite = company.connection("netsuite")
+
+    def empty(self) -> None:
+        """Empty raw and ops, and the archive."""
+        with connect("owner", autocommit=True) as owner:
+            tables = owner.execute("select format('%I.%I', schemaname, tablename) from pg_tables "
+                                   "where schemaname in ('raw', 'ops')").fetchall()
+            owner.execute(f"truncate {', '.join(name for (name,) in tables)} cascade")
+        MemoryFileSystem.store.clear()
+
+    def attempt(self, history: History) -> tuple[Drive, str | None]:
+        """Drive the history under a fresh connection; what broke, or None."""
+        drive = Drive(history, self._fresh(history), self._db, _guard)
+        try:
+            drive.run()
+            if history.family in ("flag", "feed", "notice") and hash_of(history) % 3 == 0:
+                permuted(drive, self._fresh(history))
+        except Broken as broken:
+            return drive, str(broken)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the history did not survive
+            return drive, f"{type(error).__name__}: {error}\n{''.join(traceback.format_tb(error.__traceback__)[-3:])}"
+        finally:
+            _guard(80)
+        return drive, None
+
+    def shortened(self, history: History, broken: str) -> str:
+        """The failure with the shortest history that was found to fail."""
+        attempts, size = 0, max(len(history.steps) // 2, 1)
+        while attempts < ATTEMPTS:
+            for start in range(0, len(history.steps), size):
+                attempts += 1
+                shorter = history.without(start, size)
+                with suppress(ValueError):
+                    _, now_broken = self.attempt(shorter)
+                    if now_broken:
+                        history, broken = shorter, now_broken
+                        break
+            else:
+                if size == 1:
+                    break
+                size //= 2
+        return f"{broken}\n{history}"
+
+    def _fresh(self, history: History) -> object:
+        self._names += 1
+        return self._connections.get(history.family, self._netsuite).model_copy(update={"name": f"s{self._names}"})
+
+
+def hash_of(history: History) -> int:
+    """A number that the seed alone decides."""
+    return sum(map(ord, history.seed))
+
+
+def _guard(percent: int) -> None:
+    os.environ["TIEOUT_RELOAD_GUARD_PCT"] = str(percent)
+    clear_settings()
+
+
+@contextmanager
+def _warehouse() -> Iterator[World]:
+    """A Postgres of its own. Commits do not wait for the disk and the archive is in memory: nothing crashes here."""
+    with open_folder() as home:
+        localpg.start(home)
+        before = dict(os.environ)
+        try:
+            os.environ |= {**localpg.environment(home), "TIEOUT_HOME": str(home),
+                           "TIEOUT_ARCHIVE_URL": "memory://tieout-streams"}
+            clear_settings()
+            migrate(demo_company())
+            with _superuser(home) as root:
+                root.execute("alter database tieout set synchronous_commit = off")
+            with connect("loader", autocommit=True) as db:
+                yield World(db)
+        finally:
+            os.environ.clear()
+            os.environ.update(before)
+            clear_settings()
+            MemoryFileSystem.store.clear()
+            localpg.stop(home)
+
+
+def _superuser(home: object) -> psycopg.Connection:
+    folder = home / "pg"
+    return psycopg.connect(host="127.0.0.1", port=(folder / "port").read_text(), user="postgres", dbname="tieout",
+                           password=(folder / "superuser").read_text(), autocommit=True)
