@@ -8,17 +8,18 @@ from __future__ import annotations
 import os
 import traceback
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 import psycopg
 from fsspec.implementations.memory import MemoryFileSystem
+from psycopg import sql
 
 from tests.conftest import clear_settings, demo_company, open_folder
 from tests.faults.outcome import Outcome, Tell
 from tests.faults.stream_drive import Broken, Drive, permuted
 from tests.faults.stream_history import History, random_history
-from tieout import localpg
+from tieout import localpg, settings
 from tieout.warehouse import connect, migrate
 
 NIGHTLY, SHORT = 2_000, 60
@@ -132,7 +133,12 @@ def _warehouse() -> Iterator[World]:
             clear_settings()
             migrate(demo_company())
             with _superuser(home) as root:
-                root.execute("alter database tieout set synchronous_commit = off")
+                root.execute("alter system set fsync = off")
+                root.execute("alter system set synchronous_commit = off")
+                root.execute("select pg_reload_conf()")
+                root.execute("set scram_iterations = 1")  # thousands of loads connect several times each
+                root.execute(sql.SQL("alter role tieout_loader password {}").format(
+                    settings.warehouse().loader_password.get_secret_value()))
             with connect("loader", autocommit=True) as db:
                 yield World(db)
         finally:

@@ -76,7 +76,8 @@ class Shape:
 SHAPES: dict[str, tuple[Shape, ...]] = {
     "flag": (
         Shape("Opportunity", "flagged", "salesforce__opportunity", "_key", "amount"),
-        Shape("OpportunityLineItem", "lines", "salesforce__opportunitylineitem", "_key", "totalprice", "opportunityid")),
+        Shape("OpportunityLineItem", "lines", "salesforce__opportunitylineitem", "_key", "totalprice",
+              "opportunityid")),
     "feed": (
         Shape("transaction", "fed", "netsuite__transaction", "_key", "foreigntotal"),
         Shape("transactionline", "lines", "netsuite__transactionline", "_key", "foreignamount", "transaction"),
@@ -98,7 +99,7 @@ class Answer:
 
 
 class Teller:
-    """Answers windows from the vendor's tables. `rng`: pages twice, other orders, unreadable values; None: none of it."""
+    """Answers windows from the vendor's tables. `rng`: pages twice, other orders, unreadable values; None: none."""
 
     def __init__(self, history: History, vendor: Vendor, clock: Clock, rng: random.Random | None) -> None:
         self._history, self._vendor, self._clock, self._rng = history, vendor, clock, rng
@@ -142,7 +143,8 @@ class Teller:
         """As the vendor compares: instants, or local time as it is written."""
         if self._clock.zone is None:
             return (start is None or stamp >= start) and stamp < end
-        low, high = local_bounds(None if start is None else self._clock.instant(start), self._clock.instant(end), PACIFIC)
+        since = None if start is None else self._clock.instant(start)
+        low, high = local_bounds(since, self._clock.instant(end), PACIFIC)
         written = self._clock.written(stamp)
         return (low is None or written >= low) and written < high
 

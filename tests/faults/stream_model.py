@@ -1,7 +1,7 @@
 """A vendor's table, and what landing must make of its answers: in memory, slow, and plain enough to be believed.
 
-Nothing here knows the product. Moments and stamps are whole seconds since a base; `Clock` says which of them a vendor that
-writes local time without an offset makes ambiguous.
+Nothing here knows the product. Moments and stamps are whole seconds since a base; `Clock` says which of them a vendor
+that writes local time without an offset makes ambiguous.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ def _ambiguous(base: datetime, zone: ZoneInfo, read: int) -> bool:
 
 @dataclass(frozen=True)
 class Row:
-    """A record as it arrives. Two rows with equal fields are the same answer. notice: a key that is deleted, no more."""
+    """A record as it arrives; equal fields, equal answers. notice: it says no more than that the key is deleted."""
 
     key: str
     number: int | None
@@ -167,14 +167,14 @@ class Shelf:
         received = {row.key for row in rows}
         held = {key for key, version in before.items() if not version.deleted}
         if complete:
-            told = {row.key for row in rows if not (row.deleted or row.notice)} | (received & held)
+            told = {row.key for row in rows if row.unreadable or not (row.deleted or row.notice)} | (received & held)
             if held and len(told) * 100 < len(held) * max(guard_pct, 1) and guard_pct:
                 raise Refused
-            counts.deleted += self._close(batch, {key: None for key in held - received})
+            counts.deleted += self._close(batch, dict.fromkeys(held - received))
         elif documents:
             lines = {key for key, version in self.current.items()
                      if version.document in documents and not version.deleted}
-            counts.deleted += self._close(batch, {key: None for key in lines - received})
+            counts.deleted += self._close(batch, dict.fromkeys(lines - received))
         return counts
 
     def bury(self, batch: int, deletions: dict[str, int | None]) -> int:
@@ -226,7 +226,8 @@ class Shelf:
             if now is None and row.stamp is not None:
                 self.versions.append(Version(row.key, None, row.stamp, True, None, batch))
                 return "landed"
-            if now is None or now.deleted:
+            if now is None or (now.deleted and not (
+                    row.stamp is not None and now.stamp is not None and self.clock.is_older(now.stamp, row.stamp))):
                 return "unchanged"
             self._close(batch, {row.key: row.stamp})
             return "landed"

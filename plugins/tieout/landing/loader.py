@@ -19,6 +19,7 @@ from psycopg.copy import QueuedLibpqWriter
 
 from tieout.landing import encode
 from tieout.landing.ddl import PG_TYPES
+from tieout.landing.typed import fold_is_possible
 
 if TYPE_CHECKING:
     from tieout.landing.ledger import Totals
@@ -53,6 +54,30 @@ class Target:
         return sql.SQL(text).format(
             table=self.table, declared=self.declared, connection=sql.Literal(self.connection.name),
             stream=sql.Literal(self.stream.name), batch=sql.Literal(self.batch_id), stays=self._stays(), **parts)
+
+    def older(self, one: str, other: str) -> sql.Composable:
+        """SQL: the stamp `one` is certainly older than `other` (null where either is).
+
+        In the hour that the clock repeats, local stamps are ambiguous: of two stamps of that hour none is the older.
+        """
+        if not fold_is_possible(self.connection.zone):
+            return sql.SQL(f"({one} < {other})")
+        one_hour = sql.SQL(f"({{}} and {{}} and {other} - {one} < interval '2 hours')").format(
+            self._ambiguous(one), self._ambiguous(other))
+        return sql.SQL(f"({one} < {other} and not {{}})").format(one_hour)
+
+    def age(self, stamp: str) -> sql.Composable:
+        """SQL: what orders the staged rows `s` of a key by `stamp`; equal for all stamps of one repeated hour."""
+        if not fold_is_possible(self.connection.zone):
+            return sql.SQL(stamp)
+        return sql.SQL("case when {twice} then max({stamp}) over (partition by s._key, {twice}, "
+                       "date_trunc('day', {stamp} at time zone {zone})) else {stamp} end").format(
+            twice=self._ambiguous(stamp), stamp=sql.SQL(stamp), zone=sql.Literal(self.connection.time_zone))
+
+    def _ambiguous(self, stamp: str) -> sql.Composable:
+        """SQL: local time shows this moment, stored as its first occurrence, twice. Postgres reads it as the second."""
+        return sql.SQL("coalesce(({stamp} at time zone {zone}) at time zone {zone} <> {stamp}, false)").format(
+            stamp=sql.SQL(stamp), zone=sql.Literal(self.connection.time_zone))
 
     def _stays(self) -> sql.Composable:
         if self.source_batch is None:
@@ -128,20 +153,22 @@ def prepare(db: psycopg.Connection, target: Target) -> None:
 
 # One verdict per staged row. `place` is 1 for the row of its key that counts: the youngest stamp, then the last to
 # arrive (a notice of deletion without a stamp is the youngest). Then it is compared with the current version.
+# A stamped notice of an unknown key is kept ('buried'), so that an older state that lands later does not live.
 _VERDICT = """
 create temp table verdict on commit drop as
 with repeated as (
     select _key from stage group by _key having count(*) > 1
 ), ranked as (
-    select s.ctid as at, s._key, s._modified_at, s._row_hash, s._is_deleted, s._notice,
+    select s.at, s._key, s._modified_at, s._row_hash, s._is_deleted, s._notice,
            row_number() over w as place,
            first_value(s._row_hash) over w as first_hash,
            first_value(s._modified_at) over w as first_modified_at,
            first_value(s._notice) over w as first_notice
-      from stage s join repeated using (_key)
+      from (select s.ctid as at, s._key, s._modified_at, s._row_hash, s._is_deleted, s._notice, {age} as age
+              from stage s join repeated on repeated._key = s._key) s
     window w as (partition by s._key
-                 order by case when s._notice then coalesce(s._modified_at, 'infinity') else s._modified_at end
-                          desc nulls last, s.ctid desc)
+                 order by case when s._notice then coalesce(s.age, 'infinity') else s.age end
+                          desc nulls last, s.at desc)
 ), winners as (
     select ctid as at, _key, _modified_at, _row_hash, _is_deleted, _notice
       from stage where _key not in (select _key from repeated)
@@ -149,12 +176,15 @@ with repeated as (
     select at, _key, _modified_at, _row_hash, _is_deleted, _notice from ranked where place = 1
 )
 select w.at, w._key, w._modified_at,
-       case when w._notice then case when r._key is null or r._is_deleted then 'unchanged'
+       case when w._notice then case when r._key is null and w._modified_at is null then 'unchanged'
+                                     when r._key is null then 'buried'
                                      when {late} or {stays} then 'unchanged'
+                                     when r._is_deleted and {younger} is not true then 'unchanged'
                                      else 'tombstone' end
             when r._key is null then 'new'
             when r._row_hash = w._row_hash and r._is_deleted = w._is_deleted then 'unchanged'
             when {late} or {stays} then 'unchanged'
+            when r._is_deleted and not w._is_deleted and {named} then 'unchanged'
             else 'changed' end as outcome
   from winners w
   left join {table} r on r._connection = {connection} and r._key = w._key and r._superseded_batch is null
@@ -168,16 +198,15 @@ select at, _key, _modified_at,
 """
 
 
-def compare(db: psycopg.Connection, target: Target, zone_folds: bool) -> None:
-    """Fill `verdict`. A record older than the current version never overwrites it."""
-    late = sql.SQL("w._modified_at < r._modified_at")
-    if zone_folds:
-        # In the hour that the clock repeats, local stamps are ambiguous: a younger record may look an hour older there.
-        zone = sql.Literal(target.connection.time_zone)
-        late = sql.SQL("({late} and (r._modified_at at time zone {zone}) at time zone {zone} = r._modified_at)").format(
-            late=late, zone=zone)
+def compare(db: psycopg.Connection, target: Target, named: sql.Composable) -> None:
+    """Fill `verdict`. A record older than the current version never overwrites it.
+
+    `named`: SQL that says whether a list of deletions names the staged row `w`, whose current version is `r`.
+    """
     db.execute("analyze stage")
-    db.execute(target.compose(_VERDICT, late=late))
+    db.execute(target.compose(
+        _VERDICT, late=target.older("w._modified_at", "r._modified_at"), named=named, age=target.age("s._modified_at"),
+        younger=target.older("r._modified_at", "w._modified_at")))
     db.execute("analyze verdict")
 
 
@@ -188,8 +217,8 @@ def apply(db: psycopg.Connection, target: Target) -> None:
         "and r._connection = {connection} and r._key = v._key and r._superseded_batch is null"))
     db.execute(target.compose(
         "insert into {table} ({declared}, _connection, _key, _modified_at, _is_deleted, _batch_id, _row_hash, _extra) "
-        "select {declared}, {connection}, s._key, s._modified_at, s._is_deleted, {batch}, s._row_hash, s._extra "
-        "from stage s join verdict v on v.at = s.ctid where v.outcome in ('new', 'changed')"))
+        "select {declared}, {connection}, s._key, s._modified_at, s._is_deleted or s._notice, {batch}, s._row_hash, "
+        "s._extra from stage s join verdict v on v.at = s.ctid where v.outcome in ('new', 'changed', 'buried')"))
     _insert_tombstones(db, target, "select _key, _modified_at from verdict where outcome = 'tombstone'")
 
 
@@ -219,13 +248,14 @@ def _insert_tombstones(db: psycopg.Connection, target: Target, keys: str) -> Non
         "insert into {table} ({declared}, _connection, _key, _modified_at, _is_deleted, _batch_id, _row_hash, _extra) "
         "select distinct on (r._key) {declared}, r._connection, r._key, coalesce(k._modified_at, r._modified_at), "
         "true, {batch}, r._row_hash, r._extra from {table} r join (" + keys + ") k on k._key = r._key "
-        "where r._connection = {connection} and r._superseded_batch = {batch} and not r._is_deleted "
+        "where r._connection = {connection} and r._superseded_batch = {batch} "
         "order by r._key, r._batch_id desc"))
 
 
 def count_staged(db: psycopg.Connection, target: Target, totals: Totals) -> None:
     """Rows and control sums per outcome, from the database's own view of what it holds."""
-    words = {"new": "landed", "changed": "landed", "tombstone": "landed", "duplicate": "quarantined"}
+    words = {"new": "landed", "changed": "landed", "tombstone": "landed", "buried": "landed",
+             "duplicate": "quarantined"}
     sums = _sums(totals.columns)
     for outcome, rows, *values in db.execute(target.compose(
             "select v.outcome, count(*){sums} from verdict v join stage s on s.ctid = v.at group by 1", sums=sums)):
