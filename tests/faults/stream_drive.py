@@ -61,7 +61,7 @@ class Drive:
         for number, (moment, step) in enumerate(self.vendor.runs):
             rng = random.Random(f"{self.history.seed}/{number}")
             self._land(moment, step, rng)
-            if self.loads and rng.random() < 0.2:
+            if self.loads and rng.random() < 0.15:
                 self._reland(rng)
         quiet = self._quiet()
         self._land(quiet, Step("run"), None, refused_is_right=True)
@@ -74,7 +74,7 @@ class Drive:
             if left := self._differences(quiet + 60):
                 raise Broken(f"after a full load {self._told(left, quiet + 60)}")
             self.kinds["missed by windows, caught by a full load"] += len(differs)
-        if random.Random(self.history.seed).random() < 0.4:
+        if random.Random(self.history.seed).random() < 0.3:
             self._again(quiet + 120)
         self._check_as_of()
 
