@@ -9,7 +9,9 @@ import os
 import traceback
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager, nullcontext, suppress
+from multiprocessing import get_context
 
 import psycopg
 from fsspec.implementations.memory import MemoryFileSystem
@@ -25,15 +27,36 @@ from tieout.warehouse import connect, migrate
 NIGHTLY, SHORT = 2_000, 60
 FRESH_EVERY = 40  # histories; then the tables are emptied, so that they stay small
 ATTEMPTS = 80  # to shorten one failing history
-MOST_FAILURES = 10
+PART, AT_ONCE = 125, 3  # histories in one process, and how many processes
+MOST_FAILURES = 4  # in one part
 
 
 def run(count: int, seed: int, tell: Tell) -> Outcome:
-    """Plan `count` histories from `seed`. Stops after MOST_FAILURES failures."""
+    """Plan `count` histories from `seed`. A long form runs in parts, some at a time: a load waits more than it works."""
+    parts = [range(start, min(start + PART, count)) for start in range(0, count, PART)]
+    if len(parts) == 1:
+        return part(seed, parts[0], tell)
+    outcome, facts = Outcome("streams", seed), Counter()
+    with ProcessPoolExecutor(AT_ONCE, mp_context=get_context("spawn")) as pool:
+        for done in as_completed([pool.submit(part, seed, numbers) for numbers in parts]):
+            found = done.result()
+            outcome.tried += found.tried
+            outcome.failures += found.failures
+            outcome.kinds = dict(Counter(outcome.kinds) + Counter(found.kinds))
+            facts += Counter(found.facts)
+            tell(f"{outcome.tried:,} histories, {facts['loads']:,} loads, {len(outcome.failures)} not survived")
+            for line in found.failures:
+                tell(line)
+    outcome.facts = dict(facts)
+    return outcome
+
+
+def part(seed: int, numbers: range, tell: Tell = print) -> Outcome:
+    """The histories of these numbers, in a warehouse of their own. Stops after MOST_FAILURES failures."""
     outcome = Outcome("streams", seed)
     facts: Counter[str] = Counter()
     with warehouse() as world:
-        for number in range(count):
+        for number in numbers:
             if number % FRESH_EVERY == 0:
                 world.empty()
             history = random_history(f"{seed}.{number}")
@@ -49,8 +72,6 @@ def run(count: int, seed: int, tell: Tell) -> Outcome:
                 tell(outcome.failures[-1])
                 if len(outcome.failures) == MOST_FAILURES:
                     break
-            if number % 100 == 99:
-                tell(f"{number + 1:,} histories, {facts['loads']:,} loads")
     outcome.facts = dict(facts)
     return outcome
 

@@ -228,7 +228,8 @@ def random_history(seed: str) -> History:
     family = rng.choices([*FAMILIES], [*FAMILIES.values()])[0]
     night = family != "flag" and rng.random() < 0.2
     history = History(seed, family, (), night, rng.choice((1, 2, 3, 5)), rng.random() < 0.7)
-    steps = [_change(rng, history) for _ in range(rng.randint(3, 9))]
+    steps = [Step("burst", 1, rng.randrange(2), rng.randrange(4))]
+    steps += [_change(rng, history) for _ in range(rng.randint(3, 8))]
     for _ in range(rng.choice((1, 1, 2))):
         steps.append(_look(rng, history))
         steps += [_change(rng, history) for _ in range(rng.randint(3, 7))]
@@ -242,11 +243,12 @@ def _wait(rng: random.Random, history: History) -> int:
 
 
 def _change(rng: random.Random, history: History) -> Step:
-    what = rng.choices(("put", "burst", "delete", "purge", "line", "drop", "shrink"), (8, 2, 4, 1, 4, 2, 1))[0]
-    if history.family == "full" and what == "line":
-        what = "shrink"
+    with_lines = history.family in ("feed", "flag")
+    weights = (5, 1, 4, 1, 6, 5, 1) if with_lines else (9, 2, 5, 1, 0, 0, 2 if history.family == "full" else 1)
+    what = rng.choices(("put", "burst", "delete", "purge", "line", "drop", "shrink"), weights)[0]
     lag = rng.choices((0, history.overlap // 3, history.overlap * 2), (8, 2, 1))[0]
-    return Step(what, _wait(rng, history), rng.randrange(DOCUMENTS), rng.randrange(4), lag, rng.random() < 0.6)
+    key = rng.randrange(5 if with_lines else DOCUMENTS)
+    return Step(what, _wait(rng, history), key, rng.randrange(3), lag, rng.random() < 0.5)
 
 
 def _look(rng: random.Random, history: History) -> Step:
