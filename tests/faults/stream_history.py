@@ -15,7 +15,7 @@ from tests.faults.stream_model import FLAGGED, GONE, LIVE, Clock, Event, Table
 
 MINUTE, HOUR, DAY = 60, 3600, 86_400
 PACIFIC = ZoneInfo("America/Los_Angeles")
-FAMILIES = {"flag": 13, "feed": 20, "sweep": 20, "full": 14, "notice": 20, "untraced": 13}
+FAMILIES = {"flag": 11, "feed": 17, "sweep": 20, "full": 16, "notice": 21, "untraced": 15}
 OVERLAP = {"flag": 15 * MINUTE}  # the others: two hours
 DOCUMENTS = 9
 

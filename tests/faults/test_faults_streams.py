@@ -10,7 +10,7 @@ import pytest
 from psycopg import sql
 
 from tests.faults import campaign_streams
-from tests.faults.stream_history import random_history
+from tests.faults.stream_history import History, Step
 from tieout.extract import Window
 from tieout.landing import deletes, land, loader, parents, windows
 
@@ -111,14 +111,32 @@ def closed_versions_stay_open(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(loader, "close_gone", only_counted)
 
 
-PLANTS: dict[Plant, str] = {}
+PUT, OTHER, RUN = Step("put", 1, 1, 2), Step("put", 60, 2), Step("run", 60)
+SEVERAL = Step("burst", 1)
+# Which fault, in which family, and the shortest history that shows it. A quiet run follows each history.
+PLANTS: dict[Plant, tuple[str, tuple[Step, ...]]] = {
+    stale_states_win: ("notice", (PUT, RUN, Step("put", 60, 1), RUN, Step("put", 60, 1), RUN)),
+    the_repeated_hour_is_ignored: ("untraced", (Step("put", 6600, 1), RUN, Step("put", 1140, 1))),
+    no_overlap: ("untraced", (PUT, RUN, Step("put", 60, 2, lag=2400), RUN)),
+    sweeps_never_come: ("sweep", (SEVERAL, RUN, Step("delete", 60, 1))),
+    the_feed_is_not_applied: ("feed", (SEVERAL, RUN, Step("delete", 60, 1))),
+    absent_keys_live_on: ("full", (SEVERAL, Step("burst", 1, 4), RUN, Step("delete", 60, 1))),
+    absent_lines_live_on: ("feed", (PUT, RUN, Step("drop", 60, 1, 1))),
+    changed_documents_keep_their_lines: ("feed", (PUT, RUN, Step("drop", 60, 1, 1))),
+    lines_have_no_stamp_of_their_own: ("feed", (PUT, RUN, Step("line", 60, 1, 1, show=False))),
+    the_guard_sleeps: ("full", (SEVERAL, RUN, Step("shrink", 60))),
+    notices_of_unknown_keys_are_forgotten: ("notice", (PUT, RUN, OTHER, Step("delete", 60, 2))),
+    repeats_are_not_told_apart: ("full", (PUT, *[RUN] * 12)),
+    closed_versions_stay_open: ("sweep", (SEVERAL, RUN, Step("delete", 60, 1))),
+}
 
 
-@pytest.mark.parametrize(("plant", "seed"), PLANTS.items(), ids=lambda value: getattr(value, "__name__", value))
+@pytest.mark.parametrize("plant", PLANTS, ids=lambda plant: plant.__name__)
 def test_a_planted_fault_is_found(
-    world: campaign_streams.World, monkeypatch: pytest.MonkeyPatch, plant: Plant, seed: str
+    world: campaign_streams.World, monkeypatch: pytest.MonkeyPatch, plant: Plant
 ) -> None:
-    history = random_history(seed)
+    family, steps = PLANTS[plant]
+    history = History("nd", family, steps, night=plant is the_repeated_hour_is_ignored)
     assert world.attempt(history)[1] is None, "without the fault the history survives"
     plant(monkeypatch)
     assert world.attempt(history)[1] is not None, f"the fault was not found:\n{history}"
