@@ -70,3 +70,29 @@ def test_laws(
     for pages in (first, second):
         run(netsuite, [[record for page in pages for record in page]])
     assert state(loader) == after, "the cut into pages does not matter"
+
+
+def night(stamp: str, total: str) -> dict:
+    return {"id": "1", "foreigntotal": total, "lastmodifieddate": f"2025-11-02 {stamp}"}
+
+
+def test_both_states_of_the_repeated_hour_in_one_batch(netsuite: Connection, loader: psycopg.Connection) -> None:
+    """01:50, and twenty minutes later 01:10, read in one go: the last to arrive is the younger."""
+    result = run(netsuite, [[night("01:50:00", "1"), night("01:10:00", "2")]])
+    assert (result.received, result.landed, result.unchanged, result.quarantined) == (2, 1, 1, 0)
+    assert [total for _, total, _, _ in state(loader)] == [Decimal(2)]
+
+
+def test_state_of_the_evening_does_not_overwrite_one_of_the_repeated_hour(
+    netsuite: Connection, loader: psycopg.Connection
+) -> None:
+    run(netsuite, [[night("01:50:00", "1")]])
+    result = run(netsuite, [[night("00:30:00", "0")]])
+    assert (result.landed, result.unchanged) == (0, 1)
+    assert [total for _, total, _, _ in state(loader)] == [Decimal(1)]
+
+
+def test_states_around_the_repeated_hour_keep_their_order(netsuite: Connection, loader: psycopg.Connection) -> None:
+    run(netsuite, [[night("02:10:00", "3"), night("01:50:00", "1"), night("01:10:00", "2"), night("00:59:00", "0")]])
+    assert [total for _, total, _, _ in state(loader)] == [Decimal(3)]
+    assert run(netsuite, [[night("01:10:00", "2")]]).landed == 0

@@ -96,7 +96,9 @@ def test_backfill_reads_the_lines_of_every_document_in_its_window(netsuite: Conn
     land_connection(netsuite, None, streams=names, extractor=FakeExtractor(documents))
     again = FakeExtractor(documents, now=END + HOUR)
     land_connection(netsuite, None, streams=names, extractor=again)
-    assert [name for name, _, _ in again.asked] == ["transaction"], "unchanged documents do not re-read their lines"
+    assert [(name, keys) for name, _, keys in again.asked] == [("transaction", None), ("transactionline", None)], (
+        "unchanged documents do not re-read their lines: only the lines' own stamps are asked"
+    )
     backfill = FakeExtractor(documents, now=END + HOUR)
     land_connection(
         netsuite,
@@ -107,9 +109,29 @@ def test_backfill_reads_the_lines_of_every_document_in_its_window(netsuite: Conn
         backfill=True,
         extractor=backfill,
     )
-    assert [(name, keys) for name, _, keys in backfill.asked] == [("transaction", None), ("transactionline", ["1"])]
+    assert [(name, keys) for name, _, keys in backfill.asked] == [
+        ("transaction", None),
+        ("transactionline", None),
+        ("transactionline", ["1"]),
+    ]
 
 
 def test_unknown_stream_is_named(netsuite: Connection) -> None:
     with pytest.raises(ConfigError, match="invoices.*(.|\n)*known: transaction"):
         land_connection(netsuite, None, streams=["invoices"], extractor=FakeExtractor())
+
+
+def test_backfill_that_reaches_past_the_front_leaves_no_seam(netsuite: Connection) -> None:
+    """What was committed late before the front is read by the next window, whoever asks for it."""
+    run(netsuite, end=END)
+    later = END + 12 * HOUR
+    window = run(netsuite, later, start=END + HOUR, end=later, backfill=True)
+    assert window.start == END - OVERLAP, "not an hour later: the next scheduled window starts at this one's end"
+    assert run(netsuite, later + HOUR).start == later - OVERLAP
+
+
+def test_backfill_beyond_the_front_is_no_part_of_what_is_covered(netsuite: Connection) -> None:
+    run(netsuite, end=END)
+    later = END + 12 * HOUR
+    assert run(netsuite, later, start=END + 6 * HOUR, end=later, backfill=True).start == END + 4 * HOUR
+    assert run(netsuite, later + HOUR).start == END - OVERLAP

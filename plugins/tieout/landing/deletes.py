@@ -61,11 +61,35 @@ def absent_keys(db: psycopg.Connection, target: Target, guard_pct: int) -> int:
         "and not _is_deleted")).fetchone()[0]
     received = db.execute("select count(*) from (select _key from stage union "
                           "select record_key from bad where record_key is not null) k").fetchone()[0]
+    received -= _long_gone(db, target)
     if guard_pct and received * 100 < before * max(guard_pct, 1):
         raise ReloadGuardError(
             f"{target.connection.name}.{target.stream.name}: a full load brought {received} keys, {before} are current",
             hint=f"less than {guard_pct} % is refused; if it is right, run once with TIEOUT_RELOAD_GUARD_PCT=0")
     return loader.close_gone(db, target, sql.SQL(absent))
+
+
+def _long_gone(db: psycopg.Connection, target: Target) -> int:
+    """Received keys that say only that they are deleted, and were not current before: no sign of a complete set."""
+    return db.execute(target.compose(
+        "select count(distinct s._key) from stage s where (s._is_deleted or s._notice) "
+        "and not exists (select 1 from stage o where o._key = s._key and not (o._is_deleted or o._notice)) "
+        "and not exists (select 1 from bad where record_key = s._key) "
+        "and not exists (select 1 from {table} r where r._connection = {connection} and r._key = s._key "
+        "and not r._is_deleted and r._batch_id <> {batch} "
+        "and (r._superseded_batch is null or r._superseded_batch = {batch}))")).fetchone()[0]
+
+
+def named(target: Target) -> sql.Composable:
+    """SQL: the stream's list of deletions names the staged row `w` of the tombstone `r`, at `w`'s stamp or later."""
+    if not target.stream.deletes.feed:
+        return sql.SQL("false")
+    feed = target.connection.source.stream(target.stream.deletes.feed)
+    return target.compose(
+        "exists (select 1 from {feed} f where f.{id} = w._key and {kind} and f._connection = {connection} "
+        "and f._superseded_batch is null and not f._is_deleted and {older} is not true)",
+        feed=sql.SQL("raw.{}").format(sql.Identifier(feed.table)), id=sql.Identifier(feed.key[0]),
+        kind=_kind(target, feed), older=target.older("f._modified_at", "w._modified_at"))
 
 
 def fed_streams(connection: Connection, feed: Stream) -> list[Stream]:
@@ -97,27 +121,30 @@ def apply_feed(db: psycopg.Connection, connection: Connection, feed: Stream, bat
 
 
 def _gone(target: Target, feed: Stream, whole_feed: bool) -> sql.Composed:
-    """Current rows of the stream that a row of the feed names, unless they changed after their deletion (came back).
-
-    Ids are unique per kind of record only. A feed's `type` names the kind: the stream's own word, one that ends in it
-    (inventoryitem → item), or the row's own `recordtype` or `type`.
-    """
-    names = {c.name for c in feed.columns}
-    kind = sql.SQL("true")
-    if "type" in names:
-        words = [target.stream.deletes.feed_type or target.stream.name]
-        own = [c.name for c in target.stream.columns if c.name in ("recordtype", "type")]
-        kind = sql.SQL("(lower(f.type) = {word} or lower(f.type) like {ending}{own})").format(
-            word=sql.Literal(words[0].lower()), ending=sql.Literal(f"%{words[0].lower()}"),
-            own=sql.SQL("").join(sql.SQL(" or lower(f.type) = lower(r.{})").format(sql.Identifier(c)) for c in own))
+    """Current rows of the stream that a row of the feed names, unless they changed after their deletion (came back)."""
     scope = sql.SQL("r._batch_id = {}" if whole_feed else "f._batch_id = {}").format(sql.Literal(target.batch_id))
     return target.compose(
         "select r._key, max(f._modified_at) as _modified_at from {table} r join {feed} f on f.{id} = r._key and {kind} "
         "where r._connection = {connection} and r._superseded_batch is null and not r._is_deleted "
         "and f._connection = {connection} and f._superseded_batch is null and not f._is_deleted and {scope} "
-        "and coalesce(f._modified_at >= r._modified_at, true) group by r._key",
-        feed=sql.SQL("raw.{}").format(sql.Identifier(feed.table)), id=sql.Identifier(feed.key[0]), kind=kind,
-        scope=scope)
+        "and {older} is not true group by r._key",
+        feed=sql.SQL("raw.{}").format(sql.Identifier(feed.table)), id=sql.Identifier(feed.key[0]),
+        kind=_kind(target, feed), scope=scope, older=target.older("f._modified_at", "r._modified_at"))
+
+
+def _kind(target: Target, feed: Stream) -> sql.Composable:
+    """SQL: the feed's row `f` means this kind of record, of which `r` is one; ids are unique per kind only.
+
+    A feed's `type` names the kind: the stream's own word, one that ends in it (inventoryitem → item), or the row's own
+    `recordtype` or `type`.
+    """
+    if "type" not in {c.name for c in feed.columns}:
+        return sql.SQL("true")
+    word = (target.stream.deletes.feed_type or target.stream.name).lower()
+    own = [c.name for c in target.stream.columns if c.name in ("recordtype", "type")]
+    return sql.SQL("(lower(f.type) = {word} or lower(f.type) like {ending}{own})").format(
+        word=sql.Literal(word), ending=sql.Literal(f"%{word}"),
+        own=sql.SQL("").join(sql.SQL(" or lower(f.type) = lower(r.{})").format(sql.Identifier(c)) for c in own))
 
 
 def _gone_children(target: Target, parent: Stream) -> sql.Composed:

@@ -35,16 +35,14 @@ class Held:
         self._end = 0
         self.total = 0
 
-    def add(self, rows: Rows, *, keep: bool = True) -> None:
-        """Give the rows the next positions and keep their bytes; `keep` False: the positions only."""
-        count = len(rows.starts)
-        if keep:
-            self._file.seek(self._end)
-            self._file.write(rows.data)
-            self._file.write(rows.starts.astype(np.uint32))
-            self._pieces.append(_Piece(self.total, count, self._end, len(rows.data)))
-            self._end = self._file.tell()
-        self.total += count
+    def add(self, rows: Rows) -> None:
+        """Keep the rows' bytes and give them the next positions."""
+        self._file.seek(self._end)
+        self._file.write(rows.data)
+        self._file.write(rows.starts.astype(np.uint32))
+        self._pieces.append(_Piece(self.total, len(rows.starts), self._end, len(rows.data)))
+        self._end = self._file.tell()
+        self.total += len(rows.starts)
 
     def blocks(self, wanted: Positions) -> Iterator[bytes | memoryview]:
         """The bytes of the wanted rows, chunk by chunk."""

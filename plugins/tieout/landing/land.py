@@ -24,7 +24,6 @@ from tieout.landing.held import Held
 from tieout.landing.ledger import LoadResult, Totals
 from tieout.landing.parse import Chunk, Parser
 from tieout.landing.shape import Shaper
-from tieout.landing.typed import fold_is_possible
 from tieout.warehouse import connect
 
 if TYPE_CHECKING:
@@ -75,8 +74,8 @@ def land_stream(connection: Connection, stream: Stream, window: Window, extracto
     """Extract one window, archive it and land it; return what happened.
 
     `window.full`: the set is complete, so what it lacks is gone. `parents` (child streams): the keys of the documents
-    to read; by default those that changed since this stream last looked, from the warehouse. A child stream that never
-    landed is read as a complete set.
+    to read; by default those that changed since this stream last looked, from the warehouse, and with them the lines
+    whose own stamp (`cursor`) lies in the window. A child stream that never landed is read as a complete set.
 
     Raises SourceError and its kin, LandingError, ReloadGuardError (nothing committed, `ops.load` says failed), and
     WarehouseError when Postgres is away.
@@ -151,8 +150,7 @@ def _land_locked(connection: Connection, stream: Stream, window: Window, extract
         def pages() -> Iterator[Page]:
             if wanted is None:
                 return extractor.pages(stream, job.window, None)
-            first = next(wanted, None)
-            return iter(()) if first is None else extractor.pages(stream, job.window, _chain(first, wanted))
+            return _lines(extractor, job, wanted, by_stamp=given is None and stream.cursor is not None)
 
         return _attempt(db, job, pages, lambda: extractor.facts.requests - before)
 
@@ -166,6 +164,18 @@ def _land_exploded(db: psycopg.Connection, job: Job) -> LoadResult:
     batch_id, uri = unread[-1] if unread else (parents.latest_batch(db, job.connection, job.stream), None)
     return _attempt(db, replace(job, mode="incremental", parent_batch_id=batch_id),
                     lambda: parents.exploded(job.connection, job.stream, uri), lambda: 0)
+
+
+def _lines(extractor: Extractor, job: Job, wanted: Iterator[str], *, by_stamp: bool) -> Iterator[Page]:
+    """Lines that changed by their own stamp, where they have one; then all lines of the documents that changed.
+
+    The second part alone says which lines are gone; the first finds a change that left its document untouched.
+    """
+    if by_stamp:
+        yield from extractor.pages(job.stream, job.window, None)
+    first = next(wanted, None)
+    if first is not None:
+        yield from extractor.pages(job.stream, job.window, _chain(first, wanted))
 
 
 def _chain(first: str, rest: Iterator[str]) -> Iterator[str]:
@@ -236,7 +246,7 @@ def _load(db: psycopg.Connection, job: Job, batch_id: int, pages: Any, writer: a
         if held is None:
             loader.count_direct(db, target, totals)
         else:
-            loader.compare(db, target, fold_is_possible(job.connection.zone), complete=job.mode == "full")
+            loader.compare(db, target, deletes.named(target), complete=job.mode == "full")
             loader.apply(db, target, held)
             loader.count_compared(db, target, totals)
         loader.refresh_statistics(db, target, totals.rows["landed"])

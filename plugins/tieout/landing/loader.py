@@ -9,7 +9,7 @@ one statement finds what is new or changed, and only those rows are copied. What
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from queue import Queue
 from typing import TYPE_CHECKING, Any
@@ -24,6 +24,7 @@ from tieout.errors import LandingError
 from tieout.landing import encode
 from tieout.landing.ddl import PG_TYPES
 from tieout.landing.held import Held, Positions
+from tieout.landing.typed import fold_is_possible
 
 if TYPE_CHECKING:
     from psycopg.abc import Buffer
@@ -76,6 +77,30 @@ class Target:
         return sql.SQL(text).format(
             table=self.table, declared=self.declared, connection=sql.Literal(self.connection.name),
             stream=sql.Literal(self.stream.name), batch=sql.Literal(self.batch_id), stays=self._stays(), **parts)
+
+    def older(self, one: str, other: str) -> sql.Composable:
+        """SQL: the stamp `one` is certainly older than `other` (null where either is).
+
+        In the hour that the clock repeats, local stamps are ambiguous: of two stamps of that hour none is the older.
+        """
+        if not fold_is_possible(self.connection.zone):
+            return sql.SQL(f"({one} < {other})")
+        one_hour = sql.SQL(f"({{}} and {{}} and {other} - {one} < interval '2 hours')").format(
+            self._ambiguous(one), self._ambiguous(other))
+        return sql.SQL(f"({one} < {other} and not {{}})").format(one_hour)
+
+    def age(self, stamp: str) -> sql.Composable:
+        """SQL: what orders the staged rows `s` of a key by `stamp`; equal for all stamps of one repeated hour."""
+        if not fold_is_possible(self.connection.zone):
+            return sql.SQL(stamp)
+        return sql.SQL("case when {twice} then max({stamp}) over (partition by s._key, {twice}, "
+                       "date_trunc('day', {stamp} at time zone {zone})) else {stamp} end").format(
+            twice=self._ambiguous(stamp), stamp=sql.SQL(stamp), zone=sql.Literal(self.connection.time_zone))
+
+    def _ambiguous(self, stamp: str) -> sql.Composable:
+        """SQL: local time shows this moment, stored as its first occurrence, twice. Postgres reads it as the second."""
+        return sql.SQL("coalesce(({stamp} at time zone {zone}) at time zone {zone} <> {stamp}, false)").format(
+            stamp=sql.SQL(stamp), zone=sql.Literal(self.connection.time_zone))
 
     def _stays(self) -> sql.Composable:
         if self.source_batch is None:
@@ -160,7 +185,7 @@ class Direct:
 
 
 class Compared:
-    """Keys and hashes into `stage`; the rows themselves are held. A notice of deletion has no row to hold."""
+    """Keys and hashes into `stage`; the rows themselves are held, a notice of deletion as a deleted row."""
 
     refused = False
 
@@ -180,8 +205,9 @@ class Compared:
 
     def write(self, chunk: Shaped) -> None:
         count, first = len(chunk.key), self.held.total
-        rows = self._target.rows(chunk)
-        self.held.add(rows, keep=not chunk.notices)
+        deleted = replace(chunk, is_deleted=pa.repeat(True, count)) if chunk.notices else chunk
+        rows = self._target.rows(deleted)
+        self.held.add(rows)
         self._copy.write(encode.narrow_rows([
             pa.array(np.arange(first, first + count)), chunk.key, chunk.modified_at, chunk.is_deleted,
             pa.repeat(chunk.notices, count), pa.array(rows.hashes), *(chunk.columns[at] for at in self._controls)]))
@@ -195,18 +221,19 @@ class Compared:
 
 # One verdict per row that is not simply known. `place` is 1 for the row of its key that counts: the youngest stamp,
 # then the last to arrive (a notice of deletion without a stamp is the youngest). Compared with the current one.
+# A stamped notice of an unknown key is kept ('buried'), so that an older state that lands later does not live.
 _VERDICT = """
 create temp table verdict on commit drop as
 with repeated as (
     select _key from stage group by _key having count(*) > 1
 ), ranked as (
-    select s.*, row_number() over w as place,
+    select s._at, s._key, s._modified_at, s._row_hash, s._is_deleted, s._notice{controls}, row_number() over w as place,
            first_value(s._row_hash) over w as first_hash,
            first_value(s._modified_at) over w as first_modified_at,
            first_value(s._notice) over w as first_notice
-      from stage s join repeated using (_key)
+      from (select s.*, {age} as age from stage s join repeated on repeated._key = s._key) s
     window w as (partition by s._key
-                 order by case when s._notice then coalesce(s._modified_at, 'infinity') else s._modified_at end
+                 order by case when s._notice then coalesce(s.age, 'infinity') else s.age end
                           desc nulls last, s._at desc)
 ), winners as (
     select _at, _key, _modified_at, _row_hash, _is_deleted, _notice{controls}
@@ -216,16 +243,19 @@ with repeated as (
 ), judged as (
     select w._at as at, coalesce(w._key, r._key) as _key, w._modified_at,
            case when w._key is null then 'absent'
-                when w._notice then case when r._key is null or r._is_deleted then 'unchanged'
+                when w._notice then case when r._key is null and w._modified_at is null then 'unchanged'
+                                         when r._key is null then 'buried'
                                          when {late} or {stays} then 'unchanged'
+                                         when r._is_deleted and {younger} is not true then 'unchanged'
                                          else 'tombstone' end
                 when r._key is null then 'new'
                 when r._row_hash = w._row_hash and r._is_deleted = w._is_deleted then 'unchanged'
                 when {late} or {stays} then 'unchanged'
-                else 'changed' end as outcome{controls}
+                when r._is_deleted and not w._is_deleted and {named} then 'unchanged'
+                else 'changed' end as outcome{of_winner}
       from winners w
-      {side} join (select _key, _modified_at, _row_hash, _is_deleted, _batch_id from {table}
-                    where _connection = {connection} and _superseded_batch is null) r on r._key = w._key
+      {side} join (select * from {table} where _connection = {connection} and _superseded_batch is null) r
+        on r._key = w._key
      where w._key is not null or not r._is_deleted
     union all
     select _at, _key, _modified_at,
@@ -239,21 +269,19 @@ select * from judged where outcome <> 'unchanged'
 """
 
 
-def compare(db: psycopg.Connection, target: Target, zone_folds: bool, *, complete: bool) -> None:
+def compare(db: psycopg.Connection, target: Target, named: sql.Composable, *, complete: bool) -> None:
     """Fill `verdict`. A record older than the current version never overwrites it.
 
+    named: SQL that says whether a list of deletions names the staged row `w`, whose current version is `r`.
     complete: the batch is the whole set; a current key that it lacks gets the verdict 'absent'.
     """
-    late = sql.SQL("w._modified_at < r._modified_at")
-    if zone_folds:
-        # In the hour that the clock repeats, local stamps are ambiguous: a younger record may look an hour older there.
-        zone = sql.Literal(target.connection.time_zone)
-        late = sql.SQL("({late} and (r._modified_at at time zone {zone}) at time zone {zone} = r._modified_at)").format(
-            late=late, zone=zone)
-    controls = sql.SQL("").join(sql.SQL(", {}").format(sql.Identifier(c)) for c in target.stream.control_totals)
+    names = [sql.Identifier(c) for c in target.stream.control_totals]
+    controls, of_winner = (sql.SQL("").join(sql.SQL(f", {of}{{}}").format(n) for n in names) for of in ("", "w."))
     db.execute("analyze stage (_key)")
     db.execute(target.compose(
-        _VERDICT, late=late, controls=controls, side=sql.SQL("full" if complete else "left")))
+        _VERDICT, late=target.older("w._modified_at", "r._modified_at"), named=named, age=target.age("s._modified_at"),
+        younger=target.older("r._modified_at", "w._modified_at"), controls=controls, of_winner=of_winner,
+        side=sql.SQL("full" if complete else "left")))
     db.execute("analyze verdict (_key, outcome)")
 
 
@@ -262,7 +290,7 @@ def apply(db: psycopg.Connection, target: Target, held: Held) -> None:
     db.execute(target.compose(
         "update {table} r set _superseded_batch = {batch} from verdict v where v.outcome in ('changed', 'tombstone') "
         "and r._connection = {connection} and r._key = v._key and r._superseded_batch is null"))
-    wanted = chosen(db, held, ("new", "changed"))
+    wanted = chosen(db, held, ("new", "changed", "buried"))
     copied = copy_held(db, target.table, target, held, wanted)
     if copied != wanted.count:
         raise LandingError(
@@ -323,13 +351,14 @@ def _insert_tombstones(db: psycopg.Connection, target: Target, keys: str) -> Non
         "insert into {table} ({declared}, _connection, _key, _modified_at, _is_deleted, _batch_id, _row_hash, _extra) "
         "select distinct on (r._key) {declared}, r._connection, r._key, coalesce(k._modified_at, r._modified_at), "
         "true, {batch}, r._row_hash, r._extra from {table} r join (" + keys + ") k on k._key = r._key "
-        "where r._connection = {connection} and r._superseded_batch = {batch} and not r._is_deleted "
+        "where r._connection = {connection} and r._superseded_batch = {batch} "
         "order by r._key, r._batch_id desc"))
 
 
 def count_compared(db: psycopg.Connection, target: Target, totals: Totals) -> None:
     """Rows and control sums per outcome, from the database's own view; what has no verdict is unchanged."""
-    words = {"new": "landed", "changed": "landed", "tombstone": "landed", "duplicate": "quarantined"}
+    words = {"new": "landed", "changed": "landed", "tombstone": "landed", "buried": "landed",
+             "duplicate": "quarantined"}
     sums = _sums(totals.columns)
     known_rows, *known_sums = db.execute(sql.SQL("select count(*){sums} from stage s").format(sums=sums)).fetchone()
     rest = [value or Decimal(0) for value in known_sums]

@@ -35,7 +35,9 @@ def read_until(db: psycopg.Connection, connection: Connection, stream: Stream) -
 def changed(connection: Connection, stream: Stream, since: int, parent_uri: str | None) -> Iterator[str]:
     """Keys of the parents with a version after batch `since`, and of all records in the archive `parent_uri`.
 
-    Read through a cursor of its own, so that a million parents cost no memory.
+    And of those that lines of a later batch belong to and that are not there: a document made and deleted between two
+    looks at the documents never lands, but its lines may have. Read through a cursor of its own, so that a million
+    parents cost no memory.
     """
     parent = connection.source.stream(stream.parent.stream)
     seen: set[str] = set()
@@ -48,8 +50,15 @@ def changed(connection: Connection, stream: Stream, since: int, parent_uri: str 
             db.cursor("parents") as cursor:
         cursor.itersize = 5000
         cursor.execute(sql.SQL(
-            "select distinct _key from raw.{} where _connection = %s and _batch_id > %s").format(
-                sql.Identifier(parent.table)), (connection.name, since))
+            "select _key from raw.{parent} where _connection = %(connection)s and _batch_id > %(since)s union "
+            "select r.{column}::text from raw.{lines} r "
+            "where r._connection = %(connection)s and r._batch_id > %(since)s "
+            "and r._superseded_batch is null and not r._is_deleted and r.{column} is not null and not exists ("
+            "select 1 from raw.{parent} p where p._key = r.{column}::text and p._connection = %(connection)s "
+            "and p._superseded_batch is null and not p._is_deleted)").format(
+                parent=sql.Identifier(parent.table), lines=sql.Identifier(stream.table),
+                column=sql.Identifier(stream.parent.column)),
+            {"connection": connection.name, "since": since})
         for (key,) in cursor:
             if key not in seen:
                 yield key

@@ -30,7 +30,8 @@ def land_connection(connection: Connection, run_id: int | None, *, start: dateti
 
     Scheduled (default): each stream starts where it last ended without a gap, at the latest at `start`, less its
     overlap; a stream that never landed starts at the beginning. `backfill`: exactly [start, end), less the overlap, and
-    the lines of every document in it are read again. `full`: the complete set. `end` is cut to the vendor's now.
+    the lines of every document in it are read again; one that reaches past what has landed starts no later than the
+    next scheduled one would. `full`: the complete set. `end` is cut to the vendor's now.
     `on_progress(result)` is told of each stream as it is done. Stops at the first error; what landed before it stays.
     """
     chosen = _chosen(connection, streams)
@@ -92,7 +93,10 @@ def _window(connection: Connection, stream: Stream, start: datetime | None, end:
     if stream.deletes.sweep and (complete is None or end - complete >= SWEEP_EVERY):
         return Window(None, end, full=True)  # in a backfill too: no window shows what is gone
     if backfill:
-        return Window(start - overlap if start else None, end)
+        low = start - overlap if start else None
+        if low is not None and covered is not None and low <= covered < end:
+            low = min(low, covered - overlap)  # the next scheduled window starts at this one's end: leave no seam
+        return Window(low, end)
     if covered is None:
         return Window(None, end, full=True)
     return Window(min(covered, start or covered, end) - overlap, end)
