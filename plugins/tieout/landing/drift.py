@@ -67,14 +67,19 @@ class Change:
 
 
 def fields_of(parser: Parser, shaper: Shaper) -> dict[str, dict[str, Any]]:
-    """{field: {"n": values, "forms": [...]}} of the declared fields that came: what the next loads compare with."""
-    drift, found = parser.drift, {}
-    for column in shaper.stream.columns:
-        values = shaper.valued[column.name]
-        if column.field and (values or column.field in drift.seen):
-            forms = sorted(drift.forms.get(column.field, ()))
-            found[visible(column.field)] = {"n": values} | ({"forms": forms} if forms else {})
-    return found
+    """{field: {"n": values, "of": records, "forms": [...], "seen": true}}: what the next loads compare with.
+
+    `seen`: the vendor sent the field, be it null. Empty for a load without a readable record.
+    """
+    told: dict[str, dict[str, Any]] = {}
+    for column in shaper.stream.columns if shaper.records else ():
+        if column.field:
+            one = told[visible(column.field)] = {"n": shaper.valued[column.name], "of": shaper.records}
+            if forms := parser.drift.forms.get(column.field):
+                one["forms"] = sorted(forms)
+            if column.field in parser.drift.seen:
+                one["seen"] = True
+    return told
 
 
 def found(db: psycopg.Connection, connection: Connection, stream: Stream, parser: Parser, shaper: Shaper,
@@ -115,31 +120,29 @@ def _retyped(stream: Stream, shaper: Shaper) -> dict[str, str]:
             if refused and refused >= RETYPED_SHARE * values}
 
 
-def _before(db: psycopg.Connection, connection: str, stream: str) -> list[tuple[int, dict[str, Any]]]:
-    """(records received, fields) of the last loads, the youngest first."""
-    return db.execute(
-        "select received, fields from ops.load where connection = %s and stream = %s and state = 'committed' "
-        "and mode in ('incremental', 'full') and received > 0 and fields <> '{}' order by batch_id desc limit %s",
-        (connection, stream, HISTORY)).fetchall()
+def _before(db: psycopg.Connection, connection: str, stream: str) -> list[dict[str, Any]]:
+    """The fields of the last loads that had records, the youngest first."""
+    return [fields for (fields,) in db.execute(
+        "select fields from ops.load where connection = %s and stream = %s and state = 'committed' "
+        "and mode in ('incremental', 'full') and fields <> '{}' order by batch_id desc limit %s",
+        (connection, stream, HISTORY))]
 
 
 def _compared(stream: Stream, parser: Parser, shaper: Shaper,
-              before: list[tuple[int, dict[str, Any]]]) -> dict[str, Any]:
+              before: list[dict[str, Any]]) -> dict[str, Any]:
     """What only the loads before can tell."""
-    records = sum(received for received, _ in before)
-    now = shaper.totals.rows["received"]
     missing = {*parser.missing(), *parser.missing(optional=True)}
     report: dict[str, Any] = {kind: {} for kind in ("emptied", "emptied_vital", "reformed", "rekeyed")}
     report["vanished_optional"] = [visible(name) for name in parser.missing(optional=True)
-                                   if visible(name) in before[0][1]]
+                                   if before[0].get(visible(name), {}).get("seen")]
     vital = {*stream.control_totals, stream.cursor}
     for column in stream.columns:
         name = visible(column.field)
-        past = [fields[name] for _, fields in before if name in fields]
+        past = [fields[name] for fields in before if name in fields]
         if not column.field or not past:
             continue
-        valued = sum(one["n"] for one in past)
-        if column.field not in missing and not shaper.valued[column.name] and _improbable(now, valued, records):
+        valued, records = sum(one["n"] for one in past), sum(one["of"] for one in past)
+        if column.field not in missing and not shaper.valued[column.name] and _improbable(shaper.records, valued, records):
             kind = "emptied_vital" if column.name in vital else "emptied"
             report[kind][name] = f"{_percent(valued, records)} of {records:,} records before had a value"
         known = next((set(one["forms"]) for one in past if one.get("forms")), set())

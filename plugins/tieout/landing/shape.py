@@ -50,7 +50,8 @@ class Shaped:
 class Shaper:
     """Shapes one stream's chunks; adds to `totals` what it received and refused, and to `spool` the refused records.
 
-    `valued`, `refused`: per column, how many values came and how many of them did not fit (notices left out).
+    `records`: how many could be read, notices left out. `valued`, `refused`: how many values came in these per column,
+    and how many of them did not fit.
     """
 
     stream: Stream
@@ -61,6 +62,7 @@ class Shaper:
     cursor_low: datetime | None = None
     cursor_high: datetime | None = None
     lost_keys: bool = False
+    records: int = 0
     valued: Counter[str] = field(default_factory=Counter)
     refused: Counter[str] = field(default_factory=Counter)
 
@@ -72,6 +74,7 @@ class Shaper:
             self.totals.add("quarantined", 1, {})
             self.lost_keys = True
         columns, faults, healed = [], [], []
+        self.records += 0 if chunk.notices else chunk.count
         for column in self.stream.columns:
             healer = self.healers.by_column.get(column.name) if self.healers else None
             typed, wrong = type_column(column, chunk.values.get(column.name), chunk.count, self.zone,

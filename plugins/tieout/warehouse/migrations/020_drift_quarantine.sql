@@ -1,6 +1,6 @@
 -- What a load received per field (to see what changed since), and what people decided about refused records.
 
--- {field: {"n": values received, "forms": [text, number, …]}}: the fields that came, by the vendor's word.
+-- {field: {"n": values, "of": records, "forms": [text, number, …], "seen": true}} by the vendor's word.
 alter table ops.load add column if not exists fields jsonb not null default '{}';
 -- A batch landed again from the archive names the batch that it repeats.
 alter table ops.load add column if not exists source_batch_id bigint;
