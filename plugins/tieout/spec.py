@@ -113,8 +113,8 @@ class Stream(_Frozen):
             raise ValueError(f"stream {self.name}: columns that start with _ are Tieout's own")
         for name in names:
             if not PLAIN_NAME.fullmatch(name) or name in SYSTEM_COLUMNS:
-                raise ValueError(f"stream {self.name}: {name[:80]!r} cannot be a column's name (a to z, digits and _, at "
-                                 "most 63, none of Postgres's own); keep the vendor's word and add a plain `name:`")
+                raise ValueError(f"stream {self.name}: {name[:80]!r} cannot be a column's name (a to z, digits and _, "
+                                 "63 at most, none of Postgres's own); keep the vendor's word and add a plain `name:`")
         if self.mode == "incremental" and not (self.cursor or self.parent or self.explode):
             raise ValueError(f"stream {self.name}: an incremental stream needs a cursor or a parent")
         for column in self.control_totals:

@@ -221,7 +221,8 @@ def test_arrow_types(loader: psycopg.Connection, case: Case) -> None:
     assert (result.received, result.quarantined) == (COUNT, case.refused)
     if case.told == {"reformed": {"Doc"}}:
         sent = case.change({})["Doc"]
-        assert loader.execute(f"select distinct doc from {TABLE} where _superseded_batch is null").fetchall() == [(sent,)]
+        found = loader.execute(f"select distinct doc from {TABLE} where _superseded_batch is null").fetchall()
+        assert found == [(sent,)]
     if "Fresh" in str(case.told):
         (kept,) = loader.execute(f"select distinct _extra->'Fresh' from {TABLE} where _batch_id = %s",
                                  (result.batch_id,)).fetchall()

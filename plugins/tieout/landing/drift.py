@@ -142,7 +142,8 @@ def _compared(stream: Stream, parser: Parser, shaper: Shaper,
         if not column.field or not past:
             continue
         valued, records = sum(one["n"] for one in past), sum(one["of"] for one in past)
-        if column.field not in missing and not shaper.valued[column.name] and _improbable(shaper.records, valued, records):
+        empty = column.field not in missing and not shaper.valued[column.name]
+        if empty and _improbable(shaper.records, valued, records):
             kind = "emptied_vital" if column.name in vital else "emptied"
             report[kind][name] = f"{_percent(valued, records)} of {records:,} records before had a value"
         known = next((set(one["forms"]) for one in past if one.get("forms")), set())
