@@ -201,17 +201,17 @@ def show_status(out: Any, facts: dict[str, Any]) -> None:
 
 
 def show_drift(out: Any, changes: Any) -> None:
-    """What changed at the vendors: nothing is printed where nothing did."""
-    if changes:
-        show.table(
-            out,
-            "drift",
-            ["connection", "stream", "what", "field", "detail", "since load", "loads", "to do"],
-            [
-                [c.connection, c.stream, c.kind, c.field, c.detail, str(c.since_batch), str(c.loads), c.to_do]
-                for c in changes
-            ],
-        )
+    """What changed at the vendors, and what to do about each kind: nothing is printed where nothing did."""
+    if not changes:
+        return
+    show.table(
+        out,
+        "drift",
+        ["connection", "stream", "what", "field", "detail", "since load", "loads"],
+        [[c.connection, c.stream, c.kind, c.field, c.detail, str(c.since_batch), str(c.loads)] for c in changes],
+    )
+    for kind, to_do in {c.kind: c.to_do for c in changes}.items():
+        out.print(f"  {kind}: {to_do}", markup=False, soft_wrap=True)
 
 
 def _enter() -> Place:
