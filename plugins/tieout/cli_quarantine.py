@@ -1,7 +1,7 @@
 """`tieout quarantine`: records that typing refused. Look, map, correct, land again, or waive.
 
-Every decision keeps who and why. `show` and `export` give what was received, which may be personal data; the other
-verbs do not.
+Every decision keeps who and why. `show`, `mappings` and `export` give what was received, which may be personal data; the
+other verbs do not.
 """
 
 from __future__ import annotations
@@ -121,7 +121,7 @@ def fix(
     received: Annotated[str | None, typer.Option("--received", help="The refused value, as `show` prints it.")] = None,
     note: Note = "",
     by: By = None,
-    replay: Annotated[bool, typer.Option(help="Land the open records of the stream again at once.")] = True,
+    replay: Annotated[bool, typer.Option(help="Land the open records that fit now, at once.")] = True,
     dry_run: DryRun = False,
     json: Json = False,
 ) -> None:
@@ -148,14 +148,15 @@ def fix(
         _say_outlook(again.outlook(connection, stream, with_=[trial]), json)
         return
     made = mapping.decide(place, spec, field, received, to, by=by or room.who(), reason=note)
-    result = again.replay(connection, stream) if replay else None
+    lands = again.outlook(connection, stream).lands if replay else ()
+    result = again.replay(connection, stream, ids=lands) if lands else None
     if json:
         show.as_json({"mapping_id": made, "replay": result})
         return
     out = show.console()
     out.print(f"mapping {made}" if made else "the same mapping counts already", markup=False)
     if replay:
-        out.print(_landed(result), markup=False)
+        out.print(_landed(result) if result else "no open record of the stream fits yet", markup=False)
 
 
 @quarantine.command()

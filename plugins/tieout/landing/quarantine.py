@@ -36,7 +36,7 @@ class Spool:
     def add(self, key: str | None, field: str | None, value: str | None, code: str, reason: str, payload: str,
             modified_at: datetime | None, amounts: Mapping[str, Decimal | int | None]) -> None:
         """One refused record. `amounts`: its control columns, as far as they could be read."""
-        sums = {name: str(value) for name, value in amounts.items() if value is not None}
+        sums = {name: f"{Decimal(value).normalize():f}" for name, value in amounts.items() if value is not None}
         cells = (key, field, value, code, reason, payload, modified_at and modified_at.isoformat(), json.dumps(sums))
         line = io.StringIO()
         csv.writer(line).writerow(["" if cell is None else "=" + cell.replace("\x00", "\\u0000") for cell in cells])
