@@ -1,7 +1,7 @@
 """`tieout quarantine`: records that typing refused. Look, map, correct, land again, or waive.
 
-Every decision keeps who and why. `show`, `mappings` and `export` give what was received, which may be personal data; the
-other verbs do not.
+Every decision keeps who and why. `show`, `mappings` and `export` give what was received, which may be personal data;
+the other verbs do not.
 """
 
 from __future__ import annotations
