@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from decimal import Decimal
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import psycopg
@@ -444,3 +445,18 @@ def test_hostile_names_are_harmless_on_the_terminal(
     shown = capsys.readouterr().out
     assert "[/red] [bold]" in shown and "{{ run_query" in shown
     assert "\x1b" not in shown and "\u202e" not in shown and "\u200b" not in shown
+
+
+def test_hostile_names_are_text_in_the_gate_and_its_pages(loader: psycopg.Connection, tmp_path: Path) -> None:
+    """Great Expectations renders with Jinja, formats with braces, and writes HTML: a name is none of these."""
+    from tieout.quality import engine, suites
+
+    words = ["{{ 7 * 7 }}", "{% raw %}", "<script>alert(1)</script>", "$name ${x}", ":param", "{batch}", "'; --"]
+    land(json_pages([{**record, **dict.fromkeys(words, "v")} for record in records_of()]))
+    (suite,) = [one for one in suites.load(stage="landing") if one.table == "ops.load"]
+    results = {one.expectation: one for one in engine.evaluate([suite], 1, docs=tmp_path)}
+    assert all(one.evaluated for one in results.values())
+    new = results["no_field_is_new"]
+    assert not new.passed and {row["field"] for row in new.sample_keys} == set(words)
+    written = "".join(path.read_text("utf-8") for path in tmp_path.rglob("*.html"))
+    assert written and "<script>alert(1)</script>" not in written

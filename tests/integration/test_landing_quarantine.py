@@ -364,6 +364,24 @@ def assert_law(db: psycopg.Connection) -> None:
         "where status = 'open' group by 1, 2, batch_id having count(distinct reason_code) > 1) x").fetchone() == (0,)
 
 
+@pytest.mark.parametrize(
+    "fault",
+    [
+        "update ops.quarantine set amounts = '{}'",
+        "delete from ops.quarantine",
+        "update ops.load set landed = landed + 1",
+        "update ops.quarantine set status = 'waived'",
+    ],
+)
+def test_the_law_can_fail(netsuite: Connection, loader: psycopg.Connection, fault: str) -> None:
+    land(netsuite, "transaction", pages(tran("1", "5", trandate="?"), tran("2")))
+    assert_law(loader)
+    with connect("owner", autocommit=True) as db:
+        db.execute(fault)
+    with pytest.raises(AssertionError):
+        assert_law(loader)
+
+
 def state(db: psycopg.Connection) -> tuple[list, list]:
     return (
         db.execute("select _key, foreigntotal, memo, _extra from raw.netsuite__transaction "
