@@ -18,7 +18,7 @@ from typing import Annotated, Any
 
 import typer
 
-from tieout import cli_demo, cli_operate, logs, place, progress, show, status, steps
+from tieout import cli_demo, cli_operate, cli_quarantine, logs, place, progress, show, status, steps
 from tieout.errors import ConfigError, TieoutError
 from tieout.settings import settings
 
@@ -203,7 +203,7 @@ def backfill(
 
 @app.command(name="status")
 def status_(json: Json = False) -> None:
-    """The publication that readers see, the newest runs, open quarantine, failed checks."""
+    """The publication that readers see, the newest runs, open quarantine, drift, failed checks."""
     with _at_work(json) as out:
         facts = status.overview()
         if json:
@@ -244,6 +244,7 @@ def report(
 
 
 cli_operate.register(app)
+cli_quarantine.register(app)
 cli_demo.register(app)
 
 

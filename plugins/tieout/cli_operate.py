@@ -1,4 +1,4 @@
-"""Commands of whoever operates Tieout: quarantine, doctor, up, down, setup, psql."""
+"""Commands of whoever operates Tieout: doctor, up, down, setup, psql."""
 
 from __future__ import annotations
 
@@ -16,90 +16,14 @@ from tieout.errors import ConfigError
 from tieout.place import Place
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
-quarantine = typer.Typer(
-    no_args_is_help=True, help="Records that could not be typed: look, mend and land again, or waive."
-)
-
 
 def register(app: typer.Typer) -> None:
     """Add these commands to the command line."""
-    app.add_typer(quarantine, name="quarantine")
     app.command(name="doctor")(doctor_)
     app.command()(up)
     app.command()(down)
     app.command()(setup)
     app.command()(psql)
-
-
-@quarantine.command(name="list")
-def list_(
-    connection: Annotated[str | None, typer.Argument(show_default=False)] = None,
-    stream: Annotated[str | None, typer.Option("--stream")] = None,
-    status: Annotated[str, typer.Option("--status", help="open, replayed, waived or all")] = "open",
-    json: Json = False,
-) -> None:
-    """The quarantined records, the youngest first."""
-    _enter()
-    from tieout.landing import quarantine as room
-
-    found = room.list(connection, stream, None if status == "all" else status)
-    if json:
-        show.as_json(found)
-        return
-    show.table(
-        show.console(),
-        f"{len(found)} records ({status})",
-        ["id", "connection", "stream", "key", "field", "reason"],
-        [[str(e.quarantine_id), e.connection, e.stream, e.record_key, e.field, e.reason] for e in found],
-    )
-
-
-@quarantine.command(name="show")
-def show_(quarantine_id: int, json: Json = False) -> None:
-    """One record as it was received. It may hold personal data."""
-    _enter()
-    from tieout.landing import quarantine as room
-
-    entry = next((e for e in room.list(status=None, limit=1_000_000) if e.quarantine_id == quarantine_id), None)
-    if entry is None:
-        raise ConfigError(f"no quarantined record {quarantine_id}", hint="tieout quarantine list --status all")
-    show.as_json(entry) if json else show.console().print_json(data=entry, default=show.plain)
-
-
-@quarantine.command()
-def replay(
-    connection: str,
-    stream: Annotated[str, typer.Option("--stream", help="The stream whose open records are landed again.")],
-    json: Json = False,
-) -> None:
-    """Land the open records again, after the spec or the landing was mended; what still does not fit stays."""
-    _enter()
-    from tieout.landing import quarantine as room
-
-    settings.settings().company.connection(connection).source.stream(stream)
-    result = room.replay(connection, stream)
-    if json:
-        show.as_json(result)
-    else:
-        show.console().print(
-            "nothing is open there"
-            if result is None
-            else f"{result.received:,} replayed: {result.landed:,} landed, {result.quarantined:,} still refused"
-        )
-
-
-@quarantine.command()
-def waive(
-    ids: list[int],
-    note: Annotated[str, typer.Option("--note", help="Who decided, and why.")],
-    json: Json = False,
-) -> None:
-    """Accept that records stay out."""
-    _enter()
-    from tieout.landing import quarantine as room
-
-    waived = room.waive(ids, note)
-    show.as_json({"waived": waived}) if json else show.console().print(f"{waived} waived")
 
 
 def doctor_(json: Json = False) -> None:
@@ -266,6 +190,7 @@ def show_status(out: Any, facts: dict[str, Any]) -> None:
             ["connection", "stream", "reason", "records"],
             [list(row.values()) for row in facts["quarantine"]],
         )
+    show_drift(out, facts["drift"])
     if facts["failed_checks"]:
         show.table(
             out,
@@ -273,6 +198,20 @@ def show_status(out: Any, facts: dict[str, Any]) -> None:
             ["run", "stage", "suite", "expectation", "severity", "observed"],
             [[str(v) for v in row.values()] for row in facts["failed_checks"]],
         )
+
+
+def show_drift(out: Any, changes: Any) -> None:
+    """What changed at the vendors, and what to do about each kind: nothing is printed where nothing did."""
+    if not changes:
+        return
+    show.table(
+        out,
+        "drift",
+        ["connection", "stream", "what", "field", "detail", "since load", "loads"],
+        [[c.connection, c.stream, c.kind, c.field, c.detail, str(c.since_batch), str(c.loads)] for c in changes],
+    )
+    for kind, to_do in {c.kind: c.to_do for c in changes}.items():
+        out.print(f"  {kind}: {to_do}", markup=False, soft_wrap=True)
 
 
 def _enter() -> Place:

@@ -13,9 +13,12 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
+from tieout.landing.names import visible
 from tieout.progress import Event
 
+LONGEST_CELL = 500
 errors = Console(stderr=True, highlight=False)
 
 
@@ -60,7 +63,7 @@ def table(out: Console, title: str, columns: Sequence[str], rows: Iterable[Seque
         )
         drawn.add_column(name, justify="right" if numeric else "left", no_wrap=True)
     for row in rows:
-        drawn.add_row(*(cell(value) for value in row))
+        drawn.add_row(*(Text(cell(value)) for value in row))  # a vendor's text is no markup
     out.print(drawn)
 
 
@@ -74,7 +77,7 @@ def cell(value: Any) -> str:
         return f"{value:,}"
     if isinstance(value, datetime):
         return f"{value:%Y-%m-%d %H:%M}"
-    return str(value)
+    return visible(str(value), LONGEST_CELL)
 
 
 def counts(facts: Mapping[str, int | None]) -> str:

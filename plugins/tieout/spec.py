@@ -20,6 +20,8 @@ from ruamel.yaml.error import YAMLError
 from tieout.errors import ConfigError
 
 SOURCES = Path(__file__).parent / "sources"
+PLAIN_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")  # Postgres cuts names at 63 bytes; plain ASCII, so bytes are letters
+SYSTEM_COLUMNS = frozenset({"ctid", "xmin", "xmax", "cmin", "cmax", "tableoid"})
 OUR_COLUMNS = (
     "_connection", "_key", "_modified_at", "_is_deleted", "_batch_id", "_superseded_batch", "_landed_at", "_row_hash",
     "_extra",
@@ -109,6 +111,10 @@ class Stream(_Frozen):
                     raise ValueError(f"stream {self.name}: {where} names {column!r}, which is not a declared column")
         if any(name.startswith("_") for name in names):
             raise ValueError(f"stream {self.name}: columns that start with _ are Tieout's own")
+        for name in names:
+            if not PLAIN_NAME.fullmatch(name) or name in SYSTEM_COLUMNS:
+                raise ValueError(f"stream {self.name}: {name[:80]!r} cannot be a column's name (a to z, digits and _, "
+                                 "63 at most, none of Postgres's own); keep the vendor's word and add a plain `name:`")
         if self.mode == "incremental" and not (self.cursor or self.parent or self.explode):
             raise ValueError(f"stream {self.name}: an incremental stream needs a cursor or a parent")
         for column in self.control_totals:

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from tieout import settings
+from tieout.landing import drift
 from tieout.spec import Connection
 
 
@@ -38,7 +39,14 @@ def overview() -> dict[str, Any]:
             where not passed and run_id >= (select coalesce(max(run_id), 0) from ops.run where kind = 'revenue')
             order by severity, suite, expectation limit 20""",
         )
-    return {"published": published, "runs": runs, "quarantine": quarantine, "failed_checks": failed}
+        changed = drift.changes(books, settings.settings().company)
+    return {
+        "published": published,
+        "runs": runs,
+        "quarantine": quarantine,
+        "drift": changed,
+        "failed_checks": failed,
+    }
 
 
 def sources() -> list[dict[str, Any]]:

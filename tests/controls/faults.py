@@ -20,6 +20,22 @@ FAULTS: dict[tuple[str, str], str] = {
     # A share of 6 % is more than "nothing is quarantined" too: the warning goes with it (see ALSO).
     ("landing/loads", "quarantine_share"): "update ops.load set quarantined = 6, unchanged = unchanged - 6",
     ("landing/loads", "nothing_is_quarantined"): "update ops.load set quarantined = 1, unchanged = unchanged - 1",
+    ("landing/loads", "no_field_vanished"):
+        "update ops.load set drift = '{\"missing_fields\": [\"Amount\"]}' where batch_id = 1",
+    ("landing/loads", "no_field_is_retyped"):
+        "insert into ops.quarantine (batch_id, connection, stream, reason_code, reason, payload) "
+        "values (1, 'netsuite', 'transaction', 'type_error', 'not a number', '{}'); "
+        "update ops.load set drift = '{\"retyped\": {\"Amount\": \"1 of 1 values do not fit\"}}' where batch_id = 1",
+    ("landing/loads", "no_key_changed"):
+        "update ops.load set drift = '{\"rekeyed\": {\"id\": \"text → decimal number\"}}' where batch_id = 1",
+    ("landing/loads", "no_amount_turned_empty"):
+        "update ops.load set drift = '{\"emptied_vital\": {\"Amount\": \"99 % before\"}}' where batch_id = 1",
+    ("landing/loads", "no_field_turned_empty"):
+        "update ops.load set drift = '{\"emptied\": {\"memo\": \"99 % before\"}}' where batch_id = 1",
+    ("landing/loads", "no_field_is_respelled"):
+        "update ops.load set drift = '{\"respelled\": {\"AMOUNT\": \"Amount\"}}' where batch_id = 1",
+    ("landing/loads", "no_field_is_new"): "update ops.load set drift = '{\"new_fields\": [\"x\"]}' where batch_id = 1",
+    ("landing/loads", "no_name_comes_twice"): "update ops.load set drift = '{\"twice\": [\"x\"]}' where batch_id = 1",
     ("landing/loads", "no_stream_lags"): "update ops.load set window_end = '2026-06-01' where batch_id = 2",
     ("landing/netsuite__transaction", "type_known"):
         "update raw.netsuite__transaction set type = 'Zzz' where id = '30'",

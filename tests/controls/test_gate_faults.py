@@ -86,7 +86,7 @@ def _columns(connection, table: str) -> list[str]:
     schema, name = table.split(".")
     rows = connection.execute(
         "select column_name from information_schema.columns where table_schema = %s and table_name = %s "
-        "and is_identity = 'NO'", (schema, name))
+        "and is_identity = 'NO' and is_generated = 'NEVER'", (schema, name))
     return [column for (column,) in rows.fetchall()]
 
 

@@ -19,7 +19,7 @@ from tests.integration.fake_extractor import json_page
 from tieout.errors import LandingError
 from tieout.extract import Page
 from tieout.landing import archive as archive_room
-from tieout.landing import quarantine
+from tieout.landing import quarantine, replay
 from tieout.landing.land import land_pages, reland
 from tieout.spec import Connection
 
@@ -154,12 +154,12 @@ def test_replay_lands_what_fits_now_and_keeps_what_does_not(
     land(netsuite, "item", [json_page("item", [item("1", isinactive="yes"), item("2", isinactive="maybe"), item("3")])])
     assert [entry.record_key for entry in quarantine.list("netsuite", "item")] == ["2", "1"]
     monkeypatch.setattr(typed, "_TRUE", typed._TRUE | {"yes"})
-    result = quarantine.replay("netsuite", "item")
+    result = replay.replay("netsuite", "item")
     assert (result.mode, result.received, result.landed, result.quarantined) == ("replay", 2, 1, 1)
     assert current(loader, "netsuite__item", "isinactive") == {"1": True, "3": False}
     (left,) = quarantine.list("netsuite", "item")
     assert (left.record_key, left.batch_id) == ("2", result.batch_id)
-    assert sorted(entry.status for entry in quarantine.list(status=None)) == ["open", "replayed", "replayed"]
+    assert sorted(entry.status for entry in quarantine.list(status=None)) == ["open", "replayed", "superseded"]
 
 
 @pytest.mark.usefixtures("configured")
@@ -170,7 +170,7 @@ def test_replay_of_an_older_record_does_not_overwrite(
     land(netsuite, "item", [json_page("item", [item("1", "new", "2025-02-02 10:00:00")])])
     assert quarantine.list("netsuite", "item") == (), "the younger good version settles the case"
     assert rows("select note like 'a good version landed in batch %' from ops.quarantine") == [(True,)]
-    assert quarantine.replay("netsuite", "item") is None
+    assert replay.replay("netsuite", "item") is None
 
 
 def test_the_same_bad_record_again_is_one_open_case_with_its_age(netsuite: Connection, rows: Rows) -> None:
@@ -179,7 +179,7 @@ def test_the_same_bad_record_again_is_one_open_case_with_its_age(netsuite: Conne
     ((seen,),) = rows("select first_seen_at from ops.quarantine")
     land(netsuite, "item", bad)
     assert rows("select status, first_seen_at from ops.quarantine order by quarantine_id") == [
-        ("replayed", seen),
+        ("superseded", seen),
         ("open", seen),
     ]
 

@@ -34,6 +34,12 @@ MATRIX: dict[str, tuple[str, ...]] = {
     ),
     "delete from ops.load": (),
     "delete from ops.quarantine": (),
+    "insert into ops.quarantine_mapping (connection, stream, field, received, decided_by, reason) "
+    "values ('c', 's', 'f', 'v', 'who', 'why')": ("loader",),
+    "update ops.quarantine_mapping set value = 'x'": (),
+    "delete from ops.quarantine_mapping": (),
+    "select received from ops.quarantine_mapping": ("loader",),
+    "select field from ops.drift": ("loader", "transformer", "publisher"),
     "select payload from ops.quarantine": ("loader", "transformer"),
     "select reason_code from ops.quarantine": ("loader", "transformer", "publisher"),
     "insert into ops.run (kind, label) values ('land', 'c')": ("loader", "transformer", "publisher"),

@@ -187,6 +187,43 @@ def test_arrow_columns(kind: str, array: pa.Array, value: object) -> None:
     assert (found.to_pylist(), faults) == ([value], [])
 
 
+@pytest.mark.parametrize(
+    ("kind", "array"),
+    [
+        ("date", pa.array([20_090], pa.int32())),
+        ("date", pa.array([1.5])),
+        ("timestamp", pa.array([1_735_689_600_000])),
+        ("timestamp", pa.array([1_735_689_600], pa.int32())),
+    ],
+)
+def test_a_number_is_no_date(kind: str, array: pa.Array) -> None:
+    """Arrow's own cast reads it as days, or microseconds, since 1970: a guess."""
+    found, faults = type_column(Column(name="c", type=kind, field="C"), array, 1, ANGELES)
+    assert found.to_pylist() == [None]
+    assert [fault.code for fault in faults] == ["type_error"]
+
+
+@pytest.mark.parametrize(
+    ("array", "text"),
+    [
+        (pa.array([{"a": [1, None], "b": "x"}]), '{"a":[1,null],"b":"x"}'),
+        (pa.array([[1, 2]]), "[1,2]"),
+        (pa.array([True]), "true"),
+        (pa.array([1.5]), "1.5"),
+        (pa.array([7]), "7"),
+    ],
+)
+def test_arrow_structures_are_json(array: pa.Array, text: str) -> None:
+    found, faults = type_column(Column(name="c", type="json", field="C"), array, 1, ANGELES)
+    assert (found.to_pylist(), faults) == ([text], [])
+
+
+@pytest.mark.parametrize("text", ["NaN", '{"a": Infinity}', '{"a": 1e999999}', "[" * 5_000 + "]" * 5_000, "{"])
+def test_json_that_postgres_would_refuse_is_refused_here(text: str) -> None:
+    _, faults = type_column(Column(name="c", type="json", field="C"), pa.array([text]), 1, ANGELES)
+    assert len(faults) == 1
+
+
 def test_json_is_checked_before_postgres_sees_it() -> None:
     import msgspec
 

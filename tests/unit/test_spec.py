@@ -193,3 +193,28 @@ def test_specs_cannot_be_changed(company):
 
 def test_the_example_is_valid(root):
     assert len(load_company(root / "tieout.example.yml").connections) >= 2
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        'x"; drop table raw.x; --',
+        "{{ jinja }}",
+        "c" * 64,
+        "net amount",
+        "a.b",
+        "1st",
+        "w\u00e4hrung",
+        "\u0430mount",
+        "ctid",
+        "xmin",
+    ],
+)
+def test_a_word_that_is_no_column_name_needs_one(source, word):
+    """Postgres cuts names at 63 bytes: two that agree so far would be one. The vendor's own word may be anything."""
+    quoted = "'" + word.replace("'", "''") + "'"
+    place = "id: text\n      Total"
+    with pytest.raises(ConfigError, match="cannot be a column's name"):
+        source(SOURCE.replace(place, f"id: text\n      {quoted}: text\n      Total"))
+    named = source(SOURCE.replace(place, f"id: text\n      {quoted}: {{type: text, name: x}}\n      Total"))
+    assert named.stream("Invoice").column("x").field == word

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
@@ -48,6 +48,20 @@ class Page:
     deleted: bool = False
     noise: tuple[str, ...] = ()
     omits_nulls: bool = False
+
+
+# How a protocol writes its JSON records: (noise, omits_nulls) of its pages. For records that come from the archive or
+# the quarantine, where the page around them is gone.
+MANNERS: dict[str, tuple[tuple[str, ...], bool]] = {
+    "soql": (("attributes",), False),
+    "suiteql": (("links",), True),
+}
+
+
+def as_sent(protocol: str, page: Page) -> Page:
+    """A page of stored JSON records, to be read as the vendor's own page was."""
+    noise, omits_nulls = MANNERS.get(protocol, ((), False))
+    return replace(page, noise=noise, omits_nulls=omits_nulls) if page.media == "json" else page
 
 
 @dataclass

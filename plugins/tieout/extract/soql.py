@@ -25,7 +25,7 @@ import msgspec
 
 from tieout import logs
 from tieout.errors import ConfigError, RateLimitError, SchemaError, SourceError, UnsafeLinkError
-from tieout.extract import Facts, Page, Window
+from tieout.extract import MANNERS, Facts, Page, Window
 from tieout.extract.auth import Bearer, Token, assertion
 from tieout.extract.bulk2 import BulkFailed, BulkJobs
 from tieout.extract.http import (
@@ -200,7 +200,7 @@ class SoqlExtractor:
                 while True:
                     guard.page(body, len(answer.records))
                     received += len(answer.records)
-                    yield Page(query.stream.name, body, records="records", noise=("attributes",))
+                    yield Page(query.stream.name, body, records="records", noise=MANNERS["soql"][0])
                     if answer.done:
                         break
                     guard.place(answer.next_records_url)

@@ -33,7 +33,7 @@ import msgspec
 
 from tieout import logs
 from tieout.errors import ConfigError, SchemaError, SourceError
-from tieout.extract import Facts, Page, Window
+from tieout.extract import MANNERS, Facts, Page, Window
 from tieout.extract.auth import Bearer, OAuth1, Token, assertion
 from tieout.extract.http import Answer, Call, Client, Damaged, Refused, checked_address, decode
 from tieout.extract.loopguard import LoopGuard
@@ -144,7 +144,8 @@ class SuiteqlExtractor:
             yield self._page(stream, body)
 
     def _page(self, stream: Stream, body: bytes, parents: tuple[str, ...] = ()) -> Page:
-        return Page(stream.name, body, records="items", parents=parents, noise=("links",), omits_nulls=True)
+        return Page(stream.name, body, records="items", parents=parents, noise=MANNERS["suiteql"][0],
+                    omits_nulls=True)
 
     def _children(self, select: Select, parents: Iterator[str]) -> Iterator[Page]:
         """The rows of the parents, chunk by chunk; a chunk's ids are on its last page."""

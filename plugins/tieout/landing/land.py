@@ -18,8 +18,8 @@ import psycopg
 
 from tieout import settings
 from tieout.errors import LandingError, WarehouseError
-from tieout.extract import Window
-from tieout.landing import archive, deletes, ledger, loader, parents, quarantine
+from tieout.extract import Window, as_sent
+from tieout.landing import archive, deletes, drift, ledger, loader, mapping, parents, quarantine
 from tieout.landing.held import Held
 from tieout.landing.ledger import LoadResult, Totals
 from tieout.landing.parse import Chunk, Parser
@@ -91,7 +91,10 @@ def land_again(connection: Connection, stream: Stream, window: Window, extractor
 
 def land_pages(connection: Connection, stream: Stream, pages: Iterable[Page], run_id: int | None = None, *, mode: str,
                window: Window | None = None, replaying: Iterable[int] = ()) -> LoadResult:
-    """Land pages that are already here (`mode`: replay, or incremental and full for pages of files)."""
+    """Land pages that are already here (`mode`: replay, or incremental and full for pages of files).
+
+    `replaying`: quarantined records that the pages bring again; their entries are settled in the same transaction.
+    """
     job = Job(connection, stream, mode, window, run_id, replaying=tuple(replaying), at_hand=True)
     with connect("loader", autocommit=True, application=f"tieout land {job.where}") as db, \
             ledger.stream_lock(db, connection.name, [stream.name]):
@@ -117,7 +120,7 @@ def reland(connection: Connection, batch_ids: Iterable[int], run_id: int | None 
             job = Job(connection, stream, "archive", None, run_id, source_batch=batch_id, floor=floor,
                       archived_as=archive.Archived(uri, sha256, size))
             with ledger.stream_lock(db, connection.name, [name]):
-                results.append(_attempt(db, job, lambda u=uri, n=name: archive.pages(u, n), lambda: 0))
+                results.append(_attempt(db, job, lambda u=uri, n=name: _archived(connection, u, n), lambda: 0))
     return results
 
 
@@ -176,6 +179,10 @@ def _lines(extractor: Extractor, job: Job, wanted: Iterator[str], *, by_stamp: b
     first = next(wanted, None)
     if first is not None:
         yield from extractor.pages(job.stream, job.window, _chain(first, wanted))
+
+
+def _archived(connection: Connection, uri: str, stream: str) -> Iterator[Page]:
+    return (as_sent(connection.source.protocol, page) for page in archive.pages(uri, stream))
 
 
 def _chain(first: str, rest: Iterator[str]) -> Iterator[str]:
@@ -239,7 +246,7 @@ def _load(db: psycopg.Connection, job: Job, batch_id: int, pages: Any, writer: a
             archived = writer.finish() if writer else archived
             held = stack.enter_context(closing(Held()))
             spool.clear()
-            again = archive.pages(archived.uri, job.stream.name) if archived else iter(())
+            again = _archived(job.connection, archived.uri, job.stream.name) if archived else iter(())
             loaded = _copy(db, job, target, again, None, spool, held)
         spool.load(db)
         totals = loaded.shaper.totals
@@ -250,11 +257,13 @@ def _load(db: psycopg.Connection, job: Job, batch_id: int, pages: Any, writer: a
             loader.apply(db, target, held)
             loader.count_compared(db, target, totals)
         loader.refresh_statistics(db, target, totals.rows["landed"])
-        quarantine.store(db, target, held)
+        quarantine.store(db, target, held, replaying=job.replaying)
+        mapping.count_use(db, batch_id, loaded.shaper.healers.used if loaded.shaper.healers else {})
         deleted = _close_gone(db, job, target, loaded, direct=held is None)
         _settle_replayed(db, job, batch_id)
         totals.verify(job.where)
-        return _result(job, batch_id, loaded, deleted, archived)
+        changed = drift.found(db, job.connection, job.stream, loaded.parser, loaded.shaper, job.mode)
+        return _result(job, batch_id, loaded, deleted, archived, changed)
 
 
 def _copy(db: psycopg.Connection, job: Job, target: loader.Target, pages: Iterator[Page],
@@ -264,7 +273,8 @@ def _copy(db: psycopg.Connection, job: Job, target: loader.Target, pages: Iterat
     Raises _KeyTwice after all pages were archived.
     """
     parser = Parser(target.connection, target.stream)
-    shaper = Shaper(target.stream, target.connection.zone, Totals(target.stream.control_totals), spool)
+    shaper = Shaper(target.stream, target.connection.zone, Totals(target.stream.control_totals), spool,
+                    mapping.healers(db, target.connection, target.stream))
     found = Loaded(parser, shaper, [])
     broken = suspended = False
     with ExitStack() as stack:
@@ -325,14 +335,14 @@ def _settle_replayed(db: psycopg.Connection, job: Job, batch_id: int) -> None:
                    (str(batch_id), [*job.replaying]))
 
 
-def _result(job: Job, batch_id: int, loaded: Loaded, deleted: int, archived: archive.Archived | None) -> LoadResult:
-    totals, shaper, parser = loaded.shaper.totals, loaded.shaper, loaded.parser
-    drift = {"new_fields": sorted(parser.drift.new), "missing_fields": parser.missing()}
+def _result(job: Job, batch_id: int, loaded: Loaded, deleted: int, archived: archive.Archived | None,
+            changed: dict[str, Any]) -> LoadResult:
+    totals, shaper = loaded.shaper.totals, loaded.shaper
     if shaper.lost_keys and (job.mode == "full" or loaded.parents):
-        drift["deletes_withheld"] = ["a record without a readable key may be one of those that seem gone"]
+        changed["deletes_withheld"] = ["a record without a readable key may be one of those that seem gone"]
     return LoadResult(
         batch_id=batch_id, connection=job.connection.name, stream=job.stream.name, mode=job.mode, **totals.rows,
-        deleted=deleted, control_totals=totals.as_json(), drift={k: v for k, v in drift.items() if v},
+        deleted=deleted, control_totals=totals.as_json(), drift=changed, fields=drift.fields_of(loaded.parser, shaper),
         archive_uri=archived.uri if archived else None, archive_sha256=archived.sha256 if archived else None,
         cursor_low=shaper.cursor_low, cursor_high=shaper.cursor_high,
         window_start=job.window.start if job.window else None, window_end=job.window.end if job.window else None,
@@ -347,6 +357,7 @@ def _ledger_values(job: Job, result: LoadResult, writer: archive.Writer | None) 
         "control_totals": result.control_totals, "drift": result.drift, "archive_uri": result.archive_uri,
         "archive_sha256": result.archive_sha256, "archive_bytes": size, "cursor_low": result.cursor_low,
         "cursor_high": result.cursor_high, "requests": result.requests, "parent_batch_id": job.parent_batch_id,
-        "window_start": result.window_start, "window_end": result.window_end,
+        "window_start": result.window_start, "window_end": result.window_end, "fields": result.fields,
+        "source_batch_id": job.source_batch,
     }
 

@@ -64,7 +64,7 @@ class LoadResult:
     quarantined: int
     deleted: int
     control_totals: dict[str, dict[str, str]]
-    drift: dict[str, list[str]]
+    drift: dict[str, Any]
     archive_uri: str | None
     archive_sha256: str | None
     cursor_low: datetime | None
@@ -73,6 +73,7 @@ class LoadResult:
     window_end: datetime | None
     requests: int
     seconds: float
+    fields: dict[str, Any] = field(default_factory=dict, repr=False)
 
 
 @contextmanager

@@ -20,6 +20,8 @@ import pyarrow.csv
 
 from tieout.errors import SchemaError, SourceError
 from tieout.landing.columnar import ColumnarJson
+from tieout.landing.forms import Drift, arrow_form, look_at, plain_json, unrenamable
+from tieout.landing.names import visible
 from tieout.landing.spans import record_spans
 
 if TYPE_CHECKING:
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
 
 CHUNK_ROWS = 8_192
 CHUNK_BYTES = 8_000_000
-MAX_DRIFT = 200
+OURS = "_tieout"  # names of a vendor that begin so get one more underscore in `_extra`: the word is ours there
 
 
 class Broken(NamedTuple):
@@ -61,15 +63,6 @@ class Chunk:
         return not any(isinstance(values, list) for values in self.values.values())
 
 
-@dataclass
-class Drift:
-    """What the vendor sent and nobody declared, and what was declared and never sent."""
-
-    new: set[str] = field(default_factory=set)
-    seen: set[str] = field(default_factory=set)
-    records: int = 0
-
-
 class Parser:
     """Turns one stream's pages into chunks and remembers drift. Raises SourceError for a page that is cut."""
 
@@ -81,9 +74,12 @@ class Parser:
         self._fields = {c.name: c.field for c in stream.columns if c.field}
         self._json = frozenset(c.field for c in stream.columns if c.type == "json")
         self._names = tuple(dict.fromkeys(self._fields.values()))
+        self._odd = frozenset(filter(unrenamable, self._names))
+        self._keys = frozenset(stream.column(name).field for name in stream.key)
         self._attribute = {name: f"f{i}" for i, name in enumerate(self._names)}
         self._decoders: dict[tuple[str, str], msgspec.json.Decoder] = {}
-        self._has_extra = False
+        self._has_extra = bool(self._odd)
+        self._table: pa.Schema | None = None
         self._shape_records()
 
     def chunks(self, pages: Iterable[Page]) -> Iterator[Chunk]:
@@ -104,11 +100,11 @@ class Parser:
         if held:
             yield _joined(held)
 
-    def missing(self) -> list[str]:
-        """Declared fields that are not optional and came in no record, where that means something."""
+    def missing(self, *, optional: bool = False) -> list[str]:
+        """Declared fields (those that are not optional, or those that are) in no record, where that means something."""
         if not self.drift.records:
             return []
-        wanted = {c.field for c in self._stream.columns if c.field and not c.optional}
+        wanted = {c.field for c in self._stream.columns if c.field and c.optional == optional}
         return sorted(wanted - self.drift.seen)
 
     def _parse(self, page: Page) -> Chunk:
@@ -129,10 +125,12 @@ class Parser:
 
     def _record_type(self, *, forbid: bool) -> type[msgspec.Struct]:
         kinds = {name: msgspec.Raw if name in self._json else Any for name in self._names}
-        known = [(f"f{i}", kinds[name], None) for i, name in enumerate(self._names)]
-        wrapped = [(f"n{i}", msgspec.Raw, None) for i, name in enumerate(self._noise) if name not in kinds]
+        known = [(f"f{i}", kinds[name], None) for i, name in enumerate(self._names) if name not in self._odd]
+        wrapped = [(f"n{i}", msgspec.Raw, None) for i, name in enumerate(self._noise)
+                   if name not in kinds and not unrenamable(name)]
         words = {f"f{i}": name for i, name in enumerate(self._names)} | {f"n{i}": n for i, n in enumerate(self._noise)}
-        return msgspec.defstruct("Record", known + wrapped, rename=words, forbid_unknown_fields=forbid, gc=False)
+        return msgspec.defstruct("Record", known + wrapped, forbid_unknown_fields=forbid, gc=False,
+                                 rename={word: words[word] for word, _, _ in known + wrapped})
 
     def _decode(self, body: bytes, path: str, kind: str) -> list[Any]:
         """The list under `path`, decoded as records (strict or loose), raw texts, or undeclared fields."""
@@ -158,16 +156,17 @@ class Parser:
         body, path = page.body, page.records
         try:
             texts = [*map(bytes, self._decode(body, path, "raw"))]
-            if not self._has_extra:
-                values = self._columns(body, texts)
+            values = None if self._has_extra else self._columns(body, texts)
             if values is None:
                 values, extra = self._lists(body, path)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             texts, broken = self._salvage(body, path, error)
             body, path = b"[" + b",".join(texts) + b"]", ""
             values, extra = self._lists(body, path)
-        if texts and not page.omits_nulls and not page.deleted:
-            self._note_presence(values, texts[0])
+        if texts and not page.deleted:
+            look_at(self.drift, texts[0], self._names, self._keys)
+            if not page.omits_nulls:
+                self._note_presence(values, texts[0])
         return Chunk(
             count=len(texts), media="json", notices=page.deleted, values=values, extra=extra,
             records=pa.array(texts, pa.binary()), may_hold_nul=b"\\u0000" in body, broken=broken, parents=page.parents)
@@ -179,35 +178,45 @@ class Parser:
 
     def _lists(self, body: bytes, path: str) -> tuple[dict[str, list[Any] | pa.Array], list[str | None] | None]:
         """The careful way: every value as a Python object."""
-        records, extra = self._records(body, path)
-        values = {c: [*map(attrgetter(self._attribute[name]), records)] for c, name in self._fields.items()}
-        return values, extra
+        records, every = self._records(body, path)
+        values: dict[str, list[Any] | pa.Array] = {}
+        for column, name in self._fields.items():
+            if name in self._odd:
+                values[column] = [self._odd_value(record.get(name), name) for record in every or []]
+            else:
+                values[column] = [*map(attrgetter(self._attribute[name]), records)]
+        return values, every and self._extras(every)
 
-    def _records(self, body: bytes, path: str) -> tuple[list[Any], list[str | None] | None]:
-        """Decoded strictly until the first undeclared field was met; then with what nobody declared beside."""
+    def _records(self, body: bytes, path: str) -> tuple[list[Any], list[dict[str, msgspec.Raw]] | None]:
+        """Decoded strictly until the first undeclared field was met; then with all that each record holds beside."""
         if not self._has_extra:
             try:
                 return self._decode(body, path, "strict"), None
             except msgspec.ValidationError:
                 self._has_extra = True
-        records = self._decode(body, path, "loose")
-        return records, [self._extra(one) for one in self._decode(body, path, "extra")]
+        return self._decode(body, path, "loose"), self._decode(body, path, "extra")
 
-    def _extra(self, record: dict[str, msgspec.Raw]) -> str | None:
-        """Undeclared fields as one JSON text, sorted, each value as received."""
-        names = sorted(record.keys() - self._known)
+    def _extras(self, records: list[dict[str, msgspec.Raw]]) -> list[str | None]:
+        """Per record its undeclared fields as one JSON text, sorted, each value as received."""
+        known = self._known
+        return [self._extra(record, known) for record in records]
+
+    def _extra(self, record: dict[str, msgspec.Raw], known: set[str]) -> str | None:
+        names = sorted(record.keys() - known)
         if not names:
             return None
-        self._note_new(names)
-        return "{" + ",".join(f"{json.dumps(n)}:{bytes(record[n]).decode()}" for n in names) + "}"
+        self.drift.note_new(names)
+        return "{" + ",".join(f"{json.dumps(_ours(n))}:{bytes(record[n]).decode()}" for n in names) + "}"
+
+    def _odd_value(self, raw: msgspec.Raw | None, name: str) -> Any:
+        """The value of a field whose name no record type can carry (a quote, a backslash, a line break)."""
+        if raw is None or name in self._json:
+            return raw
+        return msgspec.json.Decoder(float_hook=str).decode(raw)
 
     @property
     def _known(self) -> set[str]:
         return {*self._names, *self._noise}
-
-    def _note_new(self, names: Iterable[str]) -> None:
-        if len(self.drift.new) < MAX_DRIFT:
-            self.drift.new.update(names)
 
     def _note_presence(self, values: dict[str, Any], first: bytes) -> None:
         """A field with a value is there; for the others the first record tells whether a null was sent."""
@@ -226,16 +235,18 @@ class Parser:
         """
         try:
             spans = record_spans(body, path)
-        except (ValueError, KeyError) as wrong:
+        except (ValueError, KeyError, RecursionError) as wrong:
             raise SourceError(
                 f"{self.where}: the vendor's answer is no complete JSON with a list under {path!r}: {error}",
                 hint="nothing was landed; run again, and look at the vendor's proxy if it stays") from wrong
         good, broken = [], []
         for span in spans:
             try:
+                span.decode()  # what nobody declared is not decoded below, and is kept as text
                 msgspec.json.decode(span, type=self._loose)
+                msgspec.json.decode(span, type=dict[str, msgspec.Raw])
                 good.append(span)
-            except (msgspec.DecodeError, UnicodeDecodeError) as wrong:
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as wrong:
                 broken.append(Broken(span.decode("utf-8", "backslashreplace"), str(wrong)))
         if not broken:
             raise SourceError(f"{self.where}: the vendor's answer cannot be read: {error}", hint="nothing was landed")
@@ -248,11 +259,10 @@ class Parser:
         if body.count(b'"') % 2:
             raise SourceError(f"{self.where}: a CSV page ends within a quoted value",
                               hint="nothing was landed; run again")
-        names = next(csv.reader(io.StringIO(body.split(b"\n", 1)[0].decode("utf-8-sig"))), [])
+        names = self._csv_names(body)
         if not names:
             return pa.record_batch({})
-        if len(set(names)) < len(names):
-            raise SchemaError(f"{self.where}: a CSV page names a column twice", hint="select each field once")
+        self._each_once(names, "a CSV page")
         options = pyarrow.csv.ConvertOptions(
             column_types=dict.fromkeys(names, pa.string()), null_values=[""], strings_can_be_null=True,
             quoted_strings_can_be_null=True)
@@ -266,15 +276,47 @@ class Parser:
         batches = table.combine_chunks().to_batches()
         return batches[0] if batches else pa.record_batch([pa.array([], pa.string()) for _ in names], names=names)
 
+    def _csv_names(self, body: bytes) -> list[str]:
+        """The header: the first record, not the first line, for a quoted name may hold a line break."""
+        text = io.TextIOWrapper(io.BytesIO(body), "utf-8-sig", newline="")
+        try:
+            return next(csv.reader(text), [])
+        except (csv.Error, UnicodeDecodeError) as error:
+            raise SourceError(f"{self.where}: the header of a CSV page cannot be read: {error}",
+                              hint="nothing was landed; run again") from error
+
+    def _each_once(self, names: list[str], what: str) -> None:
+        if twice := sorted({visible(name) for name in names if names.count(name) > 1}):
+            raise SchemaError(f"{self.where}: {what} names a column twice: {', '.join(twice)}",
+                              hint="select each field once")
+
+    def _same_form(self, batch: pa.RecordBatch) -> None:
+        """One batch is archived as one table: its pages must agree about their columns."""
+        if not batch.num_rows or (self._table is not None and self._table.equals(batch.schema)):
+            return
+        if self._table is None:
+            self._table = batch.schema
+            return
+        odd = sorted({visible(one.name) for one in {*self._table} ^ {*batch.schema}}) or ["their order"]
+        raise SchemaError(
+            f"{self.where}: pages of one batch differ in {', '.join(odd[:20])} (name or type)",
+            hint="nothing was landed; run the window again, and land files of different forms in batches of their own")
+
     def _parse_table(self, page: Page, batch: pa.RecordBatch, may_hold_nul: bool) -> Chunk:
+        self._each_once(batch.schema.names, f"a page ({page.media})")
+        self._same_form(batch)
         self.drift.records += batch.num_rows
         self.drift.seen.update(batch.schema.names)
+        if page.media == "arrow" and not page.deleted:
+            for name in self._names:
+                if name in batch.schema.names:
+                    self.drift.note_form(name, arrow_form(batch.schema.field(name).type, key=name in self._keys))
         values = {column: batch.column(name) for column, name in self._fields.items() if name in batch.schema.names}
         others = [name for name in batch.schema.names if name not in self._known]
         extra = None
         if others and batch.num_rows:
-            extra = [_plain_json(row) for row in batch.select(others).to_pylist()]
-            self._note_new(name for name in others if batch.column(name).null_count < batch.num_rows)
+            extra = [plain_json({_ours(n): v for n, v in row.items()}) for row in batch.select(others).to_pylist()]
+            self.drift.note_new(name for name in others if batch.column(name).null_count < batch.num_rows)
         return Chunk(
             count=batch.num_rows, media=page.media, notices=page.deleted, values=values, extra=extra,
             records=pa.StructArray.from_arrays(batch.columns, fields=list(batch.schema)) if batch.num_columns
@@ -287,9 +329,8 @@ def _has_value(values: list[Any] | pa.Array) -> bool:
     return values.null_count < len(values)
 
 
-def _plain_json(row: dict[str, Any]) -> str | None:
-    present = {name: value for name, value in sorted(row.items()) if value is not None}
-    return msgspec.json.encode(present).decode() if present else None
+def _ours(name: str) -> str:
+    return f"_{name}" if name.startswith(OURS) else name
 
 
 def _joined(chunks: list[Chunk]) -> Chunk:

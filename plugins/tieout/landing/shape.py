@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
-from decimal import Decimal
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -15,6 +15,8 @@ import pyarrow.compute as pc
 
 from tieout.landing.archive import json_texts
 from tieout.landing.loader import total
+from tieout.landing.mapping import MAPPED, Healed, Healers, shown_in
+from tieout.landing.names import visible
 from tieout.landing.typed import STAMP, Fault, Refused, check_json, type_column
 
 if TYPE_CHECKING:
@@ -22,6 +24,10 @@ if TYPE_CHECKING:
     from tieout.landing.parse import Chunk
     from tieout.landing.quarantine import Spool
     from tieout.spec import Stream
+
+
+LONGEST_KEY = 2000  # bytes; a B-tree index holds no more than some 2,700
+_ENDLESS = r"\d[eE][+-]?0*[1-9]\d{4}"  # see typed.check_json
 
 
 @dataclass
@@ -42,34 +48,54 @@ class Shaped:
 
 @dataclass
 class Shaper:
-    """Shapes one stream's chunks; adds to `totals` what it received and refused, and to `spool` the refused records."""
+    """Shapes one stream's chunks; adds to `totals` what it received and refused, and to `spool` the refused records.
+
+    `records`: how many could be read, notices left out. `valued`, `refused`: how many values came in these per column,
+    and how many of them did not fit.
+    """
 
     stream: Stream
     zone: ZoneInfo
     totals: Totals
     spool: Spool
+    healers: Healers | None = None
     cursor_low: datetime | None = None
     cursor_high: datetime | None = None
     lost_keys: bool = False
+    records: int = 0
+    valued: Counter[str] = field(default_factory=Counter)
+    refused: Counter[str] = field(default_factory=Counter)
 
     def shape(self, chunk: Chunk) -> Shaped:
         """Typed rows of the chunk, the faulty ones taken out."""
         for broken in chunk.broken:
-            self.spool.add(None, None, None, "bad_json", broken.reason, broken.payload, None)
+            self.spool.add(None, None, None, "bad_json", broken.reason, broken.payload, None, {})
             self.totals.add("received", 1, {})
             self.totals.add("quarantined", 1, {})
             self.lost_keys = True
-        columns, faults = [], []
+        columns, faults, healed = [], [], []
+        self.records += 0 if chunk.notices else chunk.count
         for column in self.stream.columns:
-            nul = chunk.may_hold_nul
-            typed, wrong = type_column(column, chunk.values.get(column.name), chunk.count, self.zone, may_hold_nul=nul)
+            healer = self.healers.by_column.get(column.name) if self.healers else None
+            typed, wrong = type_column(column, chunk.values.get(column.name), chunk.count, self.zone,
+                                       may_hold_nul=chunk.may_hold_nul, healer=healer)
             columns.append(typed)
             faults += wrong if not chunk.notices else [one for one in wrong if column.name in self.stream.key]
+            if not chunk.notices:
+                self.valued[column.name] += len(typed) - typed.null_count + len(wrong)
+                if wrong:
+                    self.refused[column.name] += len(wrong)
+            if healer is not None and (done := healer.take()):
+                healed.append((column.field, done))
         extra, wrong = _extra(chunk)
         faults += wrong
+        if healed:
+            extra = _with_received(extra, healed)
         by_name = {column.name: typed for column, typed in zip(self.stream.columns, columns, strict=True)}
         key = key_of([by_name[name] for name in self.stream.key])
-        faults += _keyless(key, self.stream.key, faults)
+        faults += _keyless(key, self.stream.key, faults) + _endless(key, self.stream.key)
+        if self.healers and healed:
+            self.healers.count(healed, {fault.row for fault in faults})
         modified_at = by_name[self.stream.cursor] if self._stamped else pa.nulls(chunk.count, STAMP)
         is_deleted = (pc.fill_null(by_name[self.stream.deletes.flag], False) if self.stream.deletes.flag
                       else pa.array([False]).take(pa.array([0] * chunk.count, pa.int8())))
@@ -99,16 +125,17 @@ class Shaper:
         rows = pa.array(sorted(by_row), pa.int64())
         payloads = json_texts(whole.records.take(rows))
         keys, stamps = whole.key.take(rows).to_pylist(), whole.modified_at.take(rows).to_pylist()
-        for row, payload, key, stamp in zip(sorted(by_row), payloads, keys, stamps, strict=True):
+        at = {column.name: place for place, column in enumerate(self.stream.columns)}
+        controls = {name: whole.columns[at[name]].take(rows) for name in self.totals.columns}
+        amounts = [dict(zip(controls, one, strict=True)) for one in
+                   zip(*(column.to_pylist() for column in controls.values()), strict=True)] or [{}] * len(rows)
+        for row, payload, key, stamp, sums in zip(sorted(by_row), payloads, keys, stamps, amounts, strict=True):
             first = by_row[row][0]
-            reason = "; ".join(f"{fault.field}: {fault.reason}" for fault in by_row[row])
-            self.spool.add(key or None, first.field, first.value, first.code, reason, payload, stamp)
+            reason = "; ".join(f"{visible(fault.field)}: {fault.reason}" for fault in by_row[row])
+            key = key if key and len(key.encode()) <= LONGEST_KEY else None
+            self.spool.add(key, first.field, first.value, first.code, reason, payload, stamp, sums)
             self.lost_keys |= not key
-        refused: dict[str, Decimal | None] = {}
-        for name in self.totals.columns:
-            at = [column.name for column in self.stream.columns].index(name)
-            refused[name] = total(whole.columns[at].take(rows))
-        self.totals.add("quarantined", len(by_row), refused)
+        self.totals.add("quarantined", len(by_row), {name: total(column) for name, column in controls.items()})
         keep = pa.array([row not in by_row for row in range(len(whole.key))])
         return self._noted(Shaped(
             [column.filter(keep) for column in whole.columns], whole.extra.filter(keep), whole.key.filter(keep),
@@ -140,16 +167,38 @@ def _keyless(key: pa.Array, names: tuple[str, ...], known: list[Fault]) -> list[
     return [Fault(row, names[0], words, None, "missing_key", "the key is empty") for row in rows]
 
 
+def _endless(key: pa.Array, names: tuple[str, ...]) -> list[Fault]:
+    """Keys that no index can hold: a column that became a long text is no key any more."""
+    longest = pc.max(pc.binary_length(key)).as_py()
+    if longest is None or longest <= LONGEST_KEY:
+        return []
+    sizes = pc.binary_length(key).to_pylist()
+    return [Fault(row, names[0], ", ".join(names), None, "out_of_range", f"the key has {size:,} bytes")
+            for row, size in enumerate(sizes) if size and size > LONGEST_KEY]
+
+
 def _extra(chunk: Chunk) -> tuple[pa.Array, list[Fault]]:
     if not chunk.extra:
         return pa.nulls(chunk.count, pa.string()), []
     faults, texts = [], list(chunk.extra)
-    for row, text in enumerate(texts):
-        if text is not None and ("\\u" in text):
-            try:
-                check_json(text)
-            except Refused as refused:
-                texts[row] = None
-                names = ", ".join(json.loads(text))
-                faults.append(Fault(row, "_extra", names, None, refused.code, str(refused)))
-    return pa.array(texts, pa.string()), faults
+    column = pa.array(texts, pa.string())
+    doubtful = pc.or_(pc.match_substring(column, "\\u"), pc.match_substring_regex(column, _ENDLESS))
+    rows = pc.indices_nonzero(pc.fill_null(doubtful, False)).to_pylist()
+    for row in rows:
+        try:
+            check_json(texts[row])
+        except Refused as refused:
+            names = ", ".join(map(visible, json.loads(texts[row], parse_float=str, parse_int=str)))
+            faults.append(Fault(row, "_extra", names, None, refused.code, str(refused)))
+            texts[row] = None
+    return pa.array(texts, pa.string()) if faults else column, faults
+
+
+def _with_received(extra: pa.Array, healed: Sequence[tuple[str, Mapping[int, Healed]]]) -> pa.Array:
+    """`extra` with the received value of each field that landed through a mapping."""
+    texts = extra.to_pylist()
+    for row, fields in shown_in(healed).items():
+        received = f"{json.dumps(MAPPED)}:{json.dumps(fields, ensure_ascii=False, sort_keys=True)}"
+        held = texts[row]
+        texts[row] = f"{{{received}}}" if held is None else f"{{{received},{held[1:]}"
+    return pa.array(texts, pa.string())

@@ -22,7 +22,10 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tieout.landing.forms import plain_json
+
 if TYPE_CHECKING:
+    from tieout.landing.mapping import Healer
     from tieout.spec import Column
 
 AMOUNT = pa.decimal128(38, 18)
@@ -31,6 +34,7 @@ TYPES: dict[str, pa.DataType] = {
     "text": pa.string(), "integer": pa.int64(), "amount": AMOUNT, "rate": AMOUNT, "boolean": pa.bool_(),
     "date": pa.date32(), "timestamp": STAMP, "json": pa.string(),
 }
+SHOWN = 2000  # characters of a refused value that the quarantine shows
 FIRST_YEAR, LAST_YEAR = 1900, 2199
 ARROW_ZONES_END = 2037  # from then on Arrow knows no daylight saving; zoneinfo does
 OPEN_END = date(9999, 12, 31)  # how vendors write "no end"
@@ -40,6 +44,7 @@ _FINEST = Decimal(1).scaleb(-18)
 _WIDE = Context(prec=80)
 _TRUE, _FALSE = frozenset({"true", "t", "1"}), frozenset({"false", "f", "0"})
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?")
+_ENDLESS = re.compile(r"\d[eE][+-]?0*\d{5}")  # jsonb keeps every digit, and refuses what has too many
 _STAMP = re.compile(
     r"(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d)?)(?:\.(\d{1,9}))?)?\s?(Z|[+-]\d\d(?::?\d\d)?)?")
 
@@ -64,10 +69,11 @@ class Refused(ValueError):
 
 
 def type_column(column: Column, values: list[Any] | pa.Array | None, count: int, zone: ZoneInfo,
-                *, may_hold_nul: bool = True) -> tuple[pa.Array, list[Fault]]:
+                *, may_hold_nul: bool = True, healer: Healer | None = None) -> tuple[pa.Array, list[Fault]]:
     """The column's values typed (null where absent or refused), and the faults by row.
 
-    `zone`: how to read stamps without an offset; an hour that occurs twice is read as its first occurrence.
+    `zone`: how to read stamps without an offset; an hour that occurs twice is read as its first occurrence. `healer`:
+    what people decided about values of this column that do not fit; it is never asked about one that does.
     """
     target = TYPES[column.type]
     if values is None:
@@ -78,7 +84,7 @@ def type_column(column: Column, values: list[Any] | pa.Array | None, count: int,
             return typed, []
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OverflowError, Refused):
         pass  # some value does not fit: below they are told apart
-    return _one_by_one(column, values, zone)
+    return _one_by_one(column, values, zone, healer)
 
 
 def fold_is_possible(zone: ZoneInfo) -> bool:
@@ -172,6 +178,8 @@ def _booleans(values: list[Any] | pa.Array, _zone: ZoneInfo) -> pa.Array:
 
 def _dates(values: list[Any] | pa.Array, _zone: ZoneInfo) -> pa.Array:
     if not _is_text(values):
+        if not pa.types.is_temporal(values.type) and not pa.types.is_null(values.type):
+            raise pa.ArrowInvalid("not a date")  # Arrow would read a number as days since 1970
         return pc.cast(values, pa.date32())  # refuses a stamp that has a time of day
     return pc.cast(_no_blanks(_strings(values)), pa.date32())
 
@@ -180,6 +188,8 @@ def _stamps(values: list[Any] | pa.Array, zone: ZoneInfo) -> pa.Array:
     if not _is_text(values):
         if pa.types.is_timestamp(values.type) and values.type.tz:
             return pc.cast(values, STAMP)
+        if not pa.types.is_temporal(values.type) and not pa.types.is_null(values.type):
+            raise pa.ArrowInvalid("not a stamp")  # Arrow would read a number as microseconds since 1970
         return _in_zone(pc.cast(values, pa.timestamp("us")), zone)
     text = _no_blanks(_strings(values))
     try:
@@ -236,7 +246,13 @@ def _holds_nul(text: pa.Array) -> bool:
 # --- value by value ---------------------------------------------------------------------------------------------------
 
 
-def _one_by_one(column: Column, values: list[Any] | pa.Array, zone: ZoneInfo) -> tuple[pa.Array, list[Fault]]:
+def convert(column: Column, value: Any, zone: ZoneInfo) -> Any:
+    """One value typed. Raises Refused."""
+    return _SLOW[column.type](value, zone)
+
+
+def _one_by_one(column: Column, values: list[Any] | pa.Array, zone: ZoneInfo,
+                healer: Healer | None) -> tuple[pa.Array, list[Fault]]:
     convert = _SLOW[column.type]
     faults, typed = [], []
     for row, value in enumerate(values if isinstance(values, list) else values.to_pylist()):
@@ -244,8 +260,12 @@ def _one_by_one(column: Column, values: list[Any] | pa.Array, zone: ZoneInfo) ->
             blank = value is None or (value == "" and column.type != "text")
             typed.append(None if blank else convert(value, zone))
         except Refused as refused:
+            shown = as_text(value)
+            if healer is not None and healer.knows(shown):
+                typed.append(healer.heal(row, shown))
+                continue
             typed.append(None)
-            faults.append(Fault(row, column.name, column.field, as_text(value), refused.code, str(refused)))
+            faults.append(Fault(row, column.name, column.field, shown, refused.code, str(refused)))
     return pa.array(typed, TYPES[column.type]), faults
 
 
@@ -254,7 +274,7 @@ def as_text(value: Any) -> str | None:
     if value is None:
         return None
     text = bytes(value).decode("utf-8", "backslashreplace") if isinstance(value, (msgspec.Raw, bytes)) else str(value)
-    return text.replace("\x00", "\\u0000")[:2000]
+    return text.replace("\x00", "\\u0000")[:SHOWN]
 
 
 def _one_text(value: Any, _zone: ZoneInfo) -> str:
@@ -365,7 +385,13 @@ def _check_year(found: date) -> None:
 
 
 def _one_json(value: Any, _zone: ZoneInfo) -> str | None:
-    text = value if isinstance(value, str) else bytes(value).decode()
+    if isinstance(value, (msgspec.Raw, bytes)):
+        try:
+            text = bytes(value).decode()
+        except UnicodeDecodeError:
+            raise Refused("bad_json", "no JSON: not UTF-8") from None
+    else:  # a text is JSON itself; what came as a structure (Arrow) is written as JSON
+        text = value if isinstance(value, str) else (plain_json({"": value}) or "")[4:-1]
     check_json(text)
     return None if text == "null" else text
 
@@ -374,10 +400,18 @@ def check_json(text: str) -> None:
     """What jsonb refuses is refused here, with a reason: NUL, half characters, text that is no JSON."""
     if "\\u0000" in text:
         raise Refused("nul_in_text", "the JSON holds a NUL character, which Postgres cannot store")
+    if _ENDLESS.search(text):
+        raise Refused("out_of_range", "the JSON holds a number with more than 9,999 digits")
     try:
-        json.dumps(json.loads(text), ensure_ascii=False).encode()
+        json.dumps(json.loads(text, parse_constant=_no_constant, parse_float=str), ensure_ascii=False).encode()
     except ValueError:  # UnicodeEncodeError is one, too
         raise Refused("bad_json", "no JSON, or half a character in it") from None
+    except RecursionError:
+        raise Refused("bad_json", "the JSON is nested too deep") from None
+
+
+def _no_constant(word: str) -> None:
+    raise ValueError(word)  # NaN and Infinity are no JSON, and jsonb refuses them
 
 
 _SLOW: dict[str, Callable[[Any, ZoneInfo], Any]] = {

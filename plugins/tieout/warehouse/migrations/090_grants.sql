@@ -16,6 +16,10 @@ grant select on ops.load to tieout_publisher;
 grant select (quarantine_id, batch_id, connection, stream, field, reason_code, status, first_seen_at, resolved_at)
     on ops.quarantine to tieout_publisher;
 
+-- Decisions about refused values are append-only by right.
+grant select, insert on ops.quarantine_mapping, ops.quarantine_mapping_use to tieout_loader;
+grant select on ops.drift to tieout_loader, tieout_transformer, tieout_publisher;
+
 grant select, insert on ops.model_run to tieout_transformer;
 grant select, insert, update on ops.build_watermark to tieout_transformer;
 grant select on ops.model_run, ops.build_watermark to tieout_publisher;
