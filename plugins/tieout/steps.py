@@ -137,6 +137,29 @@ def land(
     return result
 
 
+def reland(
+    connection: str, batch_ids: Sequence[int], *, progress: Callable[[LoadResult], None] | None = None
+) -> LandReport:
+    """Land archived batches of a connection again, oldest first, as one run; no vendor is asked. LandingError for a
+    batch without an archive; what landed before it stays.
+    """
+    from tieout.landing import land as room
+
+    chosen = settings().company.connection(connection)
+    run_id = open_run("land", connection)
+    started = time.monotonic()
+    with (
+        timed("reland", connection) as step,
+        _recording(run_id, "land", close=True) as facts,
+        logs.bound(run=run_id, connection=connection),
+    ):
+        loads = tuple(room.reland(chosen, batch_ids, run_id, progress or _tell_load))
+        result = LandReport(connection, run_id, None, None, loads, time.monotonic() - started)
+        facts |= {word: result.total(word) for word in ("received", "landed", "unchanged", "quarantined", "deleted")}
+        step.facts = f"{len(loads):,} archived batches, {facts['received']:,} received, {facts['landed']:,} landed"
+    return result
+
+
 def check(stage: Stage, run_id: int) -> Verdict:
     """Evaluate the stage's suites. Raises GateError when a critical one failed; readers keep the last publication."""
     from tieout.quality import gate

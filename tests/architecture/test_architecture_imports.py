@@ -18,7 +18,10 @@ BETWEEN_ROOMS = {
     "publish": {"quality"},
     "transform": {"matching"},
 }
-ABOVE = ("steps", "cli", "cli_demo", "cli_operate", "demo", "doctor", "scratch", "stack", "status", "place")
+ABOVE = (
+    "steps", "cli", "cli_backfill", "cli_demo", "cli_operate", "cli_retention", "cli_work", "demo", "doctor", "scratch",
+    "stack", "status", "place",
+)  # fmt: skip
 HEAVY = ("pandas", "dbt", "great_expectations")
 
 

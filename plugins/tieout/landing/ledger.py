@@ -95,6 +95,15 @@ def stream_lock(db: psycopg.Connection, connection: str, streams: list[str]) -> 
                        (connection, streams))
 
 
+def lock_until_commit(db: psycopg.Connection, connection: str, streams: list[str]) -> None:
+    """Hold the locks of further streams until the caller's transaction ends. Taken in one order.
+
+    Only what lists deletions asks for them, and what it deletes from never asks for its lock: no deadlock.
+    """
+    for stream in sorted(streams):
+        db.execute("select pg_advisory_xact_lock(ops.stream_lock(%s, %s))", (connection, stream))
+
+
 def begin(db: psycopg.Connection, connection: Connection, stream: Stream, mode: str, window: Window | None,
           run_id: int | None) -> int:
     """Write the row as 'running' and return its batch id."""

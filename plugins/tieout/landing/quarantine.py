@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -171,13 +171,18 @@ def replay(connection: str, stream: str, run_id: int | None = None) -> LoadResul
     from tieout.extract import Page
     from tieout.landing.land import land_pages
 
-    entries = list(connection, stream)
-    if not entries:
+    if not list(connection, stream):
         return None
     company_connection = settings.settings().company.connection(connection)
     spec = next((one for one in company_connection.selected() if one.name == stream), None)
     if spec is None:
         raise LandingError(f"{connection} does not select the stream {stream}", hint="see `streams` in tieout.yml")
-    pages = [Page(stream, f"[{entry.payload}]".encode()) for entry in reversed(entries)]
-    return land_pages(company_connection, spec, pages, run_id, mode="replay",
-                      replaying=[entry.quarantine_id for entry in entries])
+    replaying: set[int] = set()
+
+    def pages() -> Iterator[Page]:
+        # Read under the stream's lock: a load that ran meanwhile may have brought a good version of a record.
+        for entry in reversed(list(connection, stream)):
+            replaying.add(entry.quarantine_id)
+            yield Page(stream, f"[{entry.payload}]".encode())
+
+    return land_pages(company_connection, spec, pages(), run_id, mode="replay", replaying=replaying)
