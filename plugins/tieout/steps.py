@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     import psycopg
 
     from tieout.landing.land import LoadResult
+    from tieout.landing.retention import Gone
     from tieout.publish.pointer import Publication
     from tieout.quality.gate import Verdict
     from tieout.transform.build import BuildReport
@@ -231,6 +232,30 @@ def report(run_id: int | None = None) -> Path:
         written = html.write(run_id, path)
         facts["path"] = step.facts = str(written)
     return written
+
+
+def prune(*, apply: bool | None = None, progress: Callable[[Gone], None] | None = None) -> tuple[Gone, ...]:
+    """Let go what the company's retention policy no longer keeps, publications first; return what went, by table.
+
+    `apply` False: only say what would go; None: as the policy says. Safe to stop at any point and to repeat.
+    """
+    from tieout.landing import retention as landed
+    from tieout.publish import retention as published
+
+    company = settings().company
+    really = company.retention.apply if apply is None else apply
+    found: list[landed.Gone] = []
+
+    def told(gone: landed.Gone) -> None:
+        found.append(gone)
+        if progress:
+            progress(gone)
+
+    with timed("prune", "by policy" if really else "dry run") as step:
+        published.prune(company.retention, apply=really, tell=lambda *facts: told(landed.Gone(*facts)))
+        landed.prune(company, apply=really, tell=told)
+        step.facts = f"{sum(gone.rows for gone in found):,} rows and files {'went' if really else 'would go'}"
+    return tuple(found)
 
 
 def close_run(run_id: int, state: Literal["succeeded", "failed"] | None = None, error: str | None = None) -> str:
