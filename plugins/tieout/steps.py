@@ -304,6 +304,12 @@ class RevenueReport:
     report: Path
 
 
+def tell_gone(gone: Gone) -> None:
+    """Tell what retention let go, or would."""
+    size = "" if gone.bytes is None else f", {gone.bytes:,} bytes"
+    tell(Event("·", f"{gone.what} {gone.name}", f"{gone.rows:,}{size}: {gone.why}"))
+
+
 def _tell_load(load: LoadResult) -> None:
     words = ("received", "landed", "unchanged", "quarantined", "deleted")
     facts = ", ".join(f"{getattr(load, word):,} {word}" for word in words if getattr(load, word) or word == "received")

@@ -73,7 +73,7 @@ def books(warehouse: dict[str, str]) -> Iterator[Books]:
             db.execute(f"drop table marts.{name} cascade")
     with connect("publisher") as db:
         for (name,) in db.execute("select viewname from pg_views where schemaname = 'reporting'").fetchall():
-            db.execute(f'drop view if exists reporting."{name}"')
+            db.execute(f'drop view if exists reporting."{name}" cascade')
         db.execute("drop function if exists reporting.published_run() cascade")
 
 
