@@ -37,7 +37,7 @@ from tieout.warehouse import connect, migrate
 
 NIGHTLY = 104
 SHORT = 8
-BUILDS_EVERY = 34  # of the long form: each build costs seconds
+BUILDS = 4  # of the long form, at its end: each build costs seconds
 PATIENCE = {False: 60.0, True: 600.0}  # seconds for a pair without and with a build
 SPREAD = 0.12  # seconds within which the two begin
 
@@ -45,7 +45,8 @@ CONFIG = """\
 version: 1
 connections:
   netsuite: {system: netsuite, auth: tba, time_zone: America/Los_Angeles, legal_entities: {"1": US01}, currency: USD,
-             legal_entity: US01, options: {account: "1234567"}}
+             legal_entity: US01, options: {account: "1234567"}, streams: [transaction, transactionline, transactionaccountingline,
+             nexttransactionlink, customer, item, account, accountingperiod, subsidiary, currency, deletedrecord]}
   salesforce: {system: salesforce, auth: client_credentials, time_zone: UTC, currency: USD, legal_entity: US01,
                options: {login_url: "http://127.0.0.1:1"}}
 """
@@ -226,37 +227,46 @@ def _fork(operation: Operation, at: float) -> tuple[int, int]:
 
 
 class Bench:
-    """A server with a template of the state before a pair, and the one database in which pairs run."""
+    """A server with templates of the state before a pair (landed; landed and built), and the one database in which pairs
+    run.
+    """
 
-    def __init__(self, home: Path, *, marts: bool) -> None:
+    def __init__(self, home: Path) -> None:
         self.home = home
+        self._built = False
         self._variables = localpg.start(home)
         (home / "tieout.yml").write_text(CONFIG, encoding="utf-8")
         settings.apply({**self._variables, "TIEOUT_HOME": str(home), "TIEOUT_CONFIG": str(home / "tieout.yml"),
                         "TIEOUT_WAREHOUSE_DATABASE": "pair", "TIEOUT_DBT_THREADS": "1"})
-        for name in ("fsync", "synchronous_commit", "full_page_writes"):  # no crash is part of this campaign
-            self._server(f"alter system set {name} = off")
-        self._server("select pg_reload_conf()")
-        self._server("create database pair owner tieout_owner")
+        self._server("alter system set fsync = off", "alter system set synchronous_commit = off",  # nothing crashes here
+                     "alter system set full_page_writes = off", "alter system set autovacuum = off",
+                     "select pg_reload_conf()", "create database pair owner tieout_owner")
         self._open_doors()
         migrate()
         self._first_landing()
         self._plant()
-        if marts:
+        self._server("alter database pair rename to landed")
+
+    def fresh(self, *, marts: bool) -> None:
+        """The database as it was before a pair. The marts are built when the first pair asks for them."""
+        if marts and not self._built:
+            self._fresh("landed")
             run_id = steps.open_run("revenue", logical_at=pairs_vendor.FIRST)
             steps.build(run_id)
             self._remember("built", run_id)
             self._pass_gate(run_id)
             for number in (1, 2, 3):  # for the builds of a pair, and for the one that settles
                 self._remember(f"build{number}", steps.open_run("revenue", logical_at=pairs_vendor.NOW))
-        self._server("alter database pair rename to base")
+            self._server("select pg_terminate_backend(pid) from pg_stat_activity where datname = 'pair'",
+                         "alter database pair rename to built")
+            self._built = True
+        self._fresh("built" if marts else "landed")
 
-    def fresh(self) -> None:
-        """The database as it was before."""
-        self._server("drop database if exists pair with (force)")
-        self._server("create database pair template base owner tieout_owner")
-        for role in settings.ROLE_NAMES.values():
-            self._server(f"grant connect, temporary on database pair to {role}")
+    def _fresh(self, template: str) -> None:
+        roles = ", ".join(settings.ROLE_NAMES.values())
+        self._server("drop database if exists pair with (force)",
+                     f"create database pair template {template} owner tieout_owner",
+                     f"grant connect, temporary on database pair to {roles}")
 
     def deadlocks(self) -> int:
         """How many Postgres has seen in the pair's database."""
@@ -295,9 +305,10 @@ class Bench:
         bootstrap(self._dsn(), database="pair", passwords={
             role: self._variables[f"TIEOUT_WAREHOUSE_{role.upper()}_PASSWORD"] for role in settings.ROLES})
 
-    def _server(self, statement: str) -> None:
+    def _server(self, *statements: str) -> None:
         with psycopg.connect(self._dsn(), autocommit=True) as db:
-            db.execute(statement)
+            for statement in statements:
+                db.execute(statement)
 
     def _dsn(self) -> str:
         at = settings.warehouse()
@@ -306,12 +317,12 @@ class Bench:
 
 
 @contextmanager
-def bench(*, marts: bool) -> Iterator[Bench]:
+def bench() -> Iterator[Bench]:
     """A bench in a folder of its own; settings are forgotten afterwards."""
     before = dict(os.environ)
     with open_folder() as home:
         try:
-            yield Bench(home, marts=marts)
+            yield Bench(home)
         finally:
             localpg.stop(home)
             os.environ.clear()
@@ -407,8 +418,9 @@ class End:
 
 def serial(place: Bench, operations: list[Operation], order: list[int]) -> End:
     """One after the other."""
-    place.fresh()
-    patience = PATIENCE[any(each.builds for each in operations)]
+    marts = any(each.builds for each in operations)
+    place.fresh(marts=marts)
+    patience = PATIENCE[marts]
     done: dict[int, Done | None] = {}
     for at in order:
         (done[at],) = together([operations[at]], [0.0], patience)
@@ -417,9 +429,10 @@ def serial(place: Bench, operations: list[Operation], order: list[int]) -> End:
 
 def at_once(place: Bench, operations: list[Operation], offsets: list[float]) -> tuple[End, bool, float]:
     """Both at once: how it ended, whether they overlapped, and the seconds it took."""
-    place.fresh()
+    marts = any(each.builds for each in operations)
+    place.fresh(marts=marts)
     started = time.monotonic()
-    done = together(operations, offsets, PATIENCE[any(each.builds for each in operations)])
+    done = together(operations, offsets, PATIENCE[marts])
     seconds = time.monotonic() - started
     if place.deadlocks():
         return End([], {}, ["Postgres saw a deadlock"]), True, seconds
@@ -455,19 +468,17 @@ def judge(operations: list[Operation], ends: list[End], found: End) -> list[str]
     return problems
 
 
-def run(count: int, seed: int, tell: Tell, *, builds_every: int | None = None) -> Outcome:
+def run(count: int, seed: int, tell: Tell, *, builds: int | None = None) -> Outcome:
     """See the module. One failure is one line with the pair's own seed: `count=1, seed=<it>` repeats it."""
     outcome = Outcome("pairs", seed)
-    every = builds_every or (BUILDS_EVERY if count >= NIGHTLY // 2 else 0)
-    marts = bool(every)
+    with_builds = builds if builds is not None else BUILDS * (count >= NIGHTLY // 2)
     longest, waits = 0.0, 0
-    with bench(marts=marts) as place:
-        tell("the company is landed" + (" and built" if marts else ""))
+    with bench() as place:
+        tell("the company is landed")
         for number in range(count):
             own = seed * 1_000 + number
             chance = random.Random(own)
-            with_build = marts and number % every == every - 1
-            operations = list(plan(chance, with_build))
+            operations = list(plan(chance, number >= count - with_builds))
             ends = [serial(place, operations, order) for order in ([0, 1], [1, 0])]
             overlapped = False
             for spread in (SPREAD, SPREAD / 4, 0.0, 0.0):
