@@ -45,8 +45,9 @@ CONFIG = """\
 version: 1
 connections:
   netsuite: {system: netsuite, auth: tba, time_zone: America/Los_Angeles, legal_entities: {"1": US01}, currency: USD,
-             legal_entity: US01, options: {account: "1234567"}, streams: [transaction, transactionline, transactionaccountingline,
-             nexttransactionlink, customer, item, account, accountingperiod, subsidiary, currency, deletedrecord]}
+             legal_entity: US01, options: {account: "1234567"},
+             streams: [transaction, transactionline, transactionaccountingline, nexttransactionlink, customer, item,
+                       account, accountingperiod, subsidiary, currency, deletedrecord]}
   salesforce: {system: salesforce, auth: client_credentials, time_zone: UTC, currency: USD, legal_entity: US01,
                options: {login_url: "http://127.0.0.1:1"}}
 """
@@ -227,9 +228,7 @@ def _fork(operation: Operation, at: float) -> tuple[int, int]:
 
 
 class Bench:
-    """A server with templates of the state before a pair (landed; landed and built), and the one database in which pairs
-    run.
-    """
+    """A server with templates of the state before a pair (landed; landed and built), and the one database of pairs."""
 
     def __init__(self, home: Path) -> None:
         self.home = home
@@ -238,7 +237,8 @@ class Bench:
         (home / "tieout.yml").write_text(CONFIG, encoding="utf-8")
         settings.apply({**self._variables, "TIEOUT_HOME": str(home), "TIEOUT_CONFIG": str(home / "tieout.yml"),
                         "TIEOUT_WAREHOUSE_DATABASE": "pair", "TIEOUT_DBT_THREADS": "1"})
-        self._server("alter system set fsync = off", "alter system set synchronous_commit = off",  # nothing crashes here
+        # Nothing crashes here: what costs time for that is off.
+        self._server("alter system set fsync = off", "alter system set synchronous_commit = off",
                      "alter system set full_page_writes = off", "alter system set autovacuum = off",
                      "select pg_reload_conf()", "create database pair owner tieout_owner")
         self._open_doors()
