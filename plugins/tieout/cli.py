@@ -10,15 +10,16 @@ one document on standard output and nothing else.
 from __future__ import annotations
 
 import sys
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from tieout import cli_demo, cli_operate, cli_quarantine, logs, place, progress, show, status, steps
+from tieout import cli_backfill, cli_demo, cli_operate, cli_quarantine, cli_retention, logs, show, status, steps
+from tieout.cli_work import DryRun, Json, Streams
+from tieout.cli_work import at_work as _at_work
+from tieout.cli_work import options as _options
+from tieout.cli_work import say as _say
 from tieout.errors import ConfigError, TieoutError
 from tieout.settings import settings
 
@@ -33,21 +34,10 @@ app = typer.Typer(
     "8 Postgres, 9 Airflow's processes, 10 a DAG of the demo.",
 )
 
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done; change nothing.")]
 RunId = Annotated[int | None, typer.Option("--run-id", help="Default: the newest revenue run.")]
-Streams = Annotated[list[str] | None, typer.Option("--stream", help="Only this stream; may be repeated.")]
 Connections = Annotated[
     list[str] | None, typer.Argument(help="Default: all connections of tieout.yml.", show_default=False)
 ]
-
-
-@dataclass
-class _Options:
-    debug: bool = False
-
-
-_options = _Options()
 
 
 @app.callback()
@@ -170,37 +160,6 @@ def run(
             cli_demo.show_outcome(out, done.report)
 
 
-@app.command()
-def backfill(
-    connection: Annotated[str, typer.Argument(help="A connection of tieout.yml.")],
-    start: Annotated[str, typer.Option("--from", help="First day, YYYY-MM-DD, in UTC.")],
-    end: Annotated[str, typer.Option("--to", help="Day after the last, YYYY-MM-DD, in UTC.")],
-    days: Annotated[int, typer.Option("--days", min=1, help="Days per window.")] = 1,
-    streams: Streams = None,
-    publish: Annotated[bool, typer.Option(help="Build, check and publish afterwards.")] = True,
-    dry_run: DryRun = False,
-    json: Json = False,
-) -> None:
-    """Land past windows again, exactly, and let changes flow through as restatements. The cursor stays where it is."""
-    with _at_work(json, vendors=not dry_run) as out:
-        windows = _windows(_day(start), _day(end), days)
-        settings().company.connection(connection)
-        if dry_run:
-            _say(
-                out,
-                json,
-                {"connection": connection, "windows": windows},
-                text=f"{len(windows)} windows of {days} day(s) of {connection}, from {start} to {end}",
-            )
-            return
-        reports = []
-        for low, high in windows:
-            reports.append(steps.land(connection, start=low, end=high, streams=streams, backfill=True))
-            steps.check("landing", reports[-1].run_id)
-        done = steps.revenue() if publish else None
-        _say(out, json, {"windows": reports, "publication": done and done.publication}, quiet=True)
-
-
 @app.command(name="status")
 def status_(json: Json = False) -> None:
     """The publication that readers see, the newest runs, open quarantine, drift, failed checks."""
@@ -243,6 +202,8 @@ def report(
         _say(out, json, {"path": path}, text=str(path))
 
 
+cli_backfill.register(app)
+cli_retention.register(app)
 cli_operate.register(app)
 cli_quarantine.register(app)
 cli_demo.register(app)
@@ -260,32 +221,6 @@ def main(arguments: list[str] | None = None) -> int:
     except SystemExit as ended:
         return ended.code if isinstance(ended.code, int) else int(bool(ended.code))
     return 0
-
-
-@contextmanager
-def _at_work(json: bool, *, vendors: bool = False):
-    """Enter the place where commands work; yields the console. `vendors`: the demo's stand-ins are needed too."""
-    logs.configure(settings().log_format, "DEBUG" if _options.debug else "WARNING")
-    here = place.find()
-    if not place.exists(here):
-        raise ConfigError("nothing is set up here", hint="`make demo`, or write tieout.yml (see tieout.example.yml)")
-    out = show.console()
-    with ExitStack() as stack:
-        if not json:
-            stack.enter_context(progress.listening(show.Lines(out)))
-        place.enter(here)
-        if vendors and here.kind == "demo":
-            stack.enter_context(cli_demo.vendors(here))
-        yield out
-
-
-def _say(out: Any, json: bool, value: Any, *, text: str = "", quiet: bool = False) -> None:
-    if json:
-        show.as_json(value)
-    elif text:
-        out.print(text, markup=False, soft_wrap=True)
-    elif not quiet:
-        out.print_json(data=value, default=show.plain)
 
 
 def _run(run_id: int | None, kind: str = "revenue") -> int:
@@ -331,25 +266,6 @@ def _say_plan(out: Any, json: bool, value: Any, planned: list[dict[str, Any]], t
     words = ("connection", "stream", "mode", "since", "overlap")
     show.table(out, "would land", words, [[row[word] for word in words] for row in planned])
     out.print(f"then: {', '.join(then)}", markup=False)
-
-
-def _day(text: str) -> datetime:
-    try:
-        return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
-    except ValueError:
-        raise ConfigError(f"{text!r} is not a day", hint="YYYY-MM-DD") from None
-
-
-def _windows(start: datetime, end: datetime, days: int) -> list[tuple[datetime, datetime]]:
-    """Half-open windows of `days` days that cover [start, end); the last may be shorter."""
-    if end <= start:
-        raise ConfigError(
-            f"--to {end:%Y-%m-%d} is not after --from {start:%Y-%m-%d}", hint="--to is the day after the last"
-        )
-    step, lows = timedelta(days=days), [start]
-    while lows[-1] + step < end:
-        lows.append(lows[-1] + step)
-    return [(low, min(low + step, end)) for low in lows]
 
 
 def _escaped(text: str) -> str:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from tieout.spec import Connection
 
 REVENUE_DAG = "revenue"
+RETENTION_DAG = "retention"
 MARTS_ASSET = ("marts", "tieout://marts/published")
 
 
@@ -21,6 +22,7 @@ class Tag(StrEnum):
     LANDING = "landing"
     TRANSFORM = "transform"
     PUBLISH = "publish"
+    RETENTION = "retention"
     CRM = "crm"
     ERP = "erp"
 

@@ -287,11 +287,28 @@ class Group(_Frozen):
     fiscal_year_start_month: int = Field(default=1, ge=1, le=12)
 
 
+class Retention(_Frozen):
+    """How long what is no longer current is kept, in days; None: for ever. Closed periods are exempt.
+
+    `archive_days`: archived files. `raw_days`: closed versions in raw. `publications_days`: publications, and with them
+    the versions of the marts that no other shows. `ledger_days`: loads, gate results and model runs. `orphan_days`:
+    files of batches that did not commit. `apply`: the weekly DAG prunes; otherwise it only says what it would.
+    """
+
+    apply: bool = False
+    archive_days: int | None = Field(default=None, ge=2)
+    raw_days: int | None = Field(default=None, ge=2)
+    publications_days: int | None = Field(default=None, ge=2)
+    ledger_days: int | None = Field(default=None, ge=2)
+    orphan_days: int = Field(default=2, ge=2)
+
+
 class Company(_Frozen):
     """`tieout.yml`."""
 
     version: Literal[1]
     group: Group = Group()
+    retention: Retention = Retention()
     connections: dict[ConnectionName, Connection]
 
     @model_validator(mode="before")

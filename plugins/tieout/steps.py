@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     import psycopg
 
     from tieout.landing.land import LoadResult
+    from tieout.landing.retention import Gone
     from tieout.publish.pointer import Publication
     from tieout.quality.gate import Verdict
     from tieout.transform.build import BuildReport
@@ -137,6 +138,29 @@ def land(
     return result
 
 
+def reland(
+    connection: str, batch_ids: Sequence[int], *, progress: Callable[[LoadResult], None] | None = None
+) -> LandReport:
+    """Land archived batches of a connection again, oldest first, as one run; no vendor is asked. LandingError for a
+    batch without an archive; what landed before it stays.
+    """
+    from tieout.landing import land as room
+
+    chosen = settings().company.connection(connection)
+    run_id = open_run("land", connection)
+    started = time.monotonic()
+    with (
+        timed("reland", connection) as step,
+        _recording(run_id, "land", close=True) as facts,
+        logs.bound(run=run_id, connection=connection),
+    ):
+        loads = tuple(room.reland(chosen, batch_ids, run_id, progress or _tell_load))
+        result = LandReport(connection, run_id, None, None, loads, time.monotonic() - started)
+        facts |= {word: result.total(word) for word in ("received", "landed", "unchanged", "quarantined", "deleted")}
+        step.facts = f"{len(loads):,} archived batches, {facts['received']:,} received, {facts['landed']:,} landed"
+    return result
+
+
 def check(stage: Stage, run_id: int) -> Verdict:
     """Evaluate the stage's suites. Raises GateError when a critical one failed; readers keep the last publication."""
     from tieout.quality import gate
@@ -210,6 +234,30 @@ def report(run_id: int | None = None) -> Path:
     return written
 
 
+def prune(*, apply: bool | None = None, progress: Callable[[Gone], None] | None = None) -> tuple[Gone, ...]:
+    """Let go what the company's retention policy no longer keeps, publications first; return what went, by table.
+
+    `apply` False: only say what would go; None: as the policy says. Safe to stop at any point and to repeat.
+    """
+    from tieout.landing import retention as landed
+    from tieout.publish import retention as published
+
+    company = settings().company
+    really = company.retention.apply if apply is None else apply
+    found: list[landed.Gone] = []
+
+    def told(gone: landed.Gone) -> None:
+        found.append(gone)
+        if progress:
+            progress(gone)
+
+    with timed("prune", "by policy" if really else "dry run") as step:
+        published.prune(company.retention, apply=really, tell=lambda *facts: told(landed.Gone(*facts)))
+        landed.prune(company, apply=really, tell=told)
+        step.facts = f"{sum(gone.rows for gone in found):,} rows and files {'went' if really else 'would go'}"
+    return tuple(found)
+
+
 def close_run(run_id: int, state: Literal["succeeded", "failed"] | None = None, error: str | None = None) -> str:
     """Close a run; with no state given, a revenue run succeeded if it was published. Returns the state. Idempotent."""
     with _books() as books:
@@ -254,6 +302,12 @@ class RevenueReport:
     verdict: Verdict
     publication: Publication
     report: Path
+
+
+def tell_gone(gone: Gone) -> None:
+    """Tell what retention let go, or would."""
+    size = "" if gone.bytes is None else f", {gone.bytes:,} bytes"
+    tell(Event("·", f"{gone.what} {gone.name}", f"{gone.rows:,}{size}: {gone.why}"))
 
 
 def _tell_load(load: LoadResult) -> None:

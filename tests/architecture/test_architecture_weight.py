@@ -18,6 +18,9 @@ import airflow.sdk.definitions.decorators, airflow.providers.standard.decorators
 from airflow.providers_manager import ProvidersManager
 task  # resolved
 
+from tests import machine
+slower = machine.slower()
+
 before, took = set(sys.modules), []
 for number, path in enumerate(sys.argv[1:]):
     begun = time.process_time()
@@ -25,7 +28,7 @@ for number, path in enumerate(sys.argv[1:]):
     spec.loader.exec_module(importlib.util.module_from_spec(spec))
     took.append(time.process_time() - begun)
 added = sorted({name.partition(".")[0] for name in set(sys.modules) - before})
-print("RESULT" + json.dumps({"seconds": took, "added": added}))
+print("RESULT" + json.dumps({"seconds": took, "added": added, "slower": slower}))
 """
 
 PLUGINS = """
@@ -41,7 +44,7 @@ print("RESULT" + json.dumps({"ran": ran, "errors": [str(e) for e in getattr(plug
 
 @pytest.fixture(scope="module")
 def parsed(tmp_path_factory):
-    files = [str(programs.ROOT / "dags" / name) for name in ("land.py", "revenue.py")]
+    files = [str(programs.ROOT / "dags" / name) for name in ("land.py", "revenue.py", "retention.py")]
     return programs.run(PROGRAM, tmp_path_factory.mktemp("weight"), *files)
 
 
@@ -51,9 +54,9 @@ def test_dag_files_import_nothing_heavy(parsed):
 
 
 def test_dag_files_parse_in_half_a_second(parsed):
-    """Processor time of this process: other processes on the machine do not count."""
-    assert len(parsed["seconds"]) == 2
-    assert max(parsed["seconds"]) <= SECONDS, parsed["seconds"]
+    """Processor time of this process, in units of a fixed piece of work: a busy or slow machine slows both."""
+    assert len(parsed["seconds"]) == 3
+    assert max(parsed["seconds"]) <= SECONDS * parsed["slower"], parsed
 
 
 def test_a_heavy_dag_file_is_seen(tmp_path):

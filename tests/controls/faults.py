@@ -127,10 +127,10 @@ FAULTS: dict[tuple[str, str], str] = {
         "insert into marts.rec_match_member select * from marts.rec_match_member "
         "where hop = 'deal_order' and side = 'left'",
     ("marts/rec_match_member", "no_document_in_two_matches"):
-        "insert into marts.rec_match (match_key, hop, status, superseded_run) "
-        "values ('m2', 'deal_order', 'confirmed', 9223372036854775807); "
-        "insert into marts.rec_match_member (member_key, match_key, hop, side, document_key, superseded_run) "
-        "values ('x', 'm2', 'deal_order', 'left', 'D1', 9223372036854775807)",
+        "insert into marts.rec_match (match_key, hop, status, recorded_run, superseded_run) "
+        "values ('m2', 'deal_order', 'confirmed', 1, 9223372036854775807); "
+        "insert into marts.rec_match_member (member_key, match_key, hop, side, document_key, recorded_run, "
+        "superseded_run) values ('x', 'm2', 'deal_order', 'left', 'D1', 1, 9223372036854775807)",
     ("marts/rec_break", "key_unique"):
         "insert into marts.rec_break select * from marts.rec_break",
     ("marts/rec_break", "reason_known"): "update marts.rec_break set reason_code = 'Z9'",

@@ -15,15 +15,15 @@ def bag(tmp_path_factory):
     return programs.run(programs.DESCRIBE, tmp_path_factory.mktemp("bag"), str(programs.ROOT / "dags"))
 
 
-def test_exactly_one_dag_per_connection_and_revenue(bag):
+def test_exactly_one_dag_per_connection_and_revenue_and_retention(bag):
     assert bag["errors"] == {}
-    assert sorted(bag["dags"]) == [*LAND, "revenue"]
+    assert sorted(bag["dags"]) == [*LAND, "retention", "revenue"]
 
 
 def test_a_broken_tieout_yml_is_an_import_error_that_names_the_line(tmp_path):
     (tmp_path / "tieout.yml").write_text(programs.TIEOUT_YML.replace("auth: tba", "auth: password"), encoding="utf-8")
     found = programs.run(programs.DESCRIBE, tmp_path, str(programs.ROOT / "dags"))
-    assert found["dags"] == {}
+    assert sorted(found["dags"]) == ["retention"]  # it reads the company when it runs, and fails then
     assert len(found["errors"]) == 2
     assert all(
         "tieout.yml:9: connections.erp_us: auth 'password' is not offered" in text for text in found["errors"].values()
@@ -80,6 +80,13 @@ def test_order_of_tasks(bag):
         }
 
 
+def test_retention_is_one_task_on_sunday_night(bag):
+    dag = bag["dags"]["retention"]
+    assert dag["schedule"] == ["30 3 * * 0", "UTC"] and dag["timetable"] == "CronDataIntervalTimetable"
+    assert {task_id: facts["after"] for task_id, facts in dag["tasks"].items()} == {"prune_old": []}
+    assert dag["tags"] == ["retention"]
+
+
 def test_the_run_is_closed_by_a_teardown(bag):
     tasks = bag["dags"]["revenue"]["tasks"]
     assert [t for t, facts in tasks.items() if facts["teardown"]] == ["close_run"]
@@ -95,7 +102,7 @@ def test_each_vendor_has_a_pool(bag):
 
 def test_every_task_retries_ends_and_alerts(bag):
     tasks = {(d, t): facts for d, dag in bag["dags"].items() for t, facts in dag["tasks"].items()}
-    assert len(tasks) == 11
+    assert len(tasks) == 12
     for where, facts in tasks.items():
         assert facts["retries"] == 3, where
         assert facts["timeout"] == 7200, where

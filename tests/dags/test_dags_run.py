@@ -26,12 +26,13 @@ def step(name, result):
     return called
 
 for name, result in {"land": Report(), "check": None, "open_run": 7, "build": None, "match": None, "publish": None,
-                     "report": Path("r.html"), "close_run": "failed"}.items():
+                     "report": Path("r.html"), "close_run": "failed", "prune": ()}.items():
     setattr(steps, name, step(name, result))
 
 airflow_support.migrate_metadata()
 dags = airflow_support.load_dags(Path(sys.argv[2]))
-states = {d: airflow_support.run_dag(dags[d], datetime(2026, 3, 4, 12, tzinfo=UTC)) for d in ("land_erp_us", "revenue")}
+at = datetime(2026, 3, 4, 12, tzinfo=UTC)
+states = {d: airflow_support.run_dag(dags[d], at) for d in ("land_erp_us", "revenue", "retention")}
 print("RESULT" + json.dumps({"calls": calls, "states": states}))
 """
 
@@ -60,7 +61,7 @@ def test_landing_hands_over_the_interval_and_no_backfill(done):
 
 
 def test_revenue_calls_the_steps_in_order_with_its_run(done):
-    called = [[name, arguments] for name, arguments, _ in done["calls"][2:]]
+    called = [[name, arguments] for name, arguments, _ in done["calls"][2:-1]]
     assert called == [
         ["open_run", ["revenue"]],
         ["build", ["7"]],
@@ -73,10 +74,16 @@ def test_revenue_calls_the_steps_in_order_with_its_run(done):
     assert done["states"]["revenue"][""] == "success"
 
 
+def test_retention_leaves_it_to_the_policy_whether_to_prune(done):
+    name, arguments, options = done["calls"][-1]
+    assert (name, arguments, set(options)) == ("prune", [], {"progress"})
+    assert done["states"]["retention"][""] == "success"
+
+
 def test_a_failed_gate_publishes_nothing_closes_the_run_and_fails_the_dag(tmp_path):
     failed = run(tmp_path, {"check": "GateError"})
     called = [name for name, *_ in failed["calls"]]
-    assert called == ["land", "check", "open_run", "build", "match", "check", "close_run"]
+    assert called == ["land", "check", "open_run", "build", "match", "check", "close_run", "prune"]
     states = failed["states"]["revenue"]
     assert states[""] == "failed" and states["publish_marts"] == "upstream_failed" and states["close_run"] == "success"
     assert failed["states"]["land_erp_us"][""] == "failed"

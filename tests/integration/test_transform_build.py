@@ -309,3 +309,58 @@ def test_each_data_test_can_fail(built: int, name: str) -> None:
                           f" where {CURRENT}")
 
 
+
+
+def test_builds_after_pruning_say_the_same_and_kept_publications_too(built: int) -> None:
+    """The marts stand, a complete rebuild finds nothing to correct, a rerun nothing to do."""
+    from tieout.landing import retention as landed
+    from tieout.publish import asof, views
+    from tieout.publish import retention as published
+    from tieout.settings import settings
+    from tieout.spec import Retention
+
+    runs = []
+    for step in range(3):
+        batch = company.new_batch()
+        company.change("netsuite__transaction", f"_key = '{an_invoice()}'", batch, memo=f"'changed {step}'",
+                       exchangerate=f"1.{step + 1}")
+        runs.append(built_from(batch)[0])
+    with connect("owner") as books:
+        for ago, run_id in zip((90, 80, 1), runs, strict=True):
+            books.execute("insert into ops.publication (run_id, as_of_date, published_at) "
+                          "values (%s, current_date - %s, now() - make_interval(days => %s))", (run_id, ago, ago))
+        books.execute("insert into ops.pointer (run_id) values (%s) on conflict (only_row) do update "
+                      "set run_id = excluded.run_id", (runs[-1],))
+        books.execute("update ops.load set finished_at = now() - interval '60 days'")
+    views.refresh()
+
+    def shown(run_id: int) -> dict[str, list[tuple]]:
+        with asof.as_of(run_id) as db:
+            return {name: db.execute(f"select md5(t::text) from reporting.{name} t order by 1").fetchall()
+                    for name in ("fct_revenue", "rec_break", "rec_summary", "rec_match_member", "dim_customer")}
+
+    before, seen = state(), {run_id: shown(run_id) for run_id in runs}
+    summed = f"select posting_period, sum(net_amount) from marts.fct_revenue where {CURRENT} group by 1 order by 1"
+    sums = rows(summed)
+    gone: list[landed.Gone] = []
+    published.prune(Retention(publications_days=30), apply=True, tell=lambda *facts: gone.append(landed.Gone(*facts)))
+    policy = settings().company.model_copy(update={"retention": Retention(raw_days=30)})
+    landed.prune(policy, apply=True, tell=gone.append)
+    names = {each.name: each.rows for each in gone}
+    assert names["raw.netsuite__transaction"] >= 2, "the last two builds may be repeated; what was closed before goes"
+    assert state() == before
+    assert rows(summed) == sums
+    kept = [run_id for (run_id,) in rows("select run_id from ops.publication where pruned_at is null order by 1")]
+    assert runs[-1] in kept and {run_id: shown(run_id) for run_id in kept} == {run_id: seen[run_id] for run_id in kept}
+    again = company.open_run()
+    build.run(again)
+    assert recorded_by(again) == closed_by(again) == set()
+    complete = company.open_run()
+    build.run(complete, full_refresh=True)
+    assert recorded_by(complete) == closed_by(complete) == set() and state() == before
+    with connect("publisher") as db:  # other modules make marts of their own
+        for (name,) in db.execute("select viewname from pg_views where schemaname = 'reporting'").fetchall():
+            db.execute(f'drop view if exists reporting."{name}" cascade')
+        for (name,) in db.execute("select tablename from pg_tables where schemaname = 'reporting'").fetchall():
+            db.execute(f'drop table reporting."{name}" cascade')
+        db.execute("drop function if exists reporting.published_run() cascade")

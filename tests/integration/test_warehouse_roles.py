@@ -62,6 +62,17 @@ MATRIX: dict[str, tuple[str, ...]] = {
     "create temporary table mine (x int)": ("loader", "transformer", "publisher"),
     "create role mine": (),
     "select ops.settled_batch_id()": ("loader", "transformer", "publisher"),
+    "select ops.prunable_batch(now())": ("loader",),
+    "select ops.prune_raw('netsuite__item', now() - interval '9 days', 1)": ("loader",),
+    "select ops.prune_loads(now() - interval '9 days', 'c', 's')": ("loader",),
+    "select ops.prune_evidence(now() - interval '9 days')": ("loader",),
+    "select ops.release_publication(1)": ("publisher",),
+    "update ops.publication set pruned_at = now()": (),
+    "delete from ops.pruned_load": (),
+    "delete from ops.backfill": (),
+    "insert into ops.backfill (connection, source, arguments, requested_by) values ('c', 'vendor', '{}', 'me')": (
+        "loader",
+    ),
 }
 
 

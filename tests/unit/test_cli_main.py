@@ -13,7 +13,7 @@ from tieout import cli, errors, place, progress, show, status, steps
 
 VERBS = (
     "demo", "land", "build", "check", "match", "publish", "run", "backfill", "status", "sources", "quarantine", "score",
-    "report", "doctor", "up", "down", "setup", "psql",
+    "report", "prune", "doctor", "up", "down", "setup", "psql",
 )  # fmt: skip
 
 
@@ -156,26 +156,6 @@ def test_publish_closes_the_run(company, called, monkeypatch):
     monkeypatch.setattr(status, "newest_run", lambda kind: 12)
     assert cli.main(["publish"]) == 0
     assert [(name, arguments) for name, arguments, _ in called] == [("publish", (12,)), ("close_run", (12,))]
-
-
-def test_backfill_lands_exact_windows(company, called, capsys):
-    assert (
-        cli.main(["backfill", "crm", "--from", "2026-01-01", "--to", "2026-01-04", "--days", "2", "--no-publish"]) == 0
-    )
-    landed = [options for name, _, options in called if name == "land"]
-    assert [(f"{o['start']:%d}", f"{o['end']:%d}", o["backfill"]) for o in landed] == [
-        ("01", "03", True),
-        ("03", "04", True),
-    ]
-    assert [name for name, *_ in called] == ["land", "check", "land", "check"]
-
-
-def test_windows_cover_the_span_without_gap_or_overlap():
-    low, high = cli._day("2026-02-26"), cli._day("2026-03-03")
-    for days in (1, 2, 7):
-        windows = cli._windows(low, high, days)
-        assert windows[0][0] == low and windows[-1][1] == high
-        assert all(before[1] == after[0] for before, after in zip(windows, windows[1:], strict=False))
 
 
 def test_nothing_set_up_says_what_to_do(tmp_path, monkeypatch, capsys):

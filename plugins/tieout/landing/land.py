@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -46,8 +46,7 @@ class Job:
     run_id: int | None
     parent_batch_id: int | None = None
     source_batch: int | None = None
-    floor: int = 0
-    replaying: tuple[int, ...] = ()
+    replaying: Collection[int] = ()
     archived_as: archive.Archived | None = None
     at_hand: bool = False
 
@@ -90,25 +89,26 @@ def land_again(connection: Connection, stream: Stream, window: Window, extractor
 
 
 def land_pages(connection: Connection, stream: Stream, pages: Iterable[Page], run_id: int | None = None, *, mode: str,
-               window: Window | None = None, replaying: Iterable[int] = ()) -> LoadResult:
+               window: Window | None = None, replaying: Collection[int] = ()) -> LoadResult:
     """Land pages that are already here (`mode`: replay, or incremental and full for pages of files).
 
-    `replaying`: quarantined records that the pages bring again; their entries are settled in the same transaction.
+    `pages` is read under the stream's lock. `replaying`: ids of the quarantined records in it, complete once it was
+    read; their entries are settled in the same transaction.
     """
-    job = Job(connection, stream, mode, window, run_id, replaying=tuple(replaying), at_hand=True)
+    job = Job(connection, stream, mode, window, run_id, replaying=replaying, at_hand=True)
     with connect("loader", autocommit=True, application=f"tieout land {job.where}") as db, \
             ledger.stream_lock(db, connection.name, [stream.name]):
         return _attempt(db, job, lambda: iter(pages), lambda: 0)
 
 
-def reland(connection: Connection, batch_ids: Iterable[int], run_id: int | None = None) -> list[LoadResult]:
+def reland(connection: Connection, batch_ids: Iterable[int], run_id: int | None = None,
+           on_progress: Callable[[LoadResult], None] | None = None) -> list[LoadResult]:
     """Land archived batches again, oldest first, without asking the vendor: after a column was declared, for example.
 
     A key whose current version is younger than the archived batch keeps it.
     """
     results = []
     with connect("loader", autocommit=True, application=f"tieout reland {connection.name}") as db:
-        floor = db.execute("select coalesce(max(batch_id), 0) from ops.load").fetchone()[0]
         for batch_id in sorted(batch_ids):
             found = db.execute("select stream, archive_uri, archive_sha256, archive_bytes from ops.load "
                                "where batch_id = %s and connection = %s and state = 'committed'",
@@ -117,10 +117,12 @@ def reland(connection: Connection, batch_ids: Iterable[int], run_id: int | None 
                 raise LandingError(f"batch {batch_id} of {connection.name} has no archive", hint="see ops.load")
             name, uri, sha256, size = found
             stream = next(s for s in connection.selected() if s.name == name)
-            job = Job(connection, stream, "archive", None, run_id, source_batch=batch_id, floor=floor,
+            job = Job(connection, stream, "archive", None, run_id, source_batch=batch_id,
                       archived_as=archive.Archived(uri, sha256, size))
             with ledger.stream_lock(db, connection.name, [name]):
                 results.append(_attempt(db, job, lambda u=uri, n=name: _archived(connection, u, n), lambda: 0))
+            if on_progress:
+                on_progress(results[-1])
     return results
 
 
@@ -133,9 +135,8 @@ def land_connection(*args: Any, **kwargs: Any) -> list[LoadResult]:
 
 def _land_locked(connection: Connection, stream: Stream, window: Window, extractor: Extractor, run_id: int | None,
                  given: Iterable[str] | None, parent_uri: str | None) -> LoadResult:
-    locks = [stream.name, *(s.name for s in deletes.fed_streams(connection, stream))]
     with connect("loader", autocommit=True, application=f"tieout land {connection.name}.{stream.name}") as db, \
-            ledger.stream_lock(db, connection.name, locks):
+            ledger.stream_lock(db, connection.name, [stream.name]):
         job = Job(connection, stream, "full" if window.full or stream.mode == "full" else "incremental", window, run_id,
                   at_hand=extractor.at_hand)
         if stream.explode:
@@ -160,11 +161,12 @@ def _land_locked(connection: Connection, stream: Stream, window: Window, extract
 
 def _land_exploded(db: psycopg.Connection, job: Job) -> LoadResult:
     """Nested records: one batch per batch of the parent that was not read yet, in order. Returns the last."""
+    latest = parents.latest_batch(db, job.connection, job.stream)  # first: a batch that commits now is read next time
     unread = parents.unread_archives(db, job.connection, job.stream)
     for batch_id, uri in unread[:-1]:
         _attempt(db, replace(job, mode="incremental", parent_batch_id=batch_id),
                  lambda u=uri: parents.exploded(job.connection, job.stream, u), lambda: 0)
-    batch_id, uri = unread[-1] if unread else (parents.latest_batch(db, job.connection, job.stream), None)
+    batch_id, uri = unread[-1] if unread else (latest, None)
     return _attempt(db, replace(job, mode="incremental", parent_batch_id=batch_id),
                     lambda: parents.exploded(job.connection, job.stream, uri), lambda: 0)
 
@@ -229,7 +231,7 @@ def _record_failure(db: psycopg.Connection, batch_id: int, error: BaseException)
 
 
 def _load(db: psycopg.Connection, job: Job, batch_id: int, pages: Any, writer: archive.Writer | None) -> LoadResult:
-    target = loader.Target(job.connection, job.stream, batch_id, job.source_batch, job.floor)
+    target = loader.Target(job.connection, job.stream, batch_id, job.source_batch)
     spool = quarantine.Spool()
     db.execute("set local work_mem = '64MB'")  # joins of a million keys in memory, whatever the server's default is
     with ExitStack() as stack:
@@ -323,6 +325,8 @@ def _close_gone(db: psycopg.Connection, job: Job, target: loader.Target, loaded:
     if job.stream.deletes.feed:
         feed = job.connection.source.stream(job.stream.deletes.feed)
         deleted += sum(deletes.apply_feed(db, job.connection, feed, target.batch_id, only=job.stream).values())
+    # A feed writes to other streams: it has their locks for these statements only, not while the vendor answers.
+    ledger.lock_until_commit(db, job.connection.name, [s.name for s in deletes.fed_streams(job.connection, job.stream)])
     deleted += sum(deletes.apply_feed(db, job.connection, job.stream, target.batch_id).values())
     return deleted
 

@@ -96,6 +96,15 @@ def stream_lock(db: psycopg.Connection, connection: str, streams: list[str]) -> 
                        (connection, streams))
 
 
+def lock_until_commit(db: psycopg.Connection, connection: str, streams: list[str]) -> None:
+    """Hold the locks of further streams until the caller's transaction ends. Taken in one order.
+
+    Only what lists deletions asks for them, and what it deletes from never asks for its lock: no deadlock.
+    """
+    for stream in sorted(streams):
+        db.execute("select pg_advisory_xact_lock(ops.stream_lock(%s, %s))", (connection, stream))
+
+
 def begin(db: psycopg.Connection, connection: Connection, stream: Stream, mode: str, window: Window | None,
           run_id: int | None) -> int:
     """Write the row as 'running' and return its batch id."""
@@ -127,7 +136,7 @@ def covered_until(db: psycopg.Connection, connection: str, stream: str) -> datet
 
     A backfill of some month in the middle is no proof of what lies before it.
     """
-    covered: datetime | None = None
+    covered = _pruned(db, connection, stream, "covered_until")
     for start, end in db.execute(
             "select window_start, window_end from ops.load where connection = %s and stream = %s "
             "and state = 'committed' and mode in ('incremental', 'full') and window_end is not null "
@@ -139,5 +148,13 @@ def covered_until(db: psycopg.Connection, connection: str, stream: str) -> datet
 
 def last_complete(db: psycopg.Connection, connection: str, stream: str) -> datetime | None:
     """The end of the last window that read the complete set."""
-    return db.execute("select max(window_end) from ops.load where connection = %s and stream = %s "
-                      "and state = 'committed' and mode = 'full'", (connection, stream)).fetchone()[0]
+    found = db.execute("select max(window_end) from ops.load where connection = %s and stream = %s "
+                       "and state = 'committed' and mode = 'full'", (connection, stream)).fetchone()[0]
+    return found or _pruned(db, connection, stream, "last_complete")
+
+
+def _pruned(db: psycopg.Connection, connection: str, stream: str, word: str) -> datetime | None:
+    """What rows of the ledger had proved before retention let them go."""
+    found = db.execute(f"select {word} from ops.pruned_load where connection = %s and stream = %s",
+                       (connection, stream)).fetchone()
+    return found and found[0]

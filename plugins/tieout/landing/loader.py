@@ -40,15 +40,14 @@ QUEUED_BLOCKS = 64  # of 128 KB: when the server is slower than we are, we wait 
 class Target:
     """One stream of one connection, and the batch that writes to it.
 
-    `source_batch`, `floor`: for a batch from the archive; versions younger than its source and not of this session
-    stay.
+    `source_batch`: for a batch from the archive; versions younger than its source stay. A version that itself came from
+    the archive is as old as its own source.
     """
 
     connection: Connection
     stream: Stream
     batch_id: int
     source_batch: int | None = None
-    floor: int = 0
 
     @property
     def table(self) -> sql.Composed:
@@ -105,8 +104,9 @@ class Target:
     def _stays(self) -> sql.Composable:
         if self.source_batch is None:
             return sql.SQL("false")
-        return sql.SQL("(r._batch_id > {} and r._batch_id <= {})").format(
-            sql.Literal(self.source_batch), sql.Literal(self.floor))
+        return sql.SQL(
+            "(r._batch_id > {source} and r._batch_id not in (select l.batch_id from ops.load l "
+            "where l.source_batch_id <= {source}))").format(source=sql.Literal(self.source_batch))
 
 
 def was_landed(db: psycopg.Connection, target: Target) -> bool:

@@ -28,8 +28,10 @@ def latest_batch(db: psycopg.Connection, connection: Connection, stream: Stream)
 
 def read_until(db: psycopg.Connection, connection: Connection, stream: Stream) -> int | None:
     """The parent's batch up to which this stream has read the lines; None: it never landed."""
-    return db.execute("select max(parent_batch_id) from ops.load where connection = %s and stream = %s "
-                      "and state = 'committed'", (connection.name, stream.name)).fetchone()[0]
+    return db.execute("select greatest((select max(parent_batch_id) from ops.load where connection = %(c)s "
+                      "and stream = %(s)s and state = 'committed'), (select parent_batch_id from ops.pruned_load "
+                      "where connection = %(c)s and stream = %(s)s))",
+                      {"c": connection.name, "s": stream.name}).fetchone()[0]
 
 
 def changed(connection: Connection, stream: Stream, since: int, parent_uri: str | None) -> Iterator[str]:

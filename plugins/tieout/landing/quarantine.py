@@ -6,7 +6,7 @@ import csv
 import io
 import json
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from decimal import Decimal
@@ -131,7 +131,7 @@ def _amounts(controls: Sequence[str]) -> sql.Composable:
     return sql.SQL("jsonb_strip_nulls(jsonb_build_object({}))").format(pairs)
 
 
-def store(db: psycopg.Connection, target: Target, held: Held | None, *, replaying: Sequence[int] = ()) -> None:
+def store(db: psycopg.Connection, target: Target, held: Held | None, *, replaying: Collection[int] = ()) -> None:
     """Move `bad` (and, of a compared batch, the duplicates among the held rows) into `ops.quarantine`, in the batch's
     transaction.
     """

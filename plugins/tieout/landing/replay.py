@@ -57,12 +57,18 @@ def replay(connection: str, stream: str, run_id: int | None = None, *, ids: Iter
 
     place, spec = place_of(connection, stream)
     chosen = Filter(connection, stream, ids=tuple(ids))
-    entries = [one.quarantine_id for one in _open(chosen) if _is_object(one.payload)]  # ids first: payloads are large
-    if not entries:
+    if not any(_is_object(one.payload) for one in _open(chosen)):
         return None
-    known = frozenset(entries)
-    payloads = (one.payload for one in _open(chosen) if one.quarantine_id in known)
-    return land_pages(place, spec, _pages(place, spec, payloads), run_id, mode="replay", replaying=entries)
+    replaying: set[int] = set()
+
+    def payloads() -> Iterator[str]:
+        # Read under the stream's lock: a load that ran meanwhile may have brought a good version of a record.
+        for one in _open(chosen):
+            if _is_object(one.payload):
+                replaying.add(one.quarantine_id)
+                yield one.payload
+
+    return land_pages(place, spec, _pages(place, spec, payloads()), run_id, mode="replay", replaying=replaying)
 
 
 def replay_corrected(quarantine_id: int, payload: str, *, by: str, note: str) -> LoadResult:

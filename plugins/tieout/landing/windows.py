@@ -34,13 +34,13 @@ def land_connection(connection: Connection, run_id: int | None, *, start: dateti
     next scheduled one would. `full`: the complete set. `end` is cut to the vendor's now.
     `on_progress(result)` is told of each stream as it is done. Stops at the first error; what landed before it stays.
     """
-    chosen = _chosen(connection, streams)
+    wanted = chosen(connection, streams)
     results: list[LoadResult] = []
     with extractor or _open(connection) as source:
         now = source.now()
         end = now if end is None else min(end, now)
         archives: dict[str, str | None] = {}
-        for stream in chosen:
+        for stream in wanted:
             if not source.available(stream):
                 continue
             window = _window(connection, stream, start, end, full=full, backfill=backfill)
@@ -62,7 +62,7 @@ def _open(connection: Connection) -> Extractor:
     return open_extractor(connection, secrets_for(connection))
 
 
-def _chosen(connection: Connection, names: Iterable[str] | None) -> list[Stream]:
+def chosen(connection: Connection, names: Iterable[str] | None) -> list[Stream]:
     """The selected streams in order: parents before children, feeds of deletions after what they delete from."""
     selected = connection.selected()
     known = {stream.name for stream in selected}

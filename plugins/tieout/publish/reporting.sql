@@ -13,10 +13,10 @@ begin
         return published;
     end if;
     if asked ~ '^[0-9]{1,18}$' then
-        select p.run_id into published from ops.publication p where p.run_id = asked::bigint;
+        select p.run_id into published from ops.publication p where p.run_id = asked::bigint and p.pruned_at is null;
     end if;
     if published is null then
-        raise exception 'run % was never published', asked
+        raise exception 'run % was never published, or is no longer kept', asked
             using hint = 'see reporting.publication; select reporting.as_of_now() returns to the newest';
     end if;
     return published;
@@ -29,6 +29,9 @@ begin
     if not exists (select from ops.publication p where p.run_id = run) then
         raise exception 'run % was never published', coalesce(run::text, 'NULL')
             using hint = 'see reporting.publication for the runs that were';
+    elsif exists (select from ops.publication p where p.run_id = run and p.pruned_at is not null) then
+        raise exception 'the publication of run % is no longer kept: retention let its versions go', run
+            using hint = 'see reporting.publication for those that are kept';
     end if;
     perform set_config('tieout.as_of_run', run::text, false);
     return run;
@@ -46,8 +49,7 @@ begin
         raise exception 'nothing was published as of %', coalesce(day::text, 'NULL')
             using hint = 'see reporting.publication for the first as-of date';
     end if;
-    perform set_config('tieout.as_of_run', found_run::text, false);
-    return found_run;
+    return reporting.as_of(found_run);  -- refused where it is no longer kept: an older one is not what was published then
 end $$;
 
 -- So that a quoted value works too: as_of('42'), as_of('2026-03-31').
@@ -82,8 +84,9 @@ grant execute on function reporting.published_run(), reporting.as_of(bigint), re
 drop view if exists reporting.gate_result, reporting.load, reporting.publication;
 create view reporting.publication as
 select p.run_id, p.publication_id, p.run_id = x.run_id as is_current, p.as_of_date, p.published_at
-  from ops.publication p left join ops.pointer x on true;
-comment on view reporting.publication is 'Every publication; its run_id is what reporting.as_of() takes';
+  from ops.publication p left join ops.pointer x on true
+ where p.pruned_at is null;
+comment on view reporting.publication is 'Every publication that is kept; its run_id is what reporting.as_of() takes';
 comment on column reporting.publication.as_of_date is 'The business date that the figures stand for';
 
 -- Loads that the run consumed: batches after the previous publication's watermark, up to its own.

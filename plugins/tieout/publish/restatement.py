@@ -113,8 +113,10 @@ def between(old: int, new: int, table: str = "fct_revenue") -> Restatement:
         raise PublishError(f"run {old} is not before run {new}", hint="name the older publication first")
     with warehouse.connect("publisher", application="tieout restatement") as connection:
         for run_id in (old, new):
-            if not connection.execute("select 1 from ops.publication where run_id = %s", (run_id,)).fetchone():
-                raise PublishError(f"run {run_id} was never published", hint="see reporting.publication")
+            if not connection.execute("select 1 from ops.publication where run_id = %s and pruned_at is null",
+                                      (run_id,)).fetchone():
+                raise PublishError(f"run {run_id} was never published, or is no longer kept",
+                                   hint="see reporting.publication")
         return _compare(connection, old, new, table)
 
 

@@ -157,6 +157,7 @@ def _analyze(connection: psycopg.Connection, chosen: Sequence[Suite]) -> None:
 
 
 def _store(connection: psycopg.Connection, stage: Stage, run_id: int, results: Sequence[GateResult]) -> None:
+    connection.execute("select from ops.run where run_id = %s for update", (run_id,))  # two checks of a run take turns
     connection.execute("delete from ops.gate_result where run_id = %s and stage = %s", (run_id, stage))
     with connection.cursor() as cursor:
         cursor.executemany(

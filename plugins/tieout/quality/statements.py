@@ -4,7 +4,7 @@ Placeholders: `{rows}` the table's rows under check, `{table}` the table with al
 `{ops.load}` the rows under check of another table, `{seed.x}` a seed of the dbt project (all columns text),
 `{run_id}` the run. Each row source is a subquery and needs an alias.
 
-Rows under check are: of `raw` the current versions that are not deleted; of `marts` the candidate (not superseded);
+Rows under check are: of `raw` the current versions that are not deleted; of `marts` the run's versions (the candidate);
 of `ops.load` the committed loads that the last build has not consumed.
 """
 
@@ -22,7 +22,6 @@ from tieout.errors import ConfigError
 if TYPE_CHECKING:
     from tieout.quality.suites import BlockWhen
 
-FOREVER = 9223372036854775807
 SAMPLE_ROWS = 20
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 _KNOWN = re.compile(r"rows|table|run_id|(?:raw|marts)\.[a-z][a-z0-9_]*|ops\.load|seed\.[a-z][a-z0-9_]*")
@@ -74,7 +73,8 @@ def _source(word: str, table: str, run_id: int) -> str:
     if name.startswith("raw."):
         return f"(select * from {name} where _superseded_batch is null and not _is_deleted)"
     if name.startswith("marts."):
-        return f"(select * from {name} where superseded_run = {FOREVER})"
+        # The run's own versions, whatever a later build is doing meanwhile or left behind when it died.
+        return f"(select * from {name} where recorded_run <= {int(run_id)} and superseded_run > {int(run_id)})"
     if name == "ops.load":
         return _LOADS.format(run_id=int(run_id))
     return f"(select * from {name})"

@@ -32,3 +32,7 @@ grant select, insert on ops.publication to tieout_publisher;
 grant select, insert, update on ops.pointer to tieout_publisher;
 grant select on ops.publication, ops.pointer to tieout_transformer, tieout_loader;
 grant select on ops.gate_result, ops.model_run to tieout_loader;
+
+-- Backfills are the loader's; so is what pruned rows of the ledger had proved.
+grant select, insert, update on ops.backfill, ops.backfill_window to tieout_loader;
+grant select, insert, update on ops.pruned_load to tieout_loader;
