@@ -14,7 +14,8 @@ from tieout import logs
 from tieout.errors import AuthError, ConfigError, RateLimitError, SourceError, UnsafeLinkError
 from tieout.extract import Facts
 from tieout.extract import http as room
-from tieout.extract.http import Answer, Call, Client, Damaged, Refused, Verdict, by_status, checked_address, decode
+from tieout.extract.address import checked_address
+from tieout.extract.http import Answer, Call, Client, Damaged, Refused, Verdict, by_status, decode
 
 URL = "https://api.example.com/v1/things"
 

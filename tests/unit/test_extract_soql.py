@@ -15,7 +15,8 @@ from tests.unit.extract_stub import NOW, Wire, answer, form, rsa_key, salesforce
 from tieout.errors import AuthError, ConfigError, RateLimitError, SchemaError, SourceError, UnsafeLinkError
 from tieout.extract import Window
 from tieout.extract.http import Refused
-from tieout.extract.soql import audience, literal
+from tieout.extract.soql import audience
+from tieout.extract.soql_select import literal
 from tieout.spec import Connection
 
 # --- authentication ---------------------------------------------------------------------------------------------------

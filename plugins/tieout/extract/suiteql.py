@@ -34,8 +34,9 @@ import msgspec
 from tieout import logs
 from tieout.errors import ConfigError, SchemaError, SourceError
 from tieout.extract import Facts, Page, Window
+from tieout.extract.address import checked_address
 from tieout.extract.auth import Bearer, OAuth1, Token, assertion
-from tieout.extract.http import Answer, Call, Client, Damaged, Refused, checked_address, decode
+from tieout.extract.http import Answer, Call, Client, Damaged, Refused, decode
 from tieout.extract.loopguard import LoopGuard
 from tieout.extract.suiteql_errors import classify
 from tieout.extract.suiteql_select import Select, chunks, number, table, window_filters
@@ -89,7 +90,7 @@ class SuiteqlExtractor:
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self.facts = Facts()
-        self._connection, self._secrets, self._clock = connection, secrets, clock
+        self._connection, self._secrets = connection, secrets
         self._account = str(connection.options["account"])
         self._base = address(connection)
         self._rows = min(connection.defaults.page_size, 1000)
@@ -112,7 +113,7 @@ class SuiteqlExtractor:
         """The `Date` of the latest answer: a little behind the vendor's clock, never ahead of it."""
         if self._client.date is None:
             self._query("clock", _PING, rows=1)
-        return self._client.date or self._clock()
+        return self._client.date or self._client.clock()
 
     def available(self, stream: Stream) -> bool:
         """False for a table of a feature (OneWorld, multi-currency, multi-book) that is not switched on."""
@@ -326,6 +327,7 @@ class SuiteqlExtractor:
         return OAuth1(
             realm=self._account.upper().replace("-", "_"), consumer_key=secrets["consumer_key"],
             consumer_secret=secrets["consumer_secret"], token=secrets["token_id"], token_secret=secrets["token_secret"],
+            clock=self._client.time,
         )
 
     def _token(self) -> Token:
@@ -333,7 +335,7 @@ class SuiteqlExtractor:
         url = f"{self._base}/services/rest/auth/oauth2/v1/token"
 
         def form() -> dict[str, str]:
-            issued = int(self._clock().timestamp())
+            issued = int(self._client.time().timestamp())
             claims = {
                 "iss": self._secrets["consumer_key"], "scope": ["rest_webservices"], "aud": url, "iat": issued,
                 "exp": issued + _ASSERTION_LIFE,
