@@ -70,7 +70,8 @@ def read(connection: Connection, secrets: dict[str, str], clock: Callable[[], da
                 found.content[stream.name] = _records(stream, pages, found.wrong)
                 if stream.name == "transaction":
                     documents = sorted(found.content[stream.name], key=int)
-                if stream.parent and (told := sorted(each for page in pages for each in page.parents)) != sorted(documents):
+                told = [each for page in pages for each in page.parents]
+                if stream.parent and sorted(told) != sorted(documents):
                     found.wrong.append(f"{stream.name} speaks for {len(told)} of {len(documents)} documents")
         except TieoutError as error:
             found.error = error

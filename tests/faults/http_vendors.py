@@ -89,9 +89,9 @@ def _json(status: int, value: object, **headers: str) -> Reply:
 
 
 _JOB = re.compile(r"(\w+) \S*/jobs/query(/\w+)?(/results)?")
-_JOB_FAMILIES = {("POST", False, False): "job_create", ("GET", True, False): "job_poll", ("GET", False, False): "job_list",
-                 ("GET", True, True): "job_results", ("PATCH", True, False): "job_abort",
-                 ("DELETE", True, False): "job_delete"}
+_JOB_FAMILIES = {("POST", False, False): "job_create", ("GET", True, False): "job_poll",
+                 ("GET", False, False): "job_list", ("GET", True, True): "job_results",
+                 ("PATCH", True, False): "job_abort", ("DELETE", True, False): "job_delete"}
 
 
 def _salesforce_family(request: Request) -> str:

@@ -345,8 +345,8 @@ class SoqlExtractor:
         known = scheme == "https" and (host.endswith(".salesforce.com") or host in allowed)
         if origin(url) != origin(self._login) and not known:
             raise UnsafeLinkError(
-                f"connection {self._connection.name}: the token answer names {scheme}://{host} as the "
-                "organisation's address, which is neither the login host nor under salesforce.com",
+                f"connection {self._connection.name}, authentication: the token answer names {scheme}://{host} as "
+                "the organisation's address, which is neither the login host nor under salesforce.com",
                 hint=f"if it is yours, add {host} to options.instance_hosts",
             )
         self._client.allow(url)
