@@ -18,7 +18,7 @@ from tieout.extract import Extractor, Facts, Page, Window
 from tieout.extract.open import PROTOCOLS
 from tieout.spec import Connection, Stream
 
-TIMEOUT = 0.25  # seconds of silence from a server on this machine
+TIMEOUT, WHOLE = 0.4, 3  # seconds of silence from a server on this machine; so many of them for a whole answer
 Content = dict[str, dict[str, object]]
 
 

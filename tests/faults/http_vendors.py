@@ -19,7 +19,8 @@ from simulator import serve, store
 from simulator.habits import Habits
 from tests import simulated_company
 from tests.faults.http_layer import Manners, Reply, Request
-from tieout.extract import bulk2, suiteql_select
+from tests.faults.http_reading import WHOLE
+from tieout.extract import bulk2, http, suiteql_select
 from tieout.spec import Connection
 
 DEALS, DOCUMENTS = 650, 110  # four pages of 200, five of 25
@@ -73,7 +74,8 @@ def vendors(folder: Path) -> Iterator[serve.Endpoints]:
                 for book in (1, 2) for each in range(3)))
     with serve.start(folder, habits=replace(Habits.none(), job_polls=2, cursors=1000, concurrency=50)) as endpoints, \
             patch.object(bulk2, "PAGE_ROWS", SALESFORCE_PAGE), \
-            patch.object(suiteql_select, "MOST_PARENTS", PARENTS_A_CHUNK):
+            patch.object(suiteql_select, "MOST_PARENTS", PARENTS_A_CHUNK), \
+            patch.object(http, "_ANSWER_TIMEOUTS", WHOLE):
         set_clock(folder)
         yield endpoints
 
