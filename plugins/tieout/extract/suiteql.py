@@ -174,12 +174,14 @@ class SuiteqlExtractor:
         asked = Asked(self._rows, 0, MOST_ROWS, select.keyset, select.names, parent, parents)
         low = last = announced = None
         offset = received = restarts = 0
+        is_long = False
         while True:
             bound = () if last is None else (f"{key} > {last}",)
             batch = self._query(stream, select.statement(*filters, *bound), replace(asked, offset=offset))
             guard.page(batch.body, len(batch.keys))
             self._check_order(select, batch, last)
             announced = batch.total if announced is None else announced
+            is_long = is_long or announced >= MOST_ROWS
             whole = len(batch.keys)
             if batch.more and not select.is_unique:
                 whole = batch.keys.index(batch.keys[-1])
@@ -192,8 +194,9 @@ class SuiteqlExtractor:
             last, offset, received = (batch.keys[whole - 1] if whole else last), 0, received + whole
             if batch.more and received < MOST_ROWS:
                 continue
-            suspicious = received < announced or announced >= MOST_ROWS
-            if suspicious and (there := self._count(select, filters, low, last)) > received:
+            in_doubt = is_long or received < announced
+            there = self._count(select, filters, low, last) if in_doubt else received
+            if there > received:
                 restarts += 1
                 self._note_restart(select, received, there, restarts)
                 guard, last, received, announced = LoopGuard(self._connection.name, stream), low, 0, None
