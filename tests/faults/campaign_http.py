@@ -21,7 +21,7 @@ from pathlib import Path
 from simulator.serve import CONNECTIONS, Endpoints
 from tests.faults import http_landing
 from tests.faults.http_layer import KINDS, Canary, Fault, Layer
-from tests.faults.http_reading import Reading, read
+from tests.faults.http_reading import TIMEOUT, Reading, read
 from tests.faults.http_vendors import MANNERS, SCENARIOS, Scenario, set_clock, vendors
 from tests.faults.outcome import Outcome, Tell
 from tieout import logs
@@ -71,7 +71,8 @@ class Bench:
     def layer(self, scenario: Scenario, faults: tuple[Fault, ...] = ()) -> Iterator[Layer]:
         """A layer in front of the scenario's vendor."""
         url = getattr(self.endpoints, f"{scenario.system}_url")
-        with Layer(url, MANNERS[scenario.system], faults, canary=self.canary.url, most=MOST_REQUESTS) as layer:
+        with Layer(url, MANNERS[scenario.system], faults, canary=self.canary.url, silence=TIMEOUT + 0.3,
+                   most=MOST_REQUESTS) as layer:
             yield layer
 
     def run(self, scenario: Scenario, name: str, layer: Layer, *, lands: bool, skew: int = 0) -> Reading:
@@ -121,7 +122,9 @@ def run(count: int, seed: int, tell: Tell) -> Outcome:
             facts["equal"] += verdict.error is None
             facts["failed_loudly"] += verdict.error is not None
             facts["resumed"] += verdict.resumed
-            outcome.failures += [f"seed {seed}, {plan}: {wrong}" for wrong in verdict.wrong]
+            for wrong in verdict.wrong:
+                outcome.failures.append(f"seed {seed}, {plan}: {wrong}")
+                tell(f"not survived: {outcome.failures[-1]}")
             if outcome.tried % 200 == 0:
                 tell(f"{outcome.tried:,} plans, {len(outcome.failures)} not survived")
     return outcome

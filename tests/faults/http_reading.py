@@ -18,7 +18,8 @@ from tieout.extract import Extractor, Facts, Page, Window
 from tieout.extract.open import PROTOCOLS
 from tieout.spec import Connection, Stream
 
-TIMEOUT, WHOLE = 0.4, 3  # seconds of silence from a server on this machine; so many of them for a whole answer
+TIMEOUT = 2.0  # seconds of silence from a server on this machine, which may be busy
+WHOLE = 1.5  # so many of them for a whole answer
 Content = dict[str, dict[str, object]]
 
 

@@ -17,6 +17,7 @@ from unittest.mock import patch
 
 from simulator import serve, store
 from simulator.habits import Habits
+from simulator.salesforce_api import SalesforceApi
 from tests import simulated_company
 from tests.faults.http_layer import Manners, Reply, Request
 from tests.faults.http_reading import WHOLE
@@ -72,7 +73,10 @@ def vendors(folder: Path) -> Iterator[serve.Endpoints]:
                 {"accountingbook": book, "transaction": number, "transactionline": each, "account": 5, "posting": 1,
                  "amount": f"-{number}.1{each}", "lastmodifieddate": "2026-05-01 00:00:00"}
                 for book in (1, 2) for each in range(3)))
-    with serve.start(folder, habits=replace(Habits.none(), job_polls=2, cursors=1000, concurrency=50)) as endpoints, \
+    habits = replace(Habits.none(), job_polls=2, cursors=1000, concurrency=50)
+    # The stand-in forgets the size that was asked for with the first page; the real cursor keeps it.
+    with patch.object(SalesforceApi, "_page_size", lambda self, call: SALESFORCE_PAGE), \
+            serve.start(folder, habits=habits) as endpoints, \
             patch.object(bulk2, "PAGE_ROWS", SALESFORCE_PAGE), \
             patch.object(suiteql_select, "MOST_PARENTS", PARENTS_A_CHUNK), \
             patch.object(http, "_ANSWER_TIMEOUTS", WHOLE):
