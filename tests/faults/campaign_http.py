@@ -192,6 +192,9 @@ def survive(bench: Bench, plan: Plan) -> tuple[set[str], Verdict]:
     struck = {fault.kind for fault, _ in layer.struck} | {kind for kind, skew in _CLOCKS.items() if skew == plan.skew}
     verdict = Verdict(found.error, requests=len(layer.log), strikes=len(layer.struck), wrong=list(found.wrong))
     verdict.wrong += differences(clean, found) if found.error is None else loudness(plan, name, struck, found.error)
+    secrets = bench.endpoints.secrets[CONNECTIONS[plan.scenario.system]].values()
+    if any(secret in str(found.error) for secret in secrets):
+        verdict.wrong.append("the error tells a secret")
     if layer.overrun:
         verdict.wrong.append("asked without end")
     elif found.facts.requests != len(layer.log):
