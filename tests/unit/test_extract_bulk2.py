@@ -5,10 +5,10 @@ from __future__ import annotations
 import httpx
 import pytest
 
-from tests.unit.extract_org import WINDOW, V, ids, opened, order_org, page
+from tests.unit.extract_org import WINDOW, V, ids, opened, order_org, page, stream
 from tests.unit.extract_stub import Sleeps, Wire, answer, body, salesforce, sf_error
 from tieout.errors import SourceError
-from tieout.extract.bulk2 import count_rows
+from tieout.extract.bulk2_page import count_rows
 from tieout.extract.http import Damaged
 from tieout.spec import Stream
 
@@ -19,7 +19,8 @@ CREATED = {
     "columnDelimiter": "COMMA",
 }
 JOB = f"{JOBS}/750R0000000zlh9IAA"
-CSV = b'"Id","Name"\n'
+# The header of an Order as it is declared; rows hold only what a test looks at.
+CSV = (",".join(f'"{column.field}"' for column in stream("Order").columns) + "\n").encode()
 
 
 def state(name: str, **words: object) -> httpx.Response:
@@ -157,7 +158,7 @@ def test_stopping_in_the_middle_of_results_deletes_the_job():
 
 def test_a_job_left_behind_is_told_and_costs_no_data():
     wire, wanted = bulk_org(csv(b'"801a","x"\n', 1, "null"))
-    wire.on("DELETE", JOB, sf_error(404, "NOT_FOUND"))
+    wire.on("DELETE", JOB, sf_error(403, "INSUFFICIENT_ACCESS"))
     subject = opened(wire)
     assert len(list(subject.pages(wanted, WINDOW))) == 1
     assert subject.facts.notes["bulk_jobs_left_behind"] == ["750R0000000zlh9IAA"]

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import httpx
 import pytest
 
-from tests.unit.extract_stub import Sleeps, Wire, answer
+from tests.unit.extract_stub import NOW, Sleeps, Wire, answer
 from tieout import logs
 from tieout.errors import AuthError, ConfigError, RateLimitError, SourceError, UnsafeLinkError
 from tieout.extract import Facts
 from tieout.extract import http as room
-from tieout.extract.http import Answer, Call, Client, Damaged, Refused, Verdict, by_status, checked_address, decode
+from tieout.extract.address import checked_address
+from tieout.extract.http import Answer, Call, Client, Damaged, Refused, Verdict, by_status, decode
 
 URL = "https://api.example.com/v1/things"
 
@@ -114,9 +116,24 @@ def test_without_retry_after_waits_double_with_jitter():
 def test_a_longer_wait_than_allowed_is_a_rate_limit_error_and_is_not_waited():
     wire = Wire().on("GET", "/v1/things", answer({}, 429, retry_after="3600"))
     sleeps = Sleeps()
-    with pytest.raises(RateLimitError, match="429"):
-        get(client(wire, sleep=sleeps, max_wait=300))
+    told = r"429(.|\n)*wait 3,600 s, until 2026-03-01 13:00:00 UTC, and TIEOUT_HTTP_MAX_WAIT_SECONDS is 300"
+    with pytest.raises(RateLimitError, match=told):
+        get(client(wire, sleep=sleeps, max_wait=300, clock=lambda: NOW))
     assert sleeps == []
+    assert len(wire.requests) == 1
+
+
+def test_an_absurd_wait_is_told_too():
+    wire = Wire().on("GET", "/v1/things", answer({}, 429, retry_after="9" * 30))
+    with pytest.raises(RateLimitError, match="asks to wait"):
+        get(client(wire))
+
+
+def test_maintenance_that_takes_longer_than_allowed_says_until_when():
+    wire = Wire().on("GET", "/v1/things", answer({}, 503, retry_after="Sun, 01 Mar 2026 18:00:00 GMT",
+                                                 date="Sun, 01 Mar 2026 12:00:00 GMT"))
+    with pytest.raises(SourceError, match="wait 21,600 s, until 2026-03-01 18:00:00 UTC"):
+        get(client(wire, clock=lambda: NOW))
     assert len(wire.requests) == 1
 
 
@@ -274,6 +291,22 @@ def test_an_endless_body_is_cut_off(monkeypatch):
     with pytest.raises(SourceError, match="larger than"):
         get(client(wire))
     assert len(wire.requests) == 1
+
+
+def test_a_byte_at_a_time_is_no_answer(monkeypatch):
+    """Each byte comes in time for the read timeout, and the answer never ends."""
+    monkeypatch.setattr(room, "_ANSWER_TIMEOUTS", 0.001)
+
+    def drip() -> Iterator[bytes]:
+        while True:
+            time.sleep(0.001)
+            yield b" "
+
+    wire = httpx.MockTransport(lambda request: httpx.Response(200, content=drip()))
+    subject = client(wire, timeout=5)
+    with pytest.raises(SourceError, match="no answer in time"):
+        get(subject, tries=2)
+    assert subject.facts.requests == 2
 
 
 def test_no_more_requests_at_once_than_allowed():

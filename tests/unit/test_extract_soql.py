@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from datetime import UTC, date, datetime, timedelta, timezone
 
 import httpx
@@ -15,7 +17,8 @@ from tests.unit.extract_stub import NOW, Wire, answer, form, rsa_key, salesforce
 from tieout.errors import AuthError, ConfigError, RateLimitError, SchemaError, SourceError, UnsafeLinkError
 from tieout.extract import Window
 from tieout.extract.http import Refused
-from tieout.extract.soql import audience, literal
+from tieout.extract.soql import audience
+from tieout.extract.soql_select import literal
 from tieout.spec import Connection
 
 # --- authentication ---------------------------------------------------------------------------------------------------
@@ -71,6 +74,28 @@ def test_a_refused_token_request_is_an_object_and_is_not_tried_again():
     with pytest.raises(AuthError, match="invalid_grant: user hasn't approved.*\n.*pre-authorise"):
         opened(wire).now()
     assert len(wire.requests) == 1
+
+
+@pytest.mark.parametrize(("hour", "skew"), [(11, -3600), (13, 3600)])
+def test_an_assertion_takes_the_vendors_time_once_ours_is_refused(hour, skew):
+    date = f"Sun, 01 Mar 2026 {hour}:00:00 GMT"
+    refused = answer({"error": "invalid_grant", "error_description": "invalid assertion"}, 400, date=date)
+    wire = Wire().on("POST", "/services/oauth2/token", refused, answer(TOKEN, date=date))
+    subject = opened(wire)
+    subject.now()
+    first, second = (_claims(form(request)["assertion"]) for request in wire.requests)
+    assert second["exp"] - first["exp"] == skew == subject.facts.notes["clock_skew_seconds"]
+
+
+def _claims(token: str) -> dict:
+    middle = token.split(".")[1]
+    return json.loads(base64.urlsafe_b64decode(middle + "=" * (-len(middle) % 4)))
+
+
+@pytest.mark.parametrize("code", ["SERVER_UNAVAILABLE", "UNKNOWN_EXCEPTION"])
+def test_trouble_that_passes_is_waited_for_whatever_the_status_says(code):
+    wire, wanted = order_org(sf_error(200, code), page("Order", ["801a"], 1))
+    assert ids(list(opened(wire).pages(wanted, WINDOW))) == ["801a"]
 
 
 def test_the_token_endpoint_may_be_down_for_a_moment_and_gets_a_new_assertion():
@@ -266,6 +291,13 @@ def test_currencies_are_not_available_without_multicurrency(reply):
     assert opened(wire).available(stream("CurrencyType")) is False
 
 
+def test_a_proxys_404_does_not_switch_a_feature_off():
+    """The currencies would be left out without a word."""
+    wire = org().on("GET", f"{V}/sobjects/CurrencyType/describe", httpx.Response(404, html="<html>no such page</html>"))
+    with pytest.raises(SourceError, match="crm_eu, CurrencyType.*404"):
+        opened(wire).available(stream("CurrencyType"))
+
+
 def test_currencies_are_available_with_multicurrency():
     wire = org().on("GET", f"{V}/sobjects/CurrencyType/describe", describe(stream("CurrencyType")))
     assert opened(wire).available(stream("CurrencyType")) is True
@@ -357,6 +389,28 @@ def test_fewer_rows_than_announced_are_never_taken_for_all():
 def test_a_page_without_done_and_without_a_link_is_damaged():
     wire, wanted = order_org(answer({"totalSize": 2, "done": False, "records": []}), page("Order", ["801a"], 1))
     assert ids(list(opened(wire).pages(wanted, WINDOW))) == ["801a"]
+
+
+def test_more_rows_than_announced_start_the_window_again():
+    wire, wanted = order_org(page("Order", ["801a", "801b"], 1, f"{V}/query/01g-1"), page("Order", ["801a"], 1))
+    subject = opened(wire)
+    list(subject.pages(wanted, WINDOW))
+    assert wire.asked("GET", f"{V}/query/01g-1") == []
+    assert subject.facts.notes["restarts"] == {"Order": 1}
+
+
+def test_a_page_of_another_object_is_not_taken_for_ours():
+    wire, wanted = order_org(page("Account", ["001a"], 1), page("Order", ["801a"], 1))
+    assert ids(list(opened(wire).pages(wanted, WINDOW))) == ["801a"]
+    assert wire.left == []
+
+
+def test_pages_without_rows_do_not_go_on_without_end():
+    wire, wanted = order_org(page("Order", [], 1, f"{V}/query/01g-0"))
+    for number in range(102):
+        wire.on("GET", f"{V}/query/01g-{number}", page("Order", [], 1, f"{V}/query/01g-{number + 1}"))
+    with pytest.raises(SourceError, match="101 pages without a row"):
+        list(opened(wire).pages(wanted, WINDOW))
 
 
 # --- errors -----------------------------------------------------------------------------------------------------------

@@ -8,6 +8,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import lru_cache
 from threading import RLock
 from typing import Any
 
@@ -77,7 +79,11 @@ class Bearer:
 class OAuth1:
     """OAuth 1.0a, HMAC-SHA256, in the header; a new nonce and stamp for every try. A JSON body is not signed."""
 
-    def __init__(self, *, realm: str, consumer_key: str, consumer_secret: str, token: str, token_secret: str) -> None:
+    def __init__(
+        self, *, realm: str, consumer_key: str, consumer_secret: str, token: str, token_secret: str,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._clock = clock
         self._words = {
             "client_key": consumer_key, "client_secret": consumer_secret, "resource_owner_key": token,
             "resource_owner_secret": token_secret, "realm": realm, "signature_method": SIGNATURE_HMAC_SHA256,
@@ -93,7 +99,8 @@ class OAuth1:
 
     def header(self, method: str, url: str, *, nonce: str | None = None, timestamp: str | None = None) -> str:
         """The header's value. `nonce` and `timestamp` are for test vectors only."""
-        signer = OAuth1Client(**self._words, nonce=nonce, timestamp=timestamp)
+        stamp = timestamp or str(int(self._clock().timestamp()))
+        signer = OAuth1Client(**self._words, nonce=nonce, timestamp=stamp)
         # No body is passed: oauthlib would add `oauth_body_hash`, which changes the signature.
         _, headers, _ = signer.sign(url, http_method=method)
         return headers["Authorization"]
@@ -101,12 +108,16 @@ class OAuth1:
 
 def assertion(private_key: str, claims: dict[str, Any], *, rsa: str, kid: str | None = None) -> str:
     """A signed JWT. `rsa`: the algorithm for an RSA key (RS256, PS256); an EC key's curve names its own."""
+    key, algorithm = _signing_key(private_key)
+    header = {"typ": "JWT", "alg": algorithm or rsa} | ({"kid": kid} if kid else {})
+    return jwt.encode(header, claims, key, algorithms=[header["alg"]])
+
+
+@lru_cache(maxsize=16)
+def _signing_key(private_key: str) -> tuple[ECKey | RSAKey, str]:
+    """The key, and the algorithm of its curve. Remembered: an RSA key's check takes a tenth of a second."""
     pem = private_key.encode()
     loaded = load_pem_private_key(pem, password=None)
-    header = {"typ": "JWT", "alg": rsa} | ({"kid": kid} if kid else {})
     if isinstance(loaded, EllipticCurvePrivateKey):
-        header["alg"] = _EC_ALGORITHMS[loaded.curve.name]
-        key = ECKey.import_key(pem)
-    else:
-        key = RSAKey.import_key(pem)
-    return jwt.encode(header, claims, key, algorithms=[header["alg"]])
+        return ECKey.import_key(pem), _EC_ALGORITHMS[loaded.curve.name]
+    return RSAKey.import_key(pem), ""

@@ -13,7 +13,7 @@ import ssl
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from threading import BoundedSemaphore, Lock
 from typing import Any, Literal, Protocol, TypeVar
@@ -23,8 +23,9 @@ import msgspec
 from tenacity import RetryCallState, Retrying, retry_if_exception_type
 
 from tieout import logs
-from tieout.errors import AuthError, ConfigError, RateLimitError, SourceError, UnsafeLinkError
+from tieout.errors import AuthError, RateLimitError, SourceError, UnsafeLinkError
 from tieout.extract import Facts
+from tieout.extract.address import is_loopback, origin, safe_url
 
 T = TypeVar("T")
 log = logs.logger(__name__)
@@ -33,8 +34,9 @@ MAX_TRIES = 12
 MAX_BODY_BYTES = 256 * 1024 * 1024
 _FIRST_WAIT, _LONGEST_WAIT = 0.5, 60.0
 _TRANSIENT = frozenset({408, 425, 429, 500, 502, 503, 504, 507, 509, 520, 521, 522, 523, 524, 529})
-_LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
-_PORTS = {"http": 80, "https": 443}
+_LONGEST_TOLD = 10 * 365 * 86_400.0
+_ANSWER_TIMEOUTS = 10  # a whole answer may take so many read timeouts: a byte at a time is no answer
+_SKEW, _LONGEST_SKEW = 60.0, 86_400.0  # seconds: of less nobody speaks, with more no certificate would be valid
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,7 @@ class Verdict:
     """What an answer means. `after`: seconds that the vendor asks to wait. `tries`: at most that many for this reason.
 
     `error`: what to raise for `fatal`, and for `retry` when patience ends. `code`: the vendor's word, for the protocol.
+    `stamped`: the vendor refused a credential with a time in it, so our clock may be wrong.
     """
 
     action: Literal["ok", "retry", "reauth", "fatal"]
@@ -77,6 +80,7 @@ class Verdict:
     error: type[SourceError] | None = None
     code: str = ""
     hint: str | None = None
+    stamped: bool = False
 
 
 OK = Verdict("ok")
@@ -153,7 +157,7 @@ class Client:
         self.auth: Auth | None = None
         self.max_concurrency = max_concurrency
         self.date: datetime | None = None
-        self._classify, self._max_wait = classify, max_wait
+        self._classify, self._max_wait, self._skew = classify, max_wait, timedelta(0)
         self._origins = {origin(url) for url in origins}
         self._slots, self._lock = BoundedSemaphore(max_concurrency), Lock()
         self._http = httpx.Client(
@@ -172,6 +176,10 @@ class Client:
     def allow(self, url: str) -> None:
         """Let this address be asked too. The caller has judged it."""
         self._origins.add(origin(url))
+
+    def time(self) -> datetime:
+        """The time to put into a credential: our clock's, or the vendor's once it refused ours."""
+        return self.clock() + self._skew
 
     def check(self, url: str, about: str) -> None:
         """UnsafeLinkError unless `url` is at an allowed address: credentials go nowhere else."""
@@ -205,6 +213,8 @@ class Client:
     def _try(self, call: Call, read: Callable[[Answer], T], spent: _Spent) -> T:
         answer, used = self._send(call)
         verdict = self._judge(answer)
+        if verdict.stamped and self._learn_time(answer):
+            return self._try(call, read, spent)
         if verdict.action == "reauth":
             if spent.renewal or self.auth is None or not call.signed:
                 raise self._failure(call, verdict, answer.url, answer.status, AuthError)
@@ -229,6 +239,18 @@ class Client:
         if verdict.action == "retry" and verdict.after is None:
             return replace(verdict, after=self._retry_after(answer))
         return verdict
+
+    def _learn_time(self, answer: Answer) -> bool:
+        """Take the vendor's clock for ours, once; False where that would change nothing."""
+        told = http_date(answer.headers.get("date"))
+        skew = timedelta(0) if told is None else told - self.clock()
+        with self._lock:
+            if self._skew or not _SKEW < abs(skew.total_seconds()) < _LONGEST_SKEW:
+                return False
+            self._skew = skew
+            self.facts.notes["clock_skew_seconds"] = round(skew.total_seconds())
+        log.warning("this machine's clock is wrong, going by the vendor's", extra={"skew": str(skew)})
+        return True
 
     def _send(self, call: Call) -> tuple[Answer, str]:
         request = self._http.build_request(
@@ -264,8 +286,11 @@ class Client:
 
     def _body(self, response: httpx.Response, call: Call) -> bytes:
         pieces, size = [], 0
+        last = time.monotonic() + (self._http.timeout.read or 0) * _ANSWER_TIMEOUTS
         for piece in response.iter_bytes():
             size += len(piece)
+            if time.monotonic() > last:
+                raise httpx.ReadTimeout(f"{size} bytes and no end")
             if size > MAX_BODY_BYTES:
                 raise SourceError(
                     f"{self._where(call, safe_url(call.url))}: the answer is larger than {MAX_BODY_BYTES >> 20} MiB",
@@ -285,7 +310,13 @@ class Client:
         return max(0.0, (until - now).total_seconds())
 
     def _enough(self, state: RetryCallState, call: Call) -> bool:
+        """Patience is over. Where the vendor asks for more of it than is left, the failure says until when."""
         last: _Again = state.outcome.exception()
+        if (after := last.verdict.after) is not None and state.idle_for + after > self._max_wait:
+            until = self.time() + timedelta(seconds=min(after, _LONGEST_TOLD))
+            hint = (f"the vendor asks to wait {after:,.0f} s, until {until:%Y-%m-%d %H:%M:%S} UTC, and "
+                    f"TIEOUT_HTTP_MAX_WAIT_SECONDS is {self._max_wait:,.0f}: run again then")
+            last.verdict = replace(last.verdict, hint=hint)
         tries = min(last.verdict.tries, call.tries)
         return state.attempt_number >= tries or state.idle_for + state.upcoming_sleep > self._max_wait
 
@@ -343,38 +374,6 @@ def decode(body: bytes, shape: type[T]) -> T:
         return msgspec.json.decode(body, type=shape)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise Damaged(str(error)) from None
-
-
-def origin(url: str) -> tuple[str, str, int]:
-    """Scheme, host and port of an address, with the scheme's own port where none is written. Of no address: empty."""
-    try:
-        parsed = httpx.URL(url)
-    except httpx.InvalidURL:
-        return "", "", 0
-    return parsed.scheme, parsed.host.lower(), parsed.port or _PORTS.get(parsed.scheme, 0)
-
-
-def is_loopback(url: str) -> bool:
-    """The address is this machine."""
-    return httpx.URL(url).host in _LOOPBACK
-
-
-def checked_address(url: str, what: str) -> str:
-    """A configured address without its trailing slash: https, or http on this machine; ConfigError otherwise."""
-    url = url.rstrip("/")
-    scheme, host, _ = origin(url)
-    if not host or (scheme != "https" and not (scheme == "http" and is_loopback(url))) or httpx.URL(url).userinfo:
-        raise ConfigError(f"{what} must be an https address without a password", hint="such as https://example.com")
-    return url
-
-
-def safe_url(url: str) -> str:
-    """An address for messages: without user, query and fragment."""
-    scheme, host, port = origin(url)
-    if not host:
-        return "no address"
-    shown = f":{port}" if port != _PORTS.get(scheme) else ""
-    return f"{scheme}://{host}{shown}{httpx.URL(url).path}"
 
 
 def http_date(value: str | None) -> datetime | None:

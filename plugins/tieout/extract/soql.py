@@ -15,8 +15,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 from urllib.parse import urljoin
 
@@ -26,27 +25,20 @@ import msgspec
 from tieout import logs
 from tieout.errors import ConfigError, RateLimitError, SchemaError, SourceError, UnsafeLinkError
 from tieout.extract import MANNERS, Facts, Page, Window
+from tieout.extract.address import checked_address, origin
 from tieout.extract.auth import Bearer, Token, assertion
 from tieout.extract.bulk2 import BulkFailed, BulkJobs
-from tieout.extract.http import (
-    Answer,
-    Call,
-    Client,
-    Damaged,
-    Refused,
-    checked_address,
-    decode,
-    origin,
-)
+from tieout.extract.bulk2_strays import Strays
+from tieout.extract.http import Answer, Call, Client, Damaged, Refused, decode
 from tieout.extract.loopguard import LoopGuard
 from tieout.extract.soql_errors import classify
+from tieout.extract.soql_select import Query, name, query_of
 from tieout.settings import settings
 from tieout.spec import Column, Connection, Stream
 
 T = TypeVar("T")
 log = logs.logger(__name__)
 
-_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 _ASSERTION_LIFE = 180  # seconds; the vendor refuses more than about five minutes
 _LONGEST_QUERY = 8_000  # characters once encoded; address and headers must stay under 16 KB
 _SHARED_LOGINS = {"login.salesforce.com", "test.salesforce.com"}
@@ -67,8 +59,14 @@ class _Describe(msgspec.Struct):
     fields: list[_Field]
 
 
+class _Attributes(msgspec.Struct):
+    type: str = ""
+
+
 class _Row(msgspec.Struct):
-    """Any object: only counted here, and checked to be whole."""
+    """Any object: only counted here, and checked to be whole and of the kind that was asked for."""
+
+    attributes: _Attributes | None = None
 
 
 class _Answer(msgspec.Struct, rename="camel"):
@@ -81,26 +79,12 @@ class _Answer(msgspec.Struct, rename="camel"):
 class _Granted(msgspec.Struct):
     access_token: str
     instance_url: str
+    id: str = ""  # an address that ends in the user's id
 
 
 class _Limit(msgspec.Struct, rename="pascal"):
     max: int
     remaining: int
-
-
-@dataclass(frozen=True)
-class _Query:
-    """A window of an object, as a statement. `call` is `query`, or `queryAll`, which also yields deleted rows."""
-
-    stream: Stream
-    call: str
-    select: str
-    order: str
-
-    @property
-    def ordered(self) -> str:
-        """For REST: rows in the order of the cursor."""
-        return f"{self.select}{self.order}"
 
 
 class SoqlExtractor:
@@ -118,7 +102,7 @@ class SoqlExtractor:
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self.facts = Facts()
-        self._connection, self._secrets, self._clock = connection, secrets, clock
+        self._connection, self._secrets = connection, secrets
         options = connection.options
         self._login = _login(connection)
         self._bulk_from = int(options.get("bulk_from_rows", 2000))
@@ -132,22 +116,28 @@ class SoqlExtractor:
             max_wait=settings().http_max_wait_seconds, max_concurrency=connection.defaults.max_concurrency,
         )
         self._bearer = self._client.auth = Bearer(self._token, self.facts)
-        self._instance = ""
+        self._instance, self._user = "", ""
         self._usage: tuple[int, int] | None = None
         self._described: dict[str, dict[str, _Field] | None] = {}
-        self._jobs = BulkJobs(self._request, lambda: self._root, self.facts, connection.name, sleep)
+        strays = Strays(
+            self._request, lambda link: urljoin(self._root, link), lambda: self._user, self.now, self.facts
+        )
+        self._jobs = BulkJobs(self._request, lambda: self._root, self.facts, connection.name, strays, sleep)
 
     def __enter__(self) -> SoqlExtractor:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        self._client.close()
+        try:
+            self._jobs.close()
+        finally:
+            self._client.close()
 
     def now(self) -> datetime:
         """The `Date` of the latest answer: a little behind the vendor's clock, never ahead of it."""
         if self._client.date is None:
             self._bearer.token()
-        return self._client.date or self._clock()
+        return self._client.date or self._client.clock()
 
     def available(self, stream: Stream) -> bool:
         """False for an object of a feature (multicurrency, advanced currency management) that is not switched on."""
@@ -162,7 +152,7 @@ class SoqlExtractor:
 
     def pages(self, stream: Stream, window: Window, parents: Iterator[str] | None = None) -> Iterator[Page]:
         """See `Extractor.pages`. JSON pages from REST, CSV pages from bulk jobs."""
-        query = self._query(stream, window)
+        query = query_of(stream, window, self._fields(stream))
         first, reason = None, f"bulk_from_rows is {self._bulk_from}"
         if self._bulk_from > 0:
             first, reason = self._first(query)
@@ -177,7 +167,7 @@ class SoqlExtractor:
                 self._note("bulk_fallbacks", stream.name, str(failure))
         yield from self._rest(query, first)
 
-    def _first(self, query: _Query) -> tuple[tuple[bytes, _Answer] | None, str]:
+    def _first(self, query: Query) -> tuple[tuple[bytes, _Answer] | None, str]:
         """The first page by REST, or None and the reason where REST cannot serve the statement."""
         if len(str(httpx.QueryParams({"q": query.ordered}))) > _LONGEST_QUERY:
             return None, "the statement is too long for an address"
@@ -189,7 +179,7 @@ class SoqlExtractor:
             return None, refusal.code
         return page, f"{page[1].total_size} rows"
 
-    def _rest(self, query: _Query, page: tuple[bytes, _Answer] | None) -> Iterator[Page]:
+    def _rest(self, query: Query, page: tuple[bytes, _Answer] | None) -> Iterator[Page]:
         """All pages by REST. A lost cursor, or a result that shrank while it was read, starts the window again."""
         for restart in range(_RESTARTS + 1):
             guard = LoopGuard(self._connection.name, query.stream.name)
@@ -201,7 +191,7 @@ class SoqlExtractor:
                     guard.page(body, len(answer.records))
                     received += len(answer.records)
                     yield Page(query.stream.name, body, records="records", noise=MANNERS["soql"][0])
-                    if answer.done:
+                    if answer.done or received > expected:
                         break
                     guard.place(answer.next_records_url)
                     body, answer = self._get(query.stream.name, answer.next_records_url, _Answer, with_body=True)
@@ -220,25 +210,10 @@ class SoqlExtractor:
             hint="land smaller windows, or set options.bulk_from_rows to 0",
         )
 
-    def _start(self, query: _Query) -> tuple[bytes, _Answer]:
+    def _start(self, query: Query) -> tuple[bytes, _Answer]:
         path = f"{self._path}/{query.call}"
         headers = {"Sforce-Query-Options": f"batchSize={self._page_size}"}
         return self._get(query.stream.name, path, _Answer, with_body=True, params={"q": query.ordered}, headers=headers)
-
-    def _query(self, stream: Stream, window: Window) -> _Query:
-        fields = self._fields(stream)
-        names = list(dict.fromkeys(fields.values()))
-        select = f"SELECT {', '.join(names)} FROM {_name(stream.name)}"
-        conditions, order = [], " ORDER BY Id" if "id" in fields else ""
-        if stream.mode == "incremental" and stream.cursor:
-            cursor = fields[stream.cursor]
-            if not window.full:
-                conditions += [f"{cursor} >= {literal(window.start)}"] if window.start else []
-                conditions += [f"{cursor} < {literal(_up(window.end))}"]
-            order = f" ORDER BY {cursor}, Id"
-        where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
-        # Without a declared flag, deleted rows would land as if they lived.
-        return _Query(stream, "queryAll" if stream.deletes.flag else "query", f"{select}{where}", order)
 
     def _fields(self, stream: Stream) -> dict[str, str]:
         """Column → field, for the fields that are served.
@@ -255,7 +230,7 @@ class SoqlExtractor:
         for column in stream.columns:
             field = described.get(column.field.lower()) if column.field else None
             if field and field.type not in _NOT_SELECTABLE:
-                served[column.name] = _name(self._spelled(stream, column, field))
+                served[column.name] = name(self._spelled(stream, column, field))
             elif not column.optional:
                 missing.append(column.field or column.name)
         if missing:
@@ -282,17 +257,17 @@ class SoqlExtractor:
             )
         return field.name
 
-    def _describe(self, name: str) -> dict[str, _Field] | None:
+    def _describe(self, word: str) -> dict[str, _Field] | None:
         """The object's fields by name in lower case; None where there is no such object for this user."""
-        if name not in self._described:
+        if word not in self._described:
             try:
-                answer = self._get(name, f"{self._path}/sobjects/{_name(name)}/describe", _Describe)
-                self._described[name] = {field.name.lower(): field for field in answer.fields}
+                answer = self._get(word, f"{self._path}/sobjects/{name(word)}/describe", _Describe)
+                self._described[word] = {field.name.lower(): field for field in answer.fields}
             except Refused as refusal:
-                if refusal.code not in ("NOT_FOUND", "INVALID_TYPE", "404"):
+                if refusal.code not in ("NOT_FOUND", "INVALID_TYPE"):  # a 404 of a proxy's is not the vendor's word
                     raise
-                self._described[name] = None
-        return self._described[name]
+                self._described[word] = None
+        return self._described[word]
 
     def _get(
         self, about: str, path: str, shape: type[T], *, with_body: bool = False, params: dict[str, str] | None = None,
@@ -304,8 +279,8 @@ class SoqlExtractor:
 
         def read(answer: Answer) -> Any:
             value = decode(answer.body, shape)
-            if isinstance(value, _Answer) and not value.done and not value.next_records_url:
-                raise Damaged("neither done nor a next page")
+            if isinstance(value, _Answer):
+                _check(value, about)
             return (answer.body, value) if with_body else value
 
         return self._request(call, read)
@@ -344,14 +319,14 @@ class SoqlExtractor:
                     headers={"accept": "application/json"})
         granted = self._client.request(call, lambda answer: decode(answer.body, _Granted))
         logs.register_secret(granted.access_token)
-        self._instance = self._home(granted.instance_url)
+        self._instance, self._user = self._home(granted.instance_url), granted.id.rpartition("/")[2]
         return Token(granted.access_token)
 
     def _jwt_form(self) -> dict[str, str]:
         claims = {
             "iss": self._secrets["consumer_key"], "sub": self._secrets["username"],
             "aud": str(self._connection.options.get("audience") or audience(self._login)),
-            "exp": int(self._clock().timestamp()) + _ASSERTION_LIFE,
+            "exp": int(self._client.time().timestamp()) + _ASSERTION_LIFE,
         }
         return {
             "grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer",
@@ -372,8 +347,8 @@ class SoqlExtractor:
         known = scheme == "https" and (host.endswith(".salesforce.com") or host in allowed)
         if origin(url) != origin(self._login) and not known:
             raise UnsafeLinkError(
-                f"connection {self._connection.name}: the token answer names {scheme}://{host} as the "
-                "organisation's address, which is neither the login host nor under salesforce.com",
+                f"connection {self._connection.name}, authentication: the token answer names {scheme}://{host} as "
+                "the organisation's address, which is neither the login host nor under salesforce.com",
                 hint=f"if it is yours, add {host} to options.instance_hosts",
             )
         self._client.allow(url)
@@ -384,18 +359,13 @@ class SoqlExtractor:
         self.facts.notes.setdefault(word, {})[stream] = value
 
 
-def literal(value: datetime | date | bool | int | str) -> str:
-    """A value as SOQL writes it: stamps and dates bare, text in single quotes with backslash escapes."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, int):
-        return str(value)
-    if isinstance(value, datetime):
-        return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    if isinstance(value, date):
-        return value.isoformat()
-    escapes = {"\\": "\\\\", "'": "\\'", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\b": "\\b", "\f": "\\f"}
-    return f"'{''.join(escapes.get(letter, letter) for letter in value)}'"
+def _check(page: _Answer, wanted: str) -> None:
+    """Damaged for a page that leads nowhere, and for one that answers another question."""
+    if not page.done and not page.next_records_url:
+        raise Damaged("neither done nor a next page")
+    kinds = {row.attributes.type for row in page.records if row.attributes}
+    if kinds - {wanted}:
+        raise Damaged(f"records of {', '.join(sorted(kinds))}")
 
 
 def audience(login: str) -> str:
@@ -404,17 +374,6 @@ def audience(login: str) -> str:
     if host == "test.salesforce.com" or host.endswith(".sandbox.my.salesforce.com"):
         return "https://test.salesforce.com"
     return "https://login.salesforce.com" if host.endswith(".salesforce.com") else login
-
-
-def _up(value: datetime) -> datetime:
-    """The next whole second, because literals have no fractions and a window's end is exclusive."""
-    return value if value.microsecond == 0 else value.replace(microsecond=0) + timedelta(seconds=1)
-
-
-def _name(word: str) -> str:
-    if not _NAME.fullmatch(word):
-        raise ConfigError(f"{word!r} is not a name of a Salesforce object or field", hint="letters, digits and _ only")
-    return word
 
 
 def _login(connection: Connection) -> str:

@@ -14,6 +14,7 @@ _LONGEST_ERROR = 100_000  # bytes; a longer body is data
 _OAUTH = "oauth"
 _NOT_EXPIRED = ("not valid for use with", "policy", "policies", "connected app")
 _FORBIDDEN = {"INSUFFICIENT_ACCESS", "API_DISABLED_FOR_ORG", "API_CURRENTLY_DISABLED", "FUNCTIONALITY_NOT_ENABLED"}
+_PASSING = {"SERVER_UNAVAILABLE", "UNKNOWN_EXCEPTION"}  # whatever the status says
 _OAUTH_HINTS = {
     "user hasn't approved this consumer": "pre-authorise the integration user for the app",
     "audience is invalid": "set options.audience to the login host's base address",
@@ -33,6 +34,8 @@ def classify(answer: Answer) -> Verdict:
         return Verdict("retry", reason, error=RateLimitError if answer.status == 420 else None, code=code)
     if not code or answer.status == 429 or answer.status >= 500:
         return by_status(answer)
+    if code in _PASSING:
+        return Verdict("retry", reason, code=code)
     if code in ("INVALID_SESSION_ID", "INVALID_AUTH_HEADER"):
         if any(text in message.lower() for text in _NOT_EXPIRED):
             hint = "the app needs the `api` scope, and its policies must let the integration user in"
@@ -45,7 +48,8 @@ def classify(answer: Answer) -> Verdict:
         return Verdict("fatal", reason, error=RateLimitError, code=code, hint=hint)
     if code == _OAUTH:
         hint = next((hint for text, hint in _OAUTH_HINTS.items() if text in message), "check the app and the secrets")
-        return Verdict("fatal", message, error=AuthError, code=code, hint=hint)
+        stamped = message.startswith("invalid_grant")
+        return Verdict("fatal", message, error=AuthError, code=code, hint=hint, stamped=stamped)
     if code == "INVALID_FIELD":
         hint = "the field was removed, or is hidden from the integration user"
         return Verdict("fatal", reason, error=SchemaError, code=code, hint=hint)

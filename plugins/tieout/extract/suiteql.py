@@ -21,11 +21,11 @@ import re
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
+from collections.abc import Set as AbstractSet
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import UTC, datetime
-from functools import cache
 from itertools import islice
 
 import httpx
@@ -34,10 +34,12 @@ import msgspec
 from tieout import logs
 from tieout.errors import ConfigError, SchemaError, SourceError
 from tieout.extract import MANNERS, Facts, Page, Window
+from tieout.extract.address import checked_address
 from tieout.extract.auth import Bearer, OAuth1, Token, assertion
-from tieout.extract.http import Answer, Call, Client, Damaged, Refused, checked_address, decode
+from tieout.extract.http import Call, Client, Refused, decode
 from tieout.extract.loopguard import LoopGuard
 from tieout.extract.suiteql_errors import classify
+from tieout.extract.suiteql_page import Asked, Batch, batch_of
 from tieout.extract.suiteql_select import Select, chunks, number, table, window_filters
 from tieout.settings import settings
 from tieout.spec import Column, Connection, Stream
@@ -49,31 +51,14 @@ _NO_FIELD = re.compile(r"Field '([^']+)' for record '[^']+' was not found", re.I
 _NO_RECORD = re.compile(r"Record '([^']+)' was not found", re.IGNORECASE)
 _PING = "SELECT t.id FROM transaction t WHERE 1 = 0"
 _PRIMARY_BOOK = "SELECT t.id FROM accountingbook t WHERE t.isprimary = 'T' ORDER BY t.id"
+_NOTHING = Asked(1)
+_RESTARTS = 3
 _ASSERTION_LIFE = 300  # seconds; the vendor allows an hour
-
-
-class _Records(msgspec.Struct):
-    items: list[msgspec.Raw]
 
 
 class _Granted(msgspec.Struct):
     access_token: str
     expires_in: int | str = 3600
-
-
-@dataclass(frozen=True)
-class _Batch:
-    """One answer: its body, whether there are more rows, and the rows' values of the keyset column."""
-
-    body: bytes
-    more: bool
-    keys: list[int]
-
-    def first(self, rows: int) -> bytes:
-        """The body with the first `rows` records only, each as received."""
-        if rows == len(self.keys):
-            return self.body
-        return b'{"items":[%s]}' % b",".join(map(bytes, decode(self.body, _Records).items[:rows]))
 
 
 class SuiteqlExtractor:
@@ -91,7 +76,7 @@ class SuiteqlExtractor:
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self.facts = Facts()
-        self._connection, self._secrets, self._clock = connection, secrets, clock
+        self._connection, self._secrets = connection, secrets
         self._account = str(connection.options["account"])
         self._base = address(connection)
         self._rows = min(connection.defaults.page_size, 1000)
@@ -113,8 +98,8 @@ class SuiteqlExtractor:
     def now(self) -> datetime:
         """The `Date` of the latest answer: a little behind the vendor's clock, never ahead of it."""
         if self._client.date is None:
-            self._query("clock", _PING, rows=1)
-        return self._client.date or self._clock()
+            self._query("clock", _PING)
+        return self._client.date or self._client.clock()
 
     def available(self, stream: Stream) -> bool:
         """False for a table of a feature (OneWorld, multi-currency, multi-book) that is not switched on."""
@@ -122,7 +107,7 @@ class SuiteqlExtractor:
 
     def test(self) -> str:
         """Authenticate and ask for nothing."""
-        self._query("test", _PING, rows=1)
+        self._query("test", _PING)
         return f"NetSuite account {self._account} at {self._base}"
 
     def pages(self, stream: Stream, window: Window, parents: Iterator[str] | None = None) -> Iterator[Page]:
@@ -158,7 +143,9 @@ class SuiteqlExtractor:
         def submit(group: tuple[str, ...]) -> None:
             filters = (f"t.{column} IN ({','.join(group)})",)
             # With a copy of the context, so that lines logged in the worker keep their connection and stream.
-            future = pool.submit(copy_context().run, lambda: list(self._read(select, filters)))
+            future = pool.submit(
+                copy_context().run, lambda: list(self._read(select, filters, column.lower(), frozenset(group)))
+            )
             waiting.append((group, future))
 
         try:
@@ -175,35 +162,80 @@ class SuiteqlExtractor:
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
 
-    def _read(self, select: Select, filters: tuple[str, ...]) -> Iterator[bytes]:
-        """All bodies of a statement, by key; at least one, which may hold no record. Each row comes once."""
+    def _read(
+        self, select: Select, filters: tuple[str, ...], parent: str | None = None,
+        parents: AbstractSet[str] = frozenset(),
+    ) -> Iterator[bytes]:
+        """All bodies of a statement, by key; at least one, which may hold no record. Each row comes once.
+
+        Rows are counted in stretches of what one statement yields. Where fewer came than were announced, or the vendor
+        does not count that far, it is asked how many there are in the stretch. Rows that left the window meanwhile are
+        no loss; where rows are missing, the stretch is read again.
+        """
         stream, key = select.stream.name, f"t.{select.keyset}"
         guard = LoopGuard(self._connection.name, stream)
-        last: int | None = None
-        offset = 0
+        asked = Asked(self._rows, 0, MOST_ROWS, select.keyset, select.names, parent, parents)
+        low = last = announced = None
+        offset = received = restarts = 0
+        is_long = False
         while True:
             bound = () if last is None else (f"{key} > {last}",)
-            batch = self._query(stream, select.statement(*filters, *bound), offset=offset, keyset=select.keyset)
+            batch = self._query(stream, select.statement(*filters, *bound), replace(asked, offset=offset))
             guard.page(batch.body, len(batch.keys))
             self._check_order(select, batch, last)
-            if not batch.more:
-                yield batch.body
-                return
-            whole = len(batch.keys) if select.is_unique else batch.keys.index(batch.keys[-1])
-            if whole:
-                yield batch.first(whole)
-                last, offset = batch.keys[whole - 1], 0
+            announced = batch.total if announced is None else announced
+            is_long = is_long or announced >= MOST_ROWS
+            whole = len(batch.keys)
+            if batch.more and not select.is_unique:
+                whole = batch.keys.index(batch.keys[-1])
+            if batch.more and not whole:
+                yield batch.body  # one value fills the page: go on in it
+                offset, received = offset + self._rows, received + len(batch.keys)
+                self._check_offset(select, batch, offset)
                 continue
-            yield batch.body  # one value fills the page: go on in it
-            offset += self._rows
-            if offset >= MOST_ROWS:
-                raise SourceError(
-                    f"connection {self._connection.name}, stream {stream}: {select.keyset} {batch.keys[-1]} has over "
-                    f"{MOST_ROWS:,} rows, and NetSuite serves no more of one statement",
-                    hint="leave the stream out of `streams`",
-                )
+            yield batch.first(whole)
+            last, offset, received = (batch.keys[whole - 1] if whole else last), 0, received + whole
+            if batch.more and received < MOST_ROWS:
+                continue
+            in_doubt = is_long or received < announced
+            there = self._count(select, filters, low, last) if in_doubt else received
+            if there > received:
+                restarts += 1
+                self._note_restart(select, received, there, restarts)
+                guard, last, received, announced = LoopGuard(self._connection.name, stream), low, 0, None
+                continue
+            if not batch.more:
+                return
+            low, received, announced = last, 0, None
 
-    def _check_order(self, select: Select, batch: _Batch, last: int | None) -> None:
+    def _count(self, select: Select, filters: tuple[str, ...], low: int | None, last: int | None) -> int:
+        """How many rows there are after `low`, up to `last`. New ones have higher keys."""
+        key = f"t.{select.keyset}"
+        bounds = [f"{key} {sign} {value}" for sign, value in ((">", low), ("<=", last)) if value is not None]
+        statement = select.counting(*filters, *bounds)
+        asked = Asked(1, keyset="rows_there", columns={"rows_there", "links"})
+        found = self._query(select.stream.name, statement, asked)
+        return found.keys[0] if found.keys else 0
+
+    def _note_restart(self, select: Select, received: int, there: int, restarts: int) -> None:
+        stream, reason = select.stream.name, f"{received} of {there} rows came"
+        if restarts > _RESTARTS:
+            raise SourceError(
+                f"connection {self._connection.name}, stream {stream}: {reason}, after {_RESTARTS} restarts",
+                hint="pages are left out; run again, and report it to the vendor if it stays",
+            )
+        log.warning("reading rows again", extra={"stream": stream, "reason": reason})
+        self.facts.notes.setdefault("restarts", {})[stream] = restarts
+
+    def _check_offset(self, select: Select, batch: Batch, offset: int) -> None:
+        if offset >= MOST_ROWS:
+            raise SourceError(
+                f"connection {self._connection.name}, stream {select.stream.name}: {select.keyset} {batch.keys[-1]} "
+                f"has over {MOST_ROWS:,} rows, and NetSuite serves no more of one statement",
+                hint="leave the stream out of `streams`",
+            )
+
+    def _check_order(self, select: Select, batch: Batch, last: int | None) -> None:
         """Paging by key stands and falls with the order: a row out of it would be lost without a word."""
         previous = last
         for position, key in enumerate(batch.keys):
@@ -216,25 +248,14 @@ class SuiteqlExtractor:
                 )
             previous = key
 
-    def _query(
-        self, about: str, statement: str, *, offset: int = 0, rows: int | None = None, keyset: str | None = None
-    ) -> _Batch:
+    def _query(self, about: str, statement: str, asked: Asked = _NOTHING) -> Batch:
         """One page of a statement."""
-        limit = rows or self._rows
         call = Call(
-            "POST", f"{self._base}/services/rest/query/v1/suiteql", about, {"limit": str(limit), "offset": str(offset)},
+            "POST", f"{self._base}/services/rest/query/v1/suiteql", about,
+            {"limit": str(asked.limit), "offset": str(asked.offset)},
             {"prefer": "transient", "accept": "application/json"}, json={"q": statement},
         )
-
-        def read(answer: Answer) -> _Batch:
-            more, keys, count = _outline(answer.body, keyset)
-            if count is not None and count != len(keys):
-                raise Damaged(f"{len(keys)} of {count} rows")
-            if more and len(keys) != limit:
-                raise Damaged(f"more rows announced after {len(keys)} of {limit}")
-            return _Batch(answer.body, more, keys)
-
-        return self._client.request(call, read)
+        return self._client.request(call, lambda answer: batch_of(answer.body, asked))
 
     def _select(self, stream: Stream) -> Select | None:
         """What this account serves of the stream, found out once by asking for no rows; None without such a table.
@@ -257,7 +278,7 @@ class SuiteqlExtractor:
         stream, book = select.stream, select.stream.options.get("book")
         while True:
             try:
-                self._query(stream.name, f"{select.head()} WHERE 1 = 0", rows=1)
+                self._query(stream.name, f"{select.head()} WHERE 1 = 0")
                 break
             except Refused as refusal:
                 if refusal.status != 400:
@@ -298,11 +319,11 @@ class SuiteqlExtractor:
         for trial in ([], *([column] for column in optional)):
             try:
                 columns = (*kept, *trial)
-                self._query(select.stream.name, f"{Select(select.stream, columns).head()} WHERE 1 = 0", rows=1)
+                self._query(select.stream.name, f"{Select(select.stream, columns).head()} WHERE 1 = 0")
                 accepted += trial
-            except Refused:
-                if not trial:
-                    raise refusal from None
+            except Refused as refused:
+                if not trial or refused.status != 400:
+                    raise (refusal if not trial else refused) from None
         self._note("absent_fields", select.stream.name, sorted(c.field for c in optional if c not in accepted))
         return Select(select.stream, tuple(c for c in select.columns if c in kept or c in accepted), select.constants)
 
@@ -316,8 +337,8 @@ class SuiteqlExtractor:
             return tuple(number(each, where) for each in (wanted if isinstance(wanted, (list, tuple)) else [wanted]))
         if self._books is None:
             try:
-                batch = self._query("accountingbook", _PRIMARY_BOOK, keyset="id")
-                self._books = tuple(batch.keys)
+                asked = Asked(self._rows, keyset="id", columns={"id", "links"})
+                self._books = tuple(self._query("accountingbook", _PRIMARY_BOOK, asked).keys)
             except Refused as refusal:
                 if not _NO_RECORD.search(refusal.reason):
                     raise
@@ -329,6 +350,7 @@ class SuiteqlExtractor:
         return OAuth1(
             realm=self._account.upper().replace("-", "_"), consumer_key=secrets["consumer_key"],
             consumer_secret=secrets["consumer_secret"], token=secrets["token_id"], token_secret=secrets["token_secret"],
+            clock=self._client.time,
         )
 
     def _token(self) -> Token:
@@ -336,7 +358,7 @@ class SuiteqlExtractor:
         url = f"{self._base}/services/rest/auth/oauth2/v1/token"
 
         def form() -> dict[str, str]:
-            issued = int(self._clock().timestamp())
+            issued = int(self._client.time().timestamp())
             claims = {
                 "iss": self._secrets["consumer_key"], "scope": ["rest_webservices"], "aud": url, "iat": issued,
                 "exp": issued + _ASSERTION_LIFE,
@@ -356,26 +378,6 @@ class SuiteqlExtractor:
     def _note(self, word: str, stream: str, names: list[str]) -> None:
         noted = self.facts.notes.setdefault(word, {})
         noted[stream] = sorted({*noted.get(stream, ()), *names})
-
-
-@cache
-def _shape(keyset: str | None) -> msgspec.json.Decoder:
-    """Reads an answer's outline and of each record only the keyset column: many times faster than all of it."""
-    row = msgspec.defstruct("Row", [("key", int | str)] if keyset else [], rename={"key": keyset} if keyset else None)
-    words = [("more", bool), ("items", list[row]), ("count", int | None, None)]
-    return msgspec.json.Decoder(msgspec.defstruct("Outline", words, rename={"more": "hasMore"}))
-
-
-def _outline(body: bytes, keyset: str | None) -> tuple[bool, list[int], int | None]:
-    """Whether there are more rows, the values of the keyset column (0 without one), and the count that was announced.
-
-    Damaged for a body that is cut short, or a record without its key.
-    """
-    try:
-        found = _shape(keyset.lower() if keyset else None).decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise Damaged(str(error)) from None
-    return found.more, [number(row.key, keyset) if keyset else 0 for row in found.items], found.count
 
 
 def address(connection: Connection) -> str:

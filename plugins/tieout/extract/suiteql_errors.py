@@ -31,10 +31,12 @@ def classify(answer: Answer) -> Verdict:
         if status >= 500:
             return by_status(answer)
         hint = "check consumer_key, certificate_id, and that the certificate of private_key is uploaded and not expired"
-        return Verdict("fatal", detail, error=AuthError, code=code, hint=hint)
+        stamped = detail.startswith("invalid_grant")
+        return Verdict("fatal", detail, error=AuthError, code=code, hint=hint, stamped=stamped)
     if status == 401 or code == "INVALID_LOGIN":
         hint = "check the secrets and the account; repeated failures lock the token"
-        return Verdict("reauth", reason, error=AuthError, code=code, hint=hint)
+        stamped = "timestamp" in answer.headers.get("www-authenticate", "").lower()
+        return Verdict("reauth", reason, error=AuthError, code=code, hint=hint, stamped=stamped)
     if code == "UNEXPECTED_ERROR":
         hint = "often a column that cannot be read: leave one out with `fields.<stream>.<column>: null`"
         return Verdict("retry", reason, tries=4, code=code, hint=hint)

@@ -40,12 +40,23 @@ class Select:
 
     def statement(self, *filters: str) -> str:
         """The statement with further conditions, in the order of the keyset column and the rest of the key."""
-        conditions = (*self.filters, *filters)
-        where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
         fixed = {word for word, _ in self.constants}
         rest = [self.stream.column(key).field.lower() for key in self.stream.key]
         order = dict.fromkeys([self.keyset, *(word for word in rest if word not in fixed)])
-        return f"{self.head()}{where} ORDER BY {', '.join(f't.{word}' for word in order)}"
+        return f"{self.head()}{self._where(filters)} ORDER BY {', '.join(f't.{word}' for word in order)}"
+
+    def counting(self, *filters: str) -> str:
+        """How many rows the statement has, as `rows_there`."""
+        return f"SELECT COUNT(*) AS rows_there FROM {table(self.stream)} t{self._where(filters)}"
+
+    @property
+    def names(self) -> frozenset[str]:
+        """What a record may hold: the columns, and the protocol's links."""
+        return frozenset({*(c.field.lower() for c in self.columns), *(word for word, _ in self.constants), "links"})
+
+    def _where(self, filters: tuple[str, ...]) -> str:
+        conditions = (*self.filters, *filters)
+        return f" WHERE {' AND '.join(conditions)}" if conditions else ""
 
     def head(self) -> str:
         """`SELECT … FROM … t`. Result names are the vendor's words in lower case."""
