@@ -18,7 +18,7 @@ BETWEEN_ROOMS = {
     "publish": {"quality"},
     "transform": {"matching"},
 }
-ABOVE = ("steps", "cli", "cli_demo", "cli_operate", "demo", "doctor", "scratch", "stack", "status", "place")
+ABOVE = ("steps", "stepbook", "cli", "cli_demo", "cli_operate", "demo", "doctor", "scratch", "stack", "status", "place")
 HEAVY = ("pandas", "dbt", "great_expectations")
 
 

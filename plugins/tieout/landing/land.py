@@ -6,9 +6,8 @@ together or not at all. The archive is finished before the commit, so a committe
 
 from __future__ import annotations
 
-import logging
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -16,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 
-from tieout import settings
+from tieout import logs, settings
 from tieout.errors import LandingError, WarehouseError
-from tieout.extract import Window
-from tieout.landing import archive, deletes, ledger, loader, parents, quarantine
+from tieout.extract import Facts, Window
+from tieout.landing import archive, deletes, ledger, loader, parents, phases, quarantine
 from tieout.landing.ledger import LoadResult, Totals
 from tieout.landing.parse import Chunk, Parser
 from tieout.landing.shape import Shaper
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
     from tieout.extract import Extractor, Page
     from tieout.spec import Connection, Stream
 
-log = logging.getLogger(__name__)
+log = logs.logger(__name__)
 
 __all__ = ["LoadResult", "land_connection", "land_pages", "land_stream", "reland"]
 
@@ -94,7 +93,7 @@ def land_pages(connection: Connection, stream: Stream, pages: Iterable[Page], ru
     job = Job(connection, stream, mode, window, run_id, replaying=tuple(replaying))
     with connect("loader", autocommit=True, application=f"tieout land {job.where}") as db, \
             ledger.stream_lock(db, connection.name, [stream.name]):
-        return _attempt(db, job, lambda: iter(pages), lambda: 0)
+        return _attempt(db, job, lambda: iter(pages), Facts)
 
 
 def reland(connection: Connection, batch_ids: Iterable[int], run_id: int | None = None) -> list[LoadResult]:
@@ -116,7 +115,7 @@ def reland(connection: Connection, batch_ids: Iterable[int], run_id: int | None 
             job = Job(connection, stream, "archive", None, run_id, source_batch=batch_id, floor=floor,
                       archived_as=archive.Archived(uri, sha256, size))
             with ledger.stream_lock(db, connection.name, [name]):
-                results.append(_attempt(db, job, lambda u=uri, n=name: archive.pages(u, n), lambda: 0))
+                results.append(_attempt(db, job, lambda u=uri, n=name: archive.pages(u, n), Facts))
     return results
 
 
@@ -143,7 +142,7 @@ def _land_locked(connection: Connection, stream: Stream, window: Window, extract
                 job = replace(job, mode="full", window=Window(None, window.end, full=True))
             else:
                 wanted = parents.changed(connection, stream, since, parent_uri)
-        before = extractor.facts.requests
+        before = extractor.facts.so_far()
 
         def pages() -> Iterator[Page]:
             if wanted is None:
@@ -151,7 +150,7 @@ def _land_locked(connection: Connection, stream: Stream, window: Window, extract
             first = next(wanted, None)
             return iter(()) if first is None else extractor.pages(stream, job.window, _chain(first, wanted))
 
-        return _attempt(db, job, pages, lambda: extractor.facts.requests - before)
+        return _attempt(db, job, pages, lambda: extractor.facts.since(before))
 
 
 def _land_exploded(db: psycopg.Connection, job: Job) -> LoadResult:
@@ -159,10 +158,10 @@ def _land_exploded(db: psycopg.Connection, job: Job) -> LoadResult:
     unread = parents.unread_archives(db, job.connection, job.stream)
     for batch_id, uri in unread[:-1]:
         _attempt(db, replace(job, mode="incremental", parent_batch_id=batch_id),
-                 lambda u=uri: parents.exploded(job.connection, job.stream, u), lambda: 0)
+                 lambda u=uri: parents.exploded(job.connection, job.stream, u), Facts)
     batch_id, uri = unread[-1] if unread else (parents.latest_batch(db, job.connection, job.stream), None)
     return _attempt(db, replace(job, mode="incremental", parent_batch_id=batch_id),
-                    lambda: parents.exploded(job.connection, job.stream, uri), lambda: 0)
+                    lambda: parents.exploded(job.connection, job.stream, uri), Facts)
 
 
 def _chain(first: str, rest: Iterator[str]) -> Iterator[str]:
@@ -170,8 +169,8 @@ def _chain(first: str, rest: Iterator[str]) -> Iterator[str]:
     yield from rest
 
 
-def _attempt(db: psycopg.Connection, job: Job, pages: Any, requests: Any) -> LoadResult:
-    """One row of the ledger: begun, then committed with its data, or failed with the reason."""
+def _attempt(db: psycopg.Connection, job: Job, pages: Any, cost: Callable[[], Facts]) -> LoadResult:
+    """One row of the ledger: begun, then committed with its data, or failed with the reason. `cost`: so far."""
     started = time.monotonic()
     batch_id = ledger.begin(db, job.connection, job.stream, job.mode, job.window, job.run_id)
     writer = None
@@ -179,14 +178,14 @@ def _attempt(db: psycopg.Connection, job: Job, pages: Any, requests: Any) -> Loa
         writer = archive.Writer(settings.settings().archive, job.connection.name, job.stream.name, batch_id,
                                 job.window.end if job.window else datetime.now(UTC))
     try:
-        with db.transaction():
+        with db.transaction(), phases.measured() as spent:
             result = _load(db, job, batch_id, pages, writer)
-            result = replace(result, requests=requests(), seconds=round(time.monotonic() - started, 3))
+            result = replace(result, **ledger.cost_values(cost(), spent), seconds=round(time.monotonic() - started, 3))
             ledger.commit(db, batch_id, _ledger_values(job, result, writer))
     except BaseException as error:
         if writer is not None:
             writer.discard()
-        _record_failure(db, batch_id, error)
+        _record_failure(db, batch_id, error, cost())
         if isinstance(error, psycopg.OperationalError):
             raise WarehouseError(f"{job.where}: Postgres went away while landing: {str(error).strip()}",
                                  hint="nothing was committed; start it and run the window again") from error
@@ -200,10 +199,10 @@ def _attempt(db: psycopg.Connection, job: Job, pages: Any, requests: Any) -> Loa
     return result
 
 
-def _record_failure(db: psycopg.Connection, batch_id: int, error: BaseException) -> None:
+def _record_failure(db: psycopg.Connection, batch_id: int, error: BaseException, cost: Facts) -> None:
     """Postgres may be the thing that failed: then the next run of the stream finds the row and closes it."""
     try:
-        ledger.fail(db, batch_id, error)
+        ledger.fail(db, batch_id, error, cost)
     except psycopg.Error as away:
         log.warning("the failure of batch %s could not be recorded: %s", batch_id, away)
 
@@ -230,9 +229,10 @@ def _load(db: psycopg.Connection, job: Job, batch_id: int, pages: Any, writer: a
         if direct:
             loader.count_direct(db, target, totals)
         else:
-            loader.compare(db, target, fold_is_possible(job.connection.zone))
-            loader.apply(db, target)
-            loader.count_staged(db, target, totals)
+            with phases.phase("compare"):
+                loader.compare(db, target, fold_is_possible(job.connection.zone))
+                loader.apply(db, target)
+                loader.count_staged(db, target, totals)
         loader.refresh_statistics(db, target, totals.rows["landed"])
         quarantine.store(db, target, staged=not direct)
         deleted = _close_gone(db, job, target, loaded, direct)
@@ -255,7 +255,7 @@ def _copy(db: psycopg.Connection, target: loader.Target, pages: Iterator[Page], 
             loader.prepare(db, target)
         copier = loader.Copier(db, target, direct=direct)
         try:
-            for chunk in parser.chunks(pages):
+            for chunk in phases.each("extract", parser.chunks(pages)):
                 broken = broken or copier.refused or (direct and chunk.notices and chunk.count > 0)
                 _one_chunk(chunk, found, None if broken else copier, writer)
             if broken or copier.refused:
@@ -325,7 +325,8 @@ def _ledger_values(job: Job, result: LoadResult, writer: archive.Writer | None) 
         "replayed": result.replayed, "quarantined": result.quarantined, "deleted": result.deleted,
         "control_totals": result.control_totals, "drift": result.drift, "archive_uri": result.archive_uri,
         "archive_sha256": result.archive_sha256, "archive_bytes": size, "cursor_low": result.cursor_low,
-        "cursor_high": result.cursor_high, "requests": result.requests, "parent_batch_id": job.parent_batch_id,
+        "cursor_high": result.cursor_high, "parent_batch_id": job.parent_batch_id,
         "window_start": result.window_start, "window_end": result.window_end,
+        **{name: getattr(result, name) for name in ledger.COST},
     }
 

@@ -17,7 +17,7 @@ import pyarrow as pa
 from psycopg import sql
 from psycopg.copy import QueuedLibpqWriter
 
-from tieout.landing import encode
+from tieout.landing import encode, phases
 from tieout.landing.ddl import PG_TYPES
 
 if TYPE_CHECKING:
@@ -87,6 +87,7 @@ class Copier:
         self._copy = self._manager.__enter__()
         self._copy.write(encode.HEADER)
 
+    @phases.counted("copy")
     def write(self, chunk: Shaped) -> None:
         count = len(chunk.key)
         if not count:
@@ -103,6 +104,7 @@ class Copier:
         except psycopg.errors.UniqueViolation:
             self.refused = True  # the caller reads on, for the archive
 
+    @phases.counted("copy")
     def close(self) -> int:
         """End the COPY; the number of rows. Raises the server's error, UniqueViolation among them."""
         self._copy.write(encode.TRAILER)

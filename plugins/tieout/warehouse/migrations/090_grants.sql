@@ -28,3 +28,9 @@ grant select, insert on ops.publication to tieout_publisher;
 grant select, insert, update on ops.pointer to tieout_publisher;
 grant select on ops.publication, ops.pointer to tieout_transformer, tieout_loader;
 grant select on ops.gate_result, ops.model_run to tieout_loader;
+
+-- Every step of a run is recorded by the loader, whichever room did the work; the gate reads what was promised.
+grant select, insert, update on ops.step to tieout_loader;
+grant select on ops.step_now to tieout_loader, tieout_transformer, tieout_publisher;
+grant select, insert, update, delete on ops.promise to tieout_loader;
+grant select on ops.promise to tieout_transformer;
