@@ -18,7 +18,7 @@ from typing import Annotated, Any
 
 import typer
 
-from tieout import cli_demo, cli_operate, logs, place, progress, show, status, steps
+from tieout import cli_demo, cli_operate, cli_status, logs, place, progress, show, status, steps
 from tieout.errors import ConfigError, TieoutError
 from tieout.settings import settings
 
@@ -201,17 +201,6 @@ def backfill(
         _say(out, json, {"windows": reports, "publication": done and done.publication}, quiet=True)
 
 
-@app.command(name="status")
-def status_(json: Json = False) -> None:
-    """The publication that readers see, the newest runs, open quarantine, failed checks."""
-    with _at_work(json) as out:
-        facts = status.overview()
-        if json:
-            show.as_json(facts)
-        else:
-            cli_operate.show_status(out, facts)
-
-
 @app.command()
 def sources(json: Json = False) -> None:
     """Each connection with its system, streams and freshness."""
@@ -244,6 +233,7 @@ def report(
 
 
 cli_operate.register(app)
+cli_status.register(app)
 cli_demo.register(app)
 
 

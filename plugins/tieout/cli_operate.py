@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -229,50 +229,6 @@ def psql(
     raise typer.Exit(
         subprocess.run([program, "-X", *asked], env=settings.child_environment(**variables), check=False).returncode
     )
-
-
-def show_status(out: Any, facts: dict[str, Any]) -> None:
-    """`tieout status` for people."""
-    seen = facts["published"]
-    out.print(
-        f"publication {seen['publication_id']}: run {seen['run_id']}, as of {seen['as_of_date']}, "
-        f"published {seen['published_at']:%Y-%m-%d %H:%M}"
-        if seen
-        else "nothing is published yet",
-        soft_wrap=True,
-    )
-    show.table(
-        out,
-        "runs",
-        ["run", "kind", "label", "state", "stands for", "started", "seconds", "error"],
-        [
-            [
-                str(r["run_id"]),
-                r["kind"],
-                r["label"],
-                r["state"],
-                r["logical_at"],
-                r["started_at"],
-                r["seconds"],
-                (r["error"] or "").partition("\n")[0][:80],
-            ]
-            for r in facts["runs"]
-        ],
-    )
-    if facts["quarantine"]:
-        show.table(
-            out,
-            "open quarantine",
-            ["connection", "stream", "reason", "records"],
-            [list(row.values()) for row in facts["quarantine"]],
-        )
-    if facts["failed_checks"]:
-        show.table(
-            out,
-            "failed checks",
-            ["run", "stage", "suite", "expectation", "severity", "observed"],
-            [[str(v) for v in row.values()] for row in facts["failed_checks"]],
-        )
 
 
 def _enter() -> Place:

@@ -58,6 +58,7 @@ class Settings(BaseSettings):
     http_timeout_seconds: int = Field(default=60, ge=1)
     http_max_wait_seconds: int = Field(default=300, ge=0)
     reload_guard_pct: int = Field(default=80, ge=0, le=100)
+    quarantine_days: int = Field(default=3, ge=0)
     broken_amount_block_pct: int = Field(default=100, ge=0, le=100)
 
     @property

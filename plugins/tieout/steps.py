@@ -18,7 +18,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from tieout import logs, stepbook
+from tieout import freshness, logs, stepbook
 from tieout.errors import GateError, LandingError, PublishError, TieoutError
 from tieout.progress import Event, tell, timed
 from tieout.settings import settings
@@ -147,6 +147,8 @@ def check(stage: Stage, run_id: int) -> Verdict:
     ):
         if stage == "marts":
             _newest_build(run_id)
+        else:
+            freshness.write_promises()
         verdict = gate.check(stage, run_id)
         facts |= {
             "passed": verdict.passed,

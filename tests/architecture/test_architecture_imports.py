@@ -18,7 +18,10 @@ BETWEEN_ROOMS = {
     "publish": {"quality"},
     "transform": {"matching"},
 }
-ABOVE = ("steps", "stepbook", "cli", "cli_demo", "cli_operate", "demo", "doctor", "scratch", "stack", "status", "place")
+ABOVE = (
+    "steps", "stepbook", "freshness", "health", "cli", "cli_demo", "cli_operate", "cli_status", "demo", "doctor",
+    "scratch", "stack", "status", "place",
+)  # fmt: skip
 HEAVY = ("pandas", "dbt", "great_expectations")
 
 

@@ -20,7 +20,7 @@ FAULTS: dict[tuple[str, str], str] = {
     # A share of 6 % is more than "nothing is quarantined" too: the warning goes with it (see ALSO).
     ("landing/loads", "quarantine_share"): "update ops.load set quarantined = 6, unchanged = unchanged - 6",
     ("landing/loads", "nothing_is_quarantined"): "update ops.load set quarantined = 1, unchanged = unchanged - 1",
-    ("landing/loads", "no_stream_lags"): "update ops.load set window_end = '2026-06-01' where batch_id = 2",
+    ("landing/loads", "no_stream_lags"): "update ops.load set window_end = '2026-06-30 22:59Z' where batch_id = 2",
     ("landing/netsuite__transaction", "type_known"):
         "update raw.netsuite__transaction set type = 'Zzz' where id = '30'",
     ("landing/netsuite__transaction", "status_known"):
