@@ -18,7 +18,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from tieout import freshness, logs, stepbook
+from tieout import freshness, lineage, logs, stepbook
 from tieout.errors import GateError, LandingError, PublishError, TieoutError
 from tieout.progress import Event, tell, timed
 from tieout.settings import settings
@@ -284,13 +284,15 @@ def _books() -> psycopg.Connection:
 def _recording(run_id: int, step: str, *, close: bool = False) -> Iterator[dict[str, Any]]:
     """Record the step in `ops.step`, its error in `ops.run.error` too; `close` ends the run. Yields its facts."""
     facts: dict[str, Any] = {}
+    failure: BaseException | None = None
     error: str | None = None
     entry = stepbook.begin(run_id, step)
     try:
         with logs.bound(run=run_id, step=step):
+            lineage.started(entry)
             yield facts
     except BaseException as problem:
-        error = logs.redact(str(problem)) or type(problem).__name__
+        failure, error = problem, logs.redact(str(problem)) or type(problem).__name__
         raise
     finally:
         try:
@@ -300,6 +302,7 @@ def _recording(run_id: int, step: str, *, close: bool = False) -> Iterator[dict[
                 raise
             log.warning("the failure of %s could not be recorded: the warehouse is away", step)
         finally:
+            lineage.ended(entry, failure)
             entry.close()
 
 

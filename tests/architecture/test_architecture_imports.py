@@ -19,8 +19,8 @@ BETWEEN_ROOMS = {
     "transform": {"matching"},
 }
 ABOVE = (
-    "steps", "stepbook", "freshness", "health", "cli", "cli_demo", "cli_operate", "cli_status", "demo", "doctor",
-    "scratch", "stack", "status", "place",
+    "steps", "stepbook", "freshness", "lineage", "health", "cli", "cli_demo", "cli_operate", "cli_status", "demo",
+    "doctor", "scratch", "stack", "status", "place",
 )  # fmt: skip
 HEAVY = ("pandas", "dbt", "great_expectations")
 
