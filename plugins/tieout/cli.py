@@ -18,7 +18,7 @@ from typing import Annotated, Any
 
 import typer
 
-from tieout import cli_demo, cli_operate, cli_status, logs, place, progress, show, status, steps
+from tieout import cli_demo, cli_operate, cli_status, place, progress, show, status, steps
 from tieout.errors import ConfigError, TieoutError
 from tieout.settings import settings
 
@@ -244,7 +244,7 @@ def main(arguments: list[str] | None = None) -> int:
     except TieoutError as error:
         if _options.debug:
             raise
-        show.errors.print(f"[red]error[/] {_escaped(logs.redact(str(error)))}", soft_wrap=True)
+        show.error(error)
         return error.exit_code
     except SystemExit as ended:
         return ended.code if isinstance(ended.code, int) else int(bool(ended.code))
@@ -254,8 +254,8 @@ def main(arguments: list[str] | None = None) -> int:
 @contextmanager
 def _at_work(json: bool, *, vendors: bool = False):
     """Enter the place where commands work; yields the console. `vendors`: the demo's stand-ins are needed too."""
-    logs.configure(settings().log_format, "DEBUG" if _options.debug else "WARNING")
     here = place.find()
+    show.log_lines(debug=_options.debug)
     if not place.exists(here):
         raise ConfigError("nothing is set up here", hint="`make demo`, or write tieout.yml (see tieout.example.yml)")
     out = show.console()
@@ -339,12 +339,6 @@ def _windows(start: datetime, end: datetime, days: int) -> list[tuple[datetime, 
     while lows[-1] + step < end:
         lows.append(lows[-1] + step)
     return [(low, min(low + step, end)) for low in lows]
-
-
-def _escaped(text: str) -> str:
-    from rich.markup import escape
-
-    return escape(text)
 
 
 def _path(text: str) -> Path:

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from tieout import cli_demo, doctor, logs, place, settings, show, stack
+from tieout import cli_demo, doctor, place, settings, show, stack
 from tieout.errors import ConfigError
 from tieout.place import Place
 
@@ -232,8 +232,8 @@ def psql(
 
 
 def _enter() -> Place:
-    logs.configure(settings.settings().log_format, "WARNING")
     here = place.find()
+    show.log_lines()
     if not place.exists(here):
         raise ConfigError("nothing is set up here", hint="`make demo`, or write tieout.yml (see tieout.example.yml)")
     place.enter(here)

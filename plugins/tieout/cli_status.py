@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from tieout import freshness, health, logs, place, settings, show
+from tieout import freshness, health, place, show
 from tieout.errors import ConfigError
 from tieout.place import Place
 
@@ -26,8 +26,8 @@ def register(app: typer.Typer) -> None:
 
 def status(json: Json = False, check: Check = False, every: Full = False) -> None:
     """Freshness against promises, gates, open quarantine, the publication, runs and failures."""
-    logs.configure(settings.settings().log_format, "WARNING")
     here = place.find()
+    show.log_lines()
     if not place.exists(here):
         raise ConfigError("nothing is set up here", hint="`make demo`, or write tieout.yml (see tieout.example.yml)")
     place.enter(here)

@@ -14,7 +14,10 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from tieout import logs
+from tieout.errors import TieoutError
 from tieout.progress import Event
+from tieout.settings import settings
 
 errors = Console(stderr=True, highlight=False)
 
@@ -25,6 +28,32 @@ def console() -> Console:
 
     file = os.fdopen(os.dup(1), "w", encoding="utf-8")
     return Console(file=file, highlight=False, width=None if file.isatty() else 160)
+
+
+def log_lines(*, debug: bool = False) -> None:
+    """Log lines to standard error. A terminal has the progress lines already: there only warnings are logged; as JSON,
+    all of `TIEOUT_LOG_LEVEL`.
+    """
+    chosen = settings()
+    level = chosen.log_level if chosen.log_format == "json" else "WARNING"
+    logs.configure(chosen.log_format, "DEBUG" if debug else level)
+
+
+def error(problem: TieoutError) -> None:
+    """An expected failure, on standard error: what happened and what to do, without a traceback."""
+    from rich.markup import escape
+
+    text = logs.redact(str(problem))
+    try:
+        as_line = settings().log_format == "json"
+    except TieoutError:  # the settings themselves are wrong
+        as_line = False
+    if as_line:
+        words = {"kind": type(problem).__name__, "exit_code": problem.exit_code}
+        logs.configure("json", settings().log_level)
+        logs.logger("tieout.cli").error("%s", text, extra=words)
+    else:
+        errors.print(f"[red]error[/] {escape(text)}", soft_wrap=True)
 
 
 def as_json(value: Any) -> None:
