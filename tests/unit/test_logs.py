@@ -147,7 +147,7 @@ def test_arguments_that_do_not_fit_are_a_line_and_no_exception(root_logger):
     logs.register_secret("in-an-argument")
     for form in ("json", "console"):
         stream = lines(form, root_logger)
-        root_logger.handlers[:] = [h for h in root_logger.handlers if h.get_name() == "tieout"]  # pytest's own would raise
+        root_logger.handlers[:] = [h for h in root_logger.handlers if h.get_name() == "tieout"]  # others raise
         logging.getLogger("somebody").warning("%d rows", "in-an-argument")
         assert "%d rows ('***',)" in stream.getvalue()
 
