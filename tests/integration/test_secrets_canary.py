@@ -158,7 +158,7 @@ def world() -> Iterator[World]:
                 _serve_badly(vendor, other, made)
                 _run(made, endpoints.salesforce_url, vendor.url_for(""), other.url_for(""))
                 issued = list(endpoints._apps["salesforce"].sessions._open)
-                assert len(issued) >= 2, "the runs logged in"
+                assert issued, "a run logged in"
                 secrets |= {f"issued token {number}": value for number, value in enumerate(issued)}
             yield made
         finally:
@@ -227,6 +227,7 @@ def _run(world: World, simulator: str, vendor: str, other: str) -> None:
     world.call("failing", "-c", LAND_ALL, **more)
     airflow = {
         "AIRFLOW_HOME": str(world.home / "airflow"), "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"),
         "AIRFLOW__CORE__PLUGINS_FOLDER": str(ROOT / "plugins"), "AIRFLOW__DATABASE__LOAD_DEFAULT_CONNECTIONS": "False",
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{world.home / 'airflow.db'}",
         "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(world.home / "airflow" / "logs"),
