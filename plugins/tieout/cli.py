@@ -15,7 +15,7 @@ from typing import Annotated, Any
 
 import typer
 
-from tieout import cli_backfill, cli_demo, cli_operate, cli_quarantine, cli_retention, logs, show, status, steps
+from tieout import cli_backfill, cli_demo, cli_operate, cli_quarantine, cli_retention, cli_status, show, status, steps
 from tieout.cli_work import DryRun, Json, Streams
 from tieout.cli_work import at_work as _at_work
 from tieout.cli_work import options as _options
@@ -160,15 +160,6 @@ def run(
             cli_demo.show_outcome(out, done.report)
 
 
-@app.command(name="status")
-def status_(json: Json = False) -> None:
-    """The publication that readers see, the newest runs, open quarantine, drift, failed checks."""
-    with _at_work(json) as out:
-        facts = status.overview()
-        if json:
-            show.as_json(facts)
-        else:
-            cli_operate.show_status(out, facts)
 
 
 @app.command()
@@ -206,6 +197,7 @@ cli_backfill.register(app)
 cli_retention.register(app)
 cli_operate.register(app)
 cli_quarantine.register(app)
+cli_status.register(app)
 cli_demo.register(app)
 
 
@@ -216,7 +208,7 @@ def main(arguments: list[str] | None = None) -> int:
     except TieoutError as error:
         if _options.debug:
             raise
-        show.errors.print(f"[red]error[/] {_escaped(logs.redact(str(error)))}", soft_wrap=True)
+        show.error(error)
         return error.exit_code
     except SystemExit as ended:
         return ended.code if isinstance(ended.code, int) else int(bool(ended.code))
@@ -268,10 +260,6 @@ def _say_plan(out: Any, json: bool, value: Any, planned: list[dict[str, Any]], t
     out.print(f"then: {', '.join(then)}", markup=False)
 
 
-def _escaped(text: str) -> str:
-    from rich.markup import escape
-
-    return escape(text)
 
 
 def _path(text: str) -> Path:

@@ -7,11 +7,11 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from tieout import cli_demo, doctor, logs, place, settings, show, stack
+from tieout import cli_demo, doctor, place, settings, show, stack
 from tieout.errors import ConfigError
 from tieout.place import Place
 
@@ -155,68 +155,9 @@ def psql(
     )
 
 
-def show_status(out: Any, facts: dict[str, Any]) -> None:
-    """`tieout status` for people."""
-    seen = facts["published"]
-    out.print(
-        f"publication {seen['publication_id']}: run {seen['run_id']}, as of {seen['as_of_date']}, "
-        f"published {seen['published_at']:%Y-%m-%d %H:%M}"
-        if seen
-        else "nothing is published yet",
-        soft_wrap=True,
-    )
-    show.table(
-        out,
-        "runs",
-        ["run", "kind", "label", "state", "stands for", "started", "seconds", "error"],
-        [
-            [
-                str(r["run_id"]),
-                r["kind"],
-                r["label"],
-                r["state"],
-                r["logical_at"],
-                r["started_at"],
-                r["seconds"],
-                (r["error"] or "").partition("\n")[0][:80],
-            ]
-            for r in facts["runs"]
-        ],
-    )
-    if facts["quarantine"]:
-        show.table(
-            out,
-            "open quarantine",
-            ["connection", "stream", "reason", "records"],
-            [list(row.values()) for row in facts["quarantine"]],
-        )
-    show_drift(out, facts["drift"])
-    if facts["failed_checks"]:
-        show.table(
-            out,
-            "failed checks",
-            ["run", "stage", "suite", "expectation", "severity", "observed"],
-            [[str(v) for v in row.values()] for row in facts["failed_checks"]],
-        )
-
-
-def show_drift(out: Any, changes: Any) -> None:
-    """What changed at the vendors, and what to do about each kind: nothing is printed where nothing did."""
-    if not changes:
-        return
-    show.table(
-        out,
-        "drift",
-        ["connection", "stream", "what", "field", "detail", "since load", "loads"],
-        [[c.connection, c.stream, c.kind, c.field, c.detail, str(c.since_batch), str(c.loads)] for c in changes],
-    )
-    for kind, to_do in {c.kind: c.to_do for c in changes}.items():
-        out.print(f"  {kind}: {to_do}", markup=False, soft_wrap=True)
-
-
 def _enter() -> Place:
-    logs.configure(settings.settings().log_format, "WARNING")
     here = place.find()
+    show.log_lines()
     if not place.exists(here):
         raise ConfigError("nothing is set up here", hint="`make demo`, or write tieout.yml (see tieout.example.yml)")
     place.enter(here)

@@ -9,9 +9,8 @@ from typing import Annotated, Any
 
 import typer
 
-from tieout import cli_demo, logs, place, progress, show
+from tieout import cli_demo, place, progress, show
 from tieout.errors import ConfigError
-from tieout.settings import settings
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done; change nothing.")]
@@ -31,8 +30,8 @@ options = Options()
 @contextmanager
 def at_work(json: bool, *, vendors: bool = False) -> Iterator[Any]:
     """Enter the place where commands work; yields the console. `vendors`: the demo's stand-ins are needed too."""
-    logs.configure(settings().log_format, "DEBUG" if options.debug else "WARNING")
     here = place.find()
+    show.log_lines(debug=options.debug)
     if not place.exists(here):
         raise ConfigError("nothing is set up here", hint="`make demo`, or write tieout.yml (see tieout.example.yml)")
     out = show.console()

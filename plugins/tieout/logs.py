@@ -4,21 +4,25 @@
     with logs.bound(connection="crm", stream="Order"):
         log.warning("retrying", extra={"status": 503, "wait": 2.0})
 
-The command line calls `configure`. Inside Airflow nobody does: lines go to the task's log through the root logger, and
-the filter that hides secrets still holds, because it sits on the loggers themselves.
+The command line calls `configure`: from then on every line of the process goes through one handler, also those of
+other packages, Python's warnings, and the traceback of a failure that nobody caught. Inside Airflow nobody calls it:
+lines go to the task's log through the root logger, and the filter that hides secrets still holds, because it sits on
+the loggers themselves.
 """
 
 from __future__ import annotations
 
+import base64
 import json
 import logging
 import re
 import sys
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from threading import Lock
-from types import MappingProxyType
+from types import MappingProxyType, TracebackType
 from typing import Any, TextIO
 from urllib.parse import quote, quote_plus
 
@@ -26,6 +30,7 @@ HIDDEN = "***"
 _SHORTEST = 4  # hiding shorter values would blank out innocent text, and they are no secrets
 _LINE = 16  # a line of a PEM body that is at least this long gives part of the key away
 _PLAIN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+_URL_SAFE = str.maketrans("+/", "-_")
 _bound: ContextVar[Mapping[str, Any]] = ContextVar("tieout_log_words", default=MappingProxyType({}))
 
 
@@ -42,7 +47,7 @@ class _Secrets(logging.Filter):
         lines = [line.strip() for line in value.splitlines()]
         pieces = {value.strip(), *(line for line in lines if len(line) >= _LINE and not line.startswith("-----"))}
         pieces = {piece for piece in pieces if len(piece) >= _SHORTEST}
-        forms = {form for p in pieces for form in (p, quote(p), quote(p, safe=""), quote_plus(p), json.dumps(p)[1:-1])}
+        forms = {form for piece in pieces for form in _forms(piece)}
         with self._lock:
             self._forms |= forms
             longest_first = sorted(self._forms, key=len, reverse=True)
@@ -54,7 +59,7 @@ class _Secrets(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         if self._pattern is None:
             return True
-        record.msg, record.args = self.redact(record.getMessage()), None
+        record.msg, record.args = self.redact(_message(record)), None
         if record.exc_info and not record.exc_text:
             record.exc_text = logging.Formatter().formatException(record.exc_info)
         if record.exc_text:
@@ -63,6 +68,25 @@ class _Secrets(logging.Filter):
             if word not in _PLAIN and not isinstance(value, (int, float, bool, type(None))):
                 setattr(record, word, self.redact(str(value)))
         return True
+
+
+def _forms(value: str) -> Iterator[str]:
+    """How a value may be written: as it is, in a URL, in JSON, and in base64 wherever it begins (`user:value`)."""
+    yield from (value, quote(value), quote(value, safe=""), quote_plus(value), json.dumps(value)[1:-1])
+    for before in range(3):
+        whole = b"x" * before + value.encode()
+        # The characters that depend on the value alone, not on what stands before and after it.
+        core = base64.b64encode(whole).decode()[-(-before * 8 // 6) : len(whole) * 8 // 6]
+        if len(core) >= _LINE:
+            yield from (core, core.translate(_URL_SAFE))
+
+
+def _message(record: logging.LogRecord) -> str:
+    """The line's text; arguments that do not fit it are shown beside it, instead of an exception in the caller."""
+    try:
+        return record.getMessage()
+    except (TypeError, ValueError, KeyError):
+        return f"{record.msg} {record.args!r}"
 
 
 class _Words(logging.Filter):
@@ -114,7 +138,7 @@ class _Json(logging.Formatter):
             "at": self.formatTime(record, "%Y-%m-%dT%H:%M:%S%z"),
             "level": record.levelname.lower(),
             "logger": record.name,
-            "event": record.getMessage(),
+            "event": _message(record),
             **_fields(record),
         }
         if record.exc_info:
@@ -127,7 +151,7 @@ class _Console(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         fields = " ".join(f"{word}={value}" for word, value in _fields(record).items())
-        line = f"{self.formatTime(record, '%H:%M:%S')} {record.levelname.lower():7} {record.getMessage()}"
+        line = f"{self.formatTime(record, '%H:%M:%S')} {record.levelname.lower():7} {_message(record)}"
         line = f"{line}  {fields}" if fields else line
         if record.exc_info:
             line = f"{line}\n{record.exc_text or self.formatException(record.exc_info)}"
@@ -139,7 +163,9 @@ def _fields(record: logging.LogRecord) -> dict[str, Any]:
 
 
 def configure(form: str = "console", level: str = "INFO", stream: TextIO | None = None) -> None:
-    """Send all lines of this process to `stream` (stderr), as `console` or `json`. Calling again starts afresh."""
+    """Send all lines of this process to `stream` (stderr), as `console` or `json`: warnings and uncaught failures too.
+    Calling again starts afresh.
+    """
     handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(_Json() if form == "json" else _Console())
     handler.addFilter(_words)
@@ -152,3 +178,13 @@ def configure(form: str = "console", level: str = "INFO", stream: TextIO | None 
     root.setLevel(level.upper())
     for chatty in ("httpx", "httpcore"):  # they log every request's whole URL
         logging.getLogger(chatty).setLevel(logging.WARNING)
+    logging.captureWarnings(True)
+    sys.excepthook = _uncaught
+    threading.excepthook = lambda failed: _uncaught(failed.exc_type, failed.exc_value, failed.exc_traceback)
+    sys.unraisablehook = lambda failed: _uncaught(failed.exc_type, failed.exc_value, failed.exc_traceback)
+
+
+def _uncaught(kind: type[BaseException], error: BaseException | None, trace: TracebackType | None) -> None:
+    if issubclass(kind, KeyboardInterrupt):
+        return
+    logging.getLogger("tieout").critical("%s", kind.__name__, exc_info=(kind, error or kind(), trace))

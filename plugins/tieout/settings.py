@@ -53,11 +53,16 @@ class Settings(BaseSettings):
     log_format: str = Field(default="console", pattern="^(console|json)$")
     log_level: str = "INFO"
     alert_url: SecretStr | None = None
+    openlineage_url: SecretStr | None = None  # http(s)://…, file:///… or console; may hold a password
+    openlineage_api_key: SecretStr | None = None
+    openlineage_namespace: str = "tieout"
+    openlineage_seconds: float = Field(default=3, gt=0, le=60)
     airflow_port: int = Field(default=8080, ge=1, le=65535)
     airflow_log_port: int = Field(default=8793, ge=1, le=65534)  # the triggerer's log server takes the next one
     http_timeout_seconds: int = Field(default=60, ge=1)
     http_max_wait_seconds: int = Field(default=300, ge=0)
     reload_guard_pct: int = Field(default=80, ge=0, le=100)
+    quarantine_days: int = Field(default=3, ge=0)
     broken_amount_block_pct: int = Field(default=100, ge=0, le=100)
 
     @property

@@ -15,8 +15,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from tieout import logs
+from tieout.errors import TieoutError
 from tieout.landing.names import visible
 from tieout.progress import Event
+from tieout.settings import settings
 
 LONGEST_CELL = 500
 errors = Console(stderr=True, highlight=False)
@@ -28,6 +31,32 @@ def console() -> Console:
 
     file = os.fdopen(os.dup(1), "w", encoding="utf-8")
     return Console(file=file, highlight=False, width=None if file.isatty() else 160)
+
+
+def log_lines(*, debug: bool = False) -> None:
+    """Log lines to standard error. A terminal has the progress lines already: there only warnings are logged; as JSON,
+    all of `TIEOUT_LOG_LEVEL`.
+    """
+    chosen = settings()
+    level = chosen.log_level if chosen.log_format == "json" else "WARNING"
+    logs.configure(chosen.log_format, "DEBUG" if debug else level)
+
+
+def error(problem: TieoutError) -> None:
+    """An expected failure, on standard error: what happened and what to do, without a traceback."""
+    from rich.markup import escape
+
+    text = logs.redact(str(problem))
+    try:
+        as_line = settings().log_format == "json"
+    except TieoutError:  # the settings themselves are wrong
+        as_line = False
+    if as_line:
+        words = {"kind": type(problem).__name__, "exit_code": problem.exit_code}
+        logs.configure("json", settings().log_level)
+        logs.logger("tieout.cli").error("%s", text, extra=words)
+    else:
+        errors.print(f"[red]error[/] {escape(text)}", soft_wrap=True)
 
 
 def as_json(value: Any) -> None:

@@ -29,6 +29,7 @@ OUR_COLUMNS = (
 ColumnType = Literal["text", "integer", "amount", "rate", "boolean", "date", "timestamp", "json"]
 
 Model = TypeVar("Model", bound=BaseModel)
+CRON_PRESETS = {"@quarterly": "0 0 1 */3 *"}  # the one of Airflow's names that croniter does not know
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
@@ -39,7 +40,16 @@ def _duration(value: Any) -> Any:
     return value
 
 
+def _age(value: Any) -> Any:
+    """As a duration, and nothing else: a number without its unit would be a guess, and zero could never be kept."""
+    length = _duration(value)
+    if not isinstance(value, str | timedelta) or not isinstance(length, timedelta) or length <= timedelta(0):
+        raise ValueError(f"{value!r} is not a length of time above zero; write 30m, 2h or 1d")
+    return length
+
+
 Duration = Annotated[timedelta, BeforeValidator(_duration)]
+Age = Annotated[timedelta, BeforeValidator(_age)]
 ConnectionName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{1,39}$")]
 
 
@@ -206,6 +216,7 @@ class Connection(_Frozen):
     auth: str
     time_zone: str
     schedule: str | None = "0 * * * *"
+    freshness: Age | None = None  # how old data may be; None: what the schedule promises
     start_date: str = "2024-01-01"
     legal_entity: str | None = None
     legal_entities: dict[str, str] = {}
@@ -219,6 +230,15 @@ class Connection(_Frozen):
     def _zone(cls, value: str) -> str:
         if value not in available_timezones():
             raise ValueError(f"unknown time zone {value!r}; use an IANA name such as America/Los_Angeles")
+        return value
+
+    @field_validator("schedule")
+    @classmethod
+    def _cron(cls, value: str | None) -> str | None:
+        from croniter import croniter
+
+        if value is not None and not croniter.is_valid(CRON_PRESETS.get(value, value)):
+            raise ValueError(f"{value!r} is no cron expression; write `0 * * * *` for every hour, or null")
         return value
 
     @field_validator("streams", mode="before")

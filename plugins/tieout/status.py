@@ -1,4 +1,4 @@
-"""What the books say: runs, publications, freshness of each stream, quarantine. Reads only, for the command line."""
+"""What the books say of connections, streams and runs. Reads only, for the command line; see `health` for `status`."""
 
 from __future__ import annotations
 
@@ -6,47 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from tieout import settings
-from tieout.landing import drift
 from tieout.spec import Connection
-
-
-def overview() -> dict[str, Any]:
-    """The published run, the newest runs, open quarantine and the last failed checks, ready for JSON."""
-    with _books() as books:
-        published = _one(
-            books,
-            """
-            select p.publication_id, p.run_id, p.as_of_date, p.published_at
-            from ops.publication p join ops.pointer x using (run_id)""",
-        )
-        runs = _all(
-            books,
-            """
-            select run_id, kind, label, state, logical_at, started_at,
-                   round(extract(epoch from coalesce(finished_at, clock_timestamp()) - started_at), 1) as seconds, error
-            from ops.run order by run_id desc limit 10""",
-        )
-        quarantine = _all(
-            books,
-            """
-            select connection, stream, reason_code, count(*) as records from ops.quarantine where status = 'open'
-            group by 1, 2, 3 order by 1, 2, 3""",
-        )
-        failed = _all(
-            books,
-            """
-            select run_id, stage, suite, expectation, severity, observed from ops.gate_result
-            where not passed and run_id >= (select coalesce(max(run_id), 0) from ops.run where kind = 'revenue')
-            order by severity, suite, expectation limit 20""",
-        )
-        changed = drift.changes(books, settings.settings().company)
-    return {
-        "published": published,
-        "runs": runs,
-        "quarantine": quarantine,
-        "drift": changed,
-        "failed_checks": failed,
-    }
 
 
 def sources() -> list[dict[str, Any]]:
@@ -140,8 +100,3 @@ def _all(books: Any, sql: str) -> list[dict[str, Any]]:
 
     with books.cursor(row_factory=dict_row) as cursor:
         return cursor.execute(sql).fetchall()
-
-
-def _one(books: Any, sql: str) -> dict[str, Any] | None:
-    found = _all(books, sql)
-    return found[0] if found else None

@@ -3,22 +3,22 @@
     run_id = open_run("revenue")
     build(run_id); match(run_id); check("marts", run_id); publish(run_id); report(run_id); close_run(run_id)
 
-`land` opens and closes a run of its own. Every step writes what it did into `ops.run.facts`, and why it failed into
-`ops.run.error`. Rooms are imported when a step needs them, so that a DAG file which imports this module stays light.
+`land` opens and closes a run of its own. Every step writes what it did, what it cost and why it failed into `ops.step`;
+the run's last error is in `ops.run.error` too. Rooms are imported when a step needs them, so that a DAG file which
+imports this module stays light.
 """
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from tieout import logs
+from tieout import freshness, lineage, logs, stepbook
 from tieout.errors import GateError, LandingError, PublishError, TieoutError
 from tieout.progress import Event, tell, timed
 from tieout.settings import settings
@@ -26,6 +26,7 @@ from tieout.settings import settings
 if TYPE_CHECKING:
     import psycopg
 
+    from tieout.extract import Facts
     from tieout.landing.land import LoadResult
     from tieout.landing.retention import Gone
     from tieout.publish.pointer import Publication
@@ -113,8 +114,8 @@ def land(
     started = time.monotonic()
     with (
         timed("land", connection) as step,
+        logs.bound(connection=connection),
         _recording(run_id, "land", close=True) as facts,
-        logs.bound(run=run_id, connection=connection),
     ):
         loads = tuple(
             land_connection(
@@ -126,14 +127,12 @@ def land(
                 full=full,
                 backfill=backfill,
                 on_progress=progress or _tell_load,
+                on_facts=lambda cost: facts.update(_cost(cost)),
             )
         )
         result = LandReport(connection, run_id, start, end, loads, time.monotonic() - started)
-        facts |= {
-            word: result.total(word)
-            for word in ("received", "landed", "unchanged", "quarantined", "deleted", "requests")
-        }
-        facts["streams"] = len(loads)
+        facts |= {word: result.total(word) for word in ("received", "landed", "unchanged", "quarantined", "deleted")}
+        facts |= {"rows": facts["received"], "streams": len(loads), "partial": streams is not None}
         step.facts = f"{facts['received']:,} received, {facts['landed']:,} landed, {facts['quarantined']:,} quarantined"
     return result
 
@@ -172,6 +171,8 @@ def check(stage: Stage, run_id: int) -> Verdict:
     ):
         if stage == "marts":
             _newest_build(run_id)
+        else:
+            freshness.write_promises()
         verdict = gate.check(stage, run_id)
         facts |= {
             "passed": verdict.passed,
@@ -191,7 +192,7 @@ def build(run_id: int, *, full_refresh: bool = False) -> BuildReport:
     """Run dbt for this run. Waits while another build is running."""
     from tieout.transform import build as transform
 
-    with timed("build", f"run {run_id}") as step, _recording(run_id, "build") as facts, logs.bound(run=run_id):
+    with timed("build", f"run {run_id}") as step, _recording(run_id, "build") as facts:
         result = transform.run(run_id, full_refresh)
         facts |= _plain(result)
         how = "complete" if result.is_full else "incremental"
@@ -335,44 +336,58 @@ def _books() -> psycopg.Connection:
 
 @contextmanager
 def _recording(run_id: int, step: str, *, close: bool = False) -> Iterator[dict[str, Any]]:
-    """Record the step's facts and seconds in `ops.run.facts`, its error in `ops.run.error`; `close` ends the run."""
+    """Record the step in `ops.step`, its error in `ops.run.error` too; `close` ends the run. Yields its facts."""
     facts: dict[str, Any] = {}
-    started, begun = time.monotonic(), datetime.now(UTC)
+    failure: BaseException | None = None
     error: str | None = None
+    entry = stepbook.begin(run_id, step)
     try:
-        yield facts
+        with logs.bound(run=run_id, step=step):
+            lineage.started(entry)
+            yield facts
     except BaseException as problem:
-        error = logs.redact(str(problem)) or type(problem).__name__
+        failure, error = problem, logs.redact(str(problem)) or type(problem).__name__
         raise
     finally:
-        facts |= {"seconds": round(time.monotonic() - started, 3), "started_at": begun.isoformat()}
         try:
-            _write(run_id, step, facts, error, close)
+            _write(entry, facts, error, close)
         except TieoutError:
             if error is None:
                 raise
             log.warning("the failure of %s could not be recorded: the warehouse is away", step)
+        finally:
+            lineage.ended(entry, failure)
+            entry.close()
 
 
-def _write(run_id: int, step: str, facts: dict[str, Any], error: str | None, close: bool) -> None:
+def _write(entry: stepbook.Entry, facts: dict[str, Any], error: str | None, close: bool) -> None:
     """`close` ends the run with the step. Otherwise only `close_run` does, and a step that is repeated with success
     opens a failed run again, so that a task can be cleared after its cause was mended.
     """
     state = ("failed" if error else "succeeded") if close else None
-    reopen = not close and error is None and step != "report"
+    reopen = not close and error is None and entry.step != "report"
     with _books() as books:
+        entry.end(books, facts, error)
         books.execute(
-            "update ops.run set facts = facts || %s::jsonb, error = %s,"
+            "update ops.run set error = %s,"
             " state = case when %s and state = 'failed' then 'running' else coalesce(%s, state) end,"
             " finished_at = case when %s then clock_timestamp() when %s and state = 'failed' then null"
             " else finished_at end"
             " where run_id = %s",
-            (json.dumps({step: facts}, default=str), error, reopen, state, close, reopen, run_id),
+            (error, reopen, state, close, reopen, entry.run_id),
         )
 
 
+def _cost(facts: Facts) -> dict[str, Any]:
+    """What an extraction cost, as facts of the step."""
+    words = ("requests", "retries", "bytes", "token_refreshes")
+    cost: dict[str, Any] = {word: getattr(facts, word) for word in words}
+    cost["waited_seconds"] = round(facts.waited_seconds, 3)
+    return cost | {word: facts.notes[word] for word in ("not_offered", "api_usage") if word in facts.notes}
+
+
 def _plain(result: Any) -> dict[str, Any]:
-    """A report's scalar fields, for JSON."""
+    """A report's scalar fields, for JSON; run and seconds have columns of their own."""
     fields = getattr(result, "__dataclass_fields__", {})
-    values = {name: getattr(result, name) for name in fields}
+    values = {name: getattr(result, name) for name in fields if name not in ("run_id", "seconds")}
     return {name: value for name, value in values.items() if isinstance(value, (str, int, float, bool, datetime))}

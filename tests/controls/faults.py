@@ -36,7 +36,7 @@ FAULTS: dict[tuple[str, str], str] = {
         "update ops.load set drift = '{\"respelled\": {\"AMOUNT\": \"Amount\"}}' where batch_id = 1",
     ("landing/loads", "no_field_is_new"): "update ops.load set drift = '{\"new_fields\": [\"x\"]}' where batch_id = 1",
     ("landing/loads", "no_name_comes_twice"): "update ops.load set drift = '{\"twice\": [\"x\"]}' where batch_id = 1",
-    ("landing/loads", "no_stream_lags"): "update ops.load set window_end = '2026-06-01' where batch_id = 2",
+    ("landing/loads", "no_stream_lags"): "update ops.load set window_end = '2026-06-30 22:59Z' where batch_id = 2",
     ("landing/netsuite__transaction", "type_known"):
         "update raw.netsuite__transaction set type = 'Zzz' where id = '30'",
     ("landing/netsuite__transaction", "status_known"):

@@ -104,6 +104,9 @@ def fill_ops(connection: psycopg.Connection) -> None:
                    '"quarantined": "1.00"}}'))
         assert connection.execute("select max(batch_id) from ops.load").fetchone() == (batch,)
     insert(connection, "ops.build_watermark", run_id=RUN, batch_id=2)
+    for system, stream in (("netsuite", "transaction"), ("salesforce", "Opportunity"), ("salesforce", "Order")):
+        promised = {"due_at": "2026-06-30 23:00Z"} if stream != "Order" else {}  # a stream by hand: nothing is promised
+        insert(connection, "ops.promise", connection=system, stream=stream, as_of="2026-07-01", **promised)
 
 
 def fill_raw(connection: psycopg.Connection) -> None:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import time
 from datetime import UTC, datetime
 from types import SimpleNamespace
 
 import pytest
+from psycopg.rows import dict_row
 
-from tests.conftest import clear_settings
+from tests.conftest import clear_settings, demo_company
 from tieout import logs, progress, steps
 from tieout.errors import GateError, LandingError, PublishError, SourceError
-from tieout.warehouse import connect
+from tieout.extract import Facts
+from tieout.warehouse import connect, migrate
 
 pytestmark = pytest.mark.usefixtures("clean_raw")
 COMPANY = """\
@@ -34,9 +39,16 @@ def company(warehouse, tmp_path, monkeypatch):
 def run_row(run_id: int) -> SimpleNamespace:
     with connect("loader") as db:
         row = db.execute(
-            "select state, error, facts, finished_at is not null, logical_at from ops.run where run_id = %s", (run_id,)
+            "select state, error, finished_at is not null, logical_at from ops.run where run_id = %s", (run_id,)
         ).fetchone()
-    return SimpleNamespace(state=row[0], error=row[1], facts=row[2], ended=row[3], logical_at=row[4])
+    return SimpleNamespace(state=row[0], error=row[1], ended=row[2], logical_at=row[3])
+
+
+def step_rows(run_id: int) -> list[SimpleNamespace]:
+    """The run's steps as they are now, the oldest first."""
+    with connect("loader") as db, db.cursor(row_factory=dict_row) as cursor:
+        rows = cursor.execute("select * from ops.step_now where run_id = %s order by step_id", (run_id,)).fetchall()
+    return [SimpleNamespace(**row) for row in rows]
 
 
 def loaded(connection: str, end: str, stream: str = "s") -> None:
@@ -89,10 +101,11 @@ def test_a_landing_run_is_opened_filled_and_closed(landing):
     report = steps.land("crm", dag_run_id="land_crm/r1")
     found = run_row(report.run_id)
     assert (found.state, found.error, found.ended) == ("succeeded", None, True)
-    facts = found.facts["land"]
+    (step,) = step_rows(report.run_id)
     words = ("received", "landed", "unchanged", "quarantined", "streams")
-    assert [facts[word] for word in words] == [6, 3, 2, 1, 2]
-    assert facts["seconds"] >= 0
+    assert [step.facts[word] for word in words] == [6, 3, 2, 1, 2]
+    assert (step.step, step.attempt, step.state, step.rows, step.error) == ("land", 1, "succeeded", 6, None)
+    assert step.seconds >= 0 and step.peak_memory_bytes > 10_000_000 and step.finished_at >= step.started_at
 
 
 def test_a_landing_that_fails_is_recorded_without_secrets(landing):
@@ -142,13 +155,16 @@ def test_a_gate_that_fails_is_recorded_and_a_repeated_check_opens_the_run_again(
     with pytest.raises(GateError, match="nothing was published"):
         steps.check("marts", run_id)
     found = run_row(run_id)
-    assert found.facts["check_marts"]["failures"] == ["marts.fct_revenue.amounts_are_exact"]
+    (step,) = step_rows(run_id)
+    assert step.facts["failures"] == ["marts.fct_revenue.amounts_are_exact"]
+    assert (step.step, step.state, step.attempt) == ("check_marts", "failed", 1) and "see ops.gate_result" in step.error
     assert found.state == "running" and "see ops.gate_result" in found.error
     assert steps.close_run(run_id) == "failed"
     gate(True)
     steps.check("marts", run_id)
     found = run_row(run_id)
     assert (found.state, found.error, found.ended) == ("running", None, False)
+    assert [(step.attempt, step.state) for step in step_rows(run_id)] == [(1, "failed"), (2, "succeeded")]
 
 
 @pytest.mark.parametrize("step", [lambda run: steps.check("marts", run), steps.publish], ids=["check", "publish"])
@@ -176,6 +192,70 @@ def test_a_run_that_ends_without_publication_failed_and_closing_twice_is_the_sam
     assert steps.close_run(run_id, error="why") == "failed"
     assert steps.close_run(run_id) == "failed"
     assert run_row(run_id).error == "why"
+
+
+def test_what_an_extraction_cost_is_kept_also_when_it_failed(monkeypatch):
+    def land_connection(connection, run_id, on_facts, **_):
+        on_facts(Facts(7, 2, 900, 1.5, 1, {"not_offered": ["CurrencyType"], "secret_note": "x"}))
+        raise SourceError("the vendor gave up")
+
+    monkeypatch.setattr("tieout.landing.land.land_connection", land_connection)
+    with pytest.raises(SourceError):
+        steps.land("crm")
+    with connect("loader") as db:
+        (run_id,) = db.execute("select max(run_id) from ops.run").fetchone()
+    (step,) = step_rows(run_id)
+    assert (step.requests, step.retries, step.bytes, float(step.waited_seconds), step.token_refreshes) == (
+        7, 2, 900, 1.5, 1)  # fmt: skip
+    assert (step.state, step.error, step.facts) == (
+        "failed", "the vendor gave up", {"not_offered": ["CurrencyType"]})  # fmt: skip
+
+
+KILLED = """
+import os, signal, sys
+from tieout import stepbook
+entry = stepbook.begin(int(sys.argv[1]), "build")
+print("begun", flush=True)
+sys.stdin.readline()
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_killed_step_is_seen_as_killed_and_written_down_by_the_next():
+    run_id = revenue_run()
+    command = [sys.executable, "-c", KILLED, str(run_id)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "begun\n"
+        assert [step.state for step in step_rows(run_id)] == ["running"], "its process lives"
+        process.communicate("now\n", timeout=30)
+    assert process.returncode == -9
+    for _ in range(100):  # Postgres notices within milliseconds that its client is gone
+        if step_rows(run_id)[0].state == "killed":
+            break
+        time.sleep(0.05)
+    (step,) = step_rows(run_id)
+    assert (step.state, step.finished_at) == ("killed", None)
+    steps.match(run_id)
+    seen = step_rows(run_id)
+    assert [(step.step, step.state) for step in seen] == [("build", "killed"), ("match", "succeeded")]
+    assert seen[0].error == "its process ended before the step did" and seen[0].finished_at
+
+
+def test_facts_of_older_runs_move_to_the_book_of_steps(warehouse):
+    run_id = revenue_run()
+    with connect("owner") as db:
+        db.execute("alter table ops.run add column facts jsonb not null default '{}'")
+        db.execute(
+            "update ops.run set facts = %s where run_id = %s",
+            ('{"build": {"seconds": 1.5, "started_at": "2026-03-01T00:00:00+00:00", "models": 9}}', run_id),
+        )
+    migrate(demo_company())
+    migrate(demo_company())
+    (step,) = step_rows(run_id)
+    assert (step.step, step.state, float(step.seconds), step.facts) == ("build", "succeeded", 1.5, {"models": 9})
+    with connect("owner") as db:
+        assert db.execute("select count(*) from information_schema.columns where table_schema = 'ops'"
+                          " and table_name = 'run' and column_name = 'facts'").fetchone() == (0,)  # fmt: skip
 
 
 def test_steps_tell_their_progress(landing):

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 import logging
+import subprocess
+import sys
 
 import pytest
 
@@ -127,3 +130,57 @@ def test_request_addresses_of_the_http_library_are_not_logged(root_logger):
     stream = lines("console", root_logger)
     logging.getLogger("httpx").info("HTTP Request: GET https://x/?q=SELECT")
     assert stream.getvalue() == ""
+
+
+@pytest.mark.parametrize("before", ["", "u:", "user:", "somebody:"])
+def test_secrets_are_hidden_in_base64_wherever_they_begin(before):
+    logs.register_secret("base64-of-a-secret?/>>value")
+    for encode in (base64.b64encode, base64.urlsafe_b64encode):
+        text = encode(f"{before}base64-of-a-secret?/>>value:x".encode()).decode()
+        hidden = logs.redact(f"Basic {text}")
+        assert "***" in hidden
+        left = hidden.removeprefix("Basic ").replace("***", "")
+        assert len(left) <= len(before) * 4 / 3 + 10, left
+
+
+def test_arguments_that_do_not_fit_are_a_line_and_no_exception(root_logger):
+    logs.register_secret("in-an-argument")
+    for form in ("json", "console"):
+        stream = lines(form, root_logger)
+        root_logger.handlers[:] = [h for h in root_logger.handlers if h.get_name() == "tieout"]  # others raise
+        logging.getLogger("somebody").warning("%d rows", "in-an-argument")
+        assert "%d rows ('***',)" in stream.getvalue()
+
+
+UNCAUGHT = """
+import logging, sys, threading, warnings
+from tieout import logs
+
+logs.configure("json", "INFO")
+logs.register_secret("hunter2-hunter2")
+with logs.bound(run=7, connection="crm"):
+    warnings.warn("a warning about hunter2-hunter2")
+    logging.getLogger("dbt.adapters").error("two\\nlines")
+thread = threading.Thread(target=lambda: 1 / 0)
+thread.start()
+thread.join()
+class Odd:
+    def __del__(self):
+        raise OSError("while collecting")
+Odd()
+def fails(local="hunter2-hunter2"):
+    raise RuntimeError(f"nobody catches {local}")
+fails()
+"""
+
+
+def test_warnings_and_failures_that_nobody_caught_are_lines_too(root):
+    done = subprocess.run(
+        [sys.executable, "-c", UNCAUGHT], capture_output=True, text=True, env={"PYTHONPATH": str(root / "plugins")}
+    )
+    assert (done.returncode, done.stdout) == (1, "") and "hunter2" not in done.stderr
+    warned, foreign, threaded, collected, failed = map(json.loads, done.stderr.splitlines())
+    assert (warned["logger"], warned["run"], warned["connection"]) == ("py.warnings", 7, "crm")
+    assert (foreign["event"], foreign["run"]) == ("two\nlines", 7)
+    assert "ZeroDivisionError" in threaded["traceback"] and "while collecting" in collected["traceback"]
+    assert failed["level"] == "critical" and failed["traceback"].endswith("RuntimeError: nobody catches ***")

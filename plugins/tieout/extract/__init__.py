@@ -66,7 +66,7 @@ def as_sent(protocol: str, page: Page) -> Page:
 
 @dataclass
 class Facts:
-    """What an extraction cost, for `ops.run.facts` and `ops.load`."""
+    """What an extraction cost, for `ops.step` and `ops.load`. `notes["not_offered"]`: streams that the vendor lacks."""
 
     requests: int = 0
     retries: int = 0
@@ -74,6 +74,17 @@ class Facts:
     waited_seconds: float = 0.0
     token_refreshes: int = 0
     notes: dict[str, Any] = field(default_factory=dict)
+
+    def so_far(self) -> Facts:
+        """A copy of the counts, to compare with later."""
+        return replace(self, notes={})
+
+    def since(self, before: Facts) -> Facts:
+        """What came on top of `before`."""
+        return Facts(
+            self.requests - before.requests, self.retries - before.retries, self.bytes - before.bytes,
+            self.waited_seconds - before.waited_seconds, self.token_refreshes - before.token_refreshes,
+        )
 
 
 class Extractor(Protocol):

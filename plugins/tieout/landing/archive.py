@@ -24,6 +24,7 @@ import pyarrow.parquet as pq
 
 from tieout.errors import LandingError
 from tieout.extract import Page
+from tieout.landing import phases
 
 if TYPE_CHECKING:
     import fsspec
@@ -57,6 +58,7 @@ class Writer:
         self._record_type: pa.DataType | None = None
         self.finished: Archived | None = None
 
+    @phases.counted("archive")
     def write(self, kind: str, media: str, key: pa.Array, modified_at: pa.Array, is_deleted: pa.Array,
               records: pa.Array) -> None:
         """Append one row group. The previous one is being written meanwhile; its failure is raised here."""
@@ -77,6 +79,7 @@ class Writer:
         self.write(PARENT, "", pa.array(keys, pa.string()), pa.nulls(count, pa.timestamp("us", "UTC")),
                    pa.array([False] * count), pa.nulls(count, record_type))
 
+    @phases.counted("archive")
     def finish(self) -> Archived | None:
         """Close, flush to the disk and give the file its name. None when nothing was written."""
         try:

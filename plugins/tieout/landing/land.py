@@ -6,7 +6,6 @@ together or not at all. The archive is finished before the commit, so a committe
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import ExitStack, closing
@@ -16,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 
-from tieout import settings
+from tieout import logs, settings
 from tieout.errors import LandingError, WarehouseError
-from tieout.extract import Window, as_sent
-from tieout.landing import archive, deletes, drift, ledger, loader, mapping, parents, quarantine
+from tieout.extract import Facts, Window, as_sent
+from tieout.landing import archive, deletes, drift, ledger, loader, mapping, parents, phases, quarantine
 from tieout.landing.held import Held
 from tieout.landing.ledger import LoadResult, Totals
 from tieout.landing.parse import Chunk, Parser
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
     from tieout.extract import Extractor, Page
     from tieout.spec import Connection, Stream
 
-log = logging.getLogger(__name__)
+log = logs.logger(__name__)
 
 __all__ = ["LoadResult", "land_connection", "land_pages", "land_stream", "reland"]
 
@@ -98,7 +97,7 @@ def land_pages(connection: Connection, stream: Stream, pages: Iterable[Page], ru
     job = Job(connection, stream, mode, window, run_id, replaying=replaying, at_hand=True)
     with connect("loader", autocommit=True, application=f"tieout land {job.where}") as db, \
             ledger.stream_lock(db, connection.name, [stream.name]):
-        return _attempt(db, job, lambda: iter(pages), lambda: 0)
+        return _attempt(db, job, lambda: iter(pages), Facts)
 
 
 def reland(connection: Connection, batch_ids: Iterable[int], run_id: int | None = None,
@@ -120,7 +119,7 @@ def reland(connection: Connection, batch_ids: Iterable[int], run_id: int | None 
             job = Job(connection, stream, "archive", None, run_id, source_batch=batch_id,
                       archived_as=archive.Archived(uri, sha256, size))
             with ledger.stream_lock(db, connection.name, [name]):
-                results.append(_attempt(db, job, lambda u=uri, n=name: _archived(connection, u, n), lambda: 0))
+                results.append(_attempt(db, job, lambda u=uri, n=name: _archived(connection, u, n), Facts))
             if on_progress:
                 on_progress(results[-1])
     return results
@@ -149,14 +148,14 @@ def _land_locked(connection: Connection, stream: Stream, window: Window, extract
                 job = replace(job, mode="full", window=Window(None, window.end, full=True))
             else:
                 wanted = parents.changed(connection, stream, since, parent_uri)
-        before = extractor.facts.requests
+        before = extractor.facts.so_far()
 
         def pages() -> Iterator[Page]:
             if wanted is None:
                 return extractor.pages(stream, job.window, None)
             return _lines(extractor, job, wanted, by_stamp=given is None and stream.cursor is not None)
 
-        return _attempt(db, job, pages, lambda: extractor.facts.requests - before)
+        return _attempt(db, job, pages, lambda: extractor.facts.since(before))
 
 
 def _land_exploded(db: psycopg.Connection, job: Job) -> LoadResult:
@@ -165,10 +164,10 @@ def _land_exploded(db: psycopg.Connection, job: Job) -> LoadResult:
     unread = parents.unread_archives(db, job.connection, job.stream)
     for batch_id, uri in unread[:-1]:
         _attempt(db, replace(job, mode="incremental", parent_batch_id=batch_id),
-                 lambda u=uri: parents.exploded(job.connection, job.stream, u), lambda: 0)
+                 lambda u=uri: parents.exploded(job.connection, job.stream, u), Facts)
     batch_id, uri = unread[-1] if unread else (latest, None)
     return _attempt(db, replace(job, mode="incremental", parent_batch_id=batch_id),
-                    lambda: parents.exploded(job.connection, job.stream, uri), lambda: 0)
+                    lambda: parents.exploded(job.connection, job.stream, uri), Facts)
 
 
 def _lines(extractor: Extractor, job: Job, wanted: Iterator[str], *, by_stamp: bool) -> Iterator[Page]:
@@ -192,8 +191,8 @@ def _chain(first: str, rest: Iterator[str]) -> Iterator[str]:
     yield from rest
 
 
-def _attempt(db: psycopg.Connection, job: Job, pages: Any, requests: Any) -> LoadResult:
-    """One row of the ledger: begun, then committed with its data, or failed with the reason."""
+def _attempt(db: psycopg.Connection, job: Job, pages: Any, cost: Callable[[], Facts]) -> LoadResult:
+    """One row of the ledger: begun, then committed with its data, or failed with the reason. `cost`: so far."""
     started = time.monotonic()
     batch_id = ledger.begin(db, job.connection, job.stream, job.mode, job.window, job.run_id)
     writer = None
@@ -201,14 +200,14 @@ def _attempt(db: psycopg.Connection, job: Job, pages: Any, requests: Any) -> Loa
         writer = archive.Writer(settings.settings().archive, job.connection.name, job.stream.name, batch_id,
                                 job.window.end if job.window else datetime.now(UTC))
     try:
-        with db.transaction():
+        with db.transaction(), phases.measured() as spent:
             result = _load(db, job, batch_id, pages, writer)
-            result = replace(result, requests=requests(), seconds=round(time.monotonic() - started, 3))
+            result = replace(result, **ledger.cost_values(cost(), spent), seconds=round(time.monotonic() - started, 3))
             ledger.commit(db, batch_id, _ledger_values(job, result, writer))
     except BaseException as error:
         if writer is not None:
             writer.discard()
-        _record_failure(db, batch_id, error)
+        _record_failure(db, batch_id, error, cost())
         if isinstance(error, psycopg.OperationalError):
             raise WarehouseError(f"{job.where}: Postgres went away while landing: {str(error).strip()}",
                                  hint="nothing was committed; start it and run the window again") from error
@@ -222,10 +221,10 @@ def _attempt(db: psycopg.Connection, job: Job, pages: Any, requests: Any) -> Loa
     return result
 
 
-def _record_failure(db: psycopg.Connection, batch_id: int, error: BaseException) -> None:
+def _record_failure(db: psycopg.Connection, batch_id: int, error: BaseException, cost: Facts) -> None:
     """Postgres may be the thing that failed: then the next run of the stream finds the row and closes it."""
     try:
-        ledger.fail(db, batch_id, error)
+        ledger.fail(db, batch_id, error, cost)
     except psycopg.Error as away:
         log.warning("the failure of batch %s could not be recorded: %s", batch_id, away)
 
@@ -255,9 +254,10 @@ def _load(db: psycopg.Connection, job: Job, batch_id: int, pages: Any, writer: a
         if held is None:
             loader.count_direct(db, target, totals)
         else:
-            loader.compare(db, target, deletes.named(target), complete=job.mode == "full")
-            loader.apply(db, target, held)
-            loader.count_compared(db, target, totals)
+            with phases.phase("compare"):
+                loader.compare(db, target, deletes.named(target), complete=job.mode == "full")
+                loader.apply(db, target, held)
+                loader.count_compared(db, target, totals)
         loader.refresh_statistics(db, target, totals.rows["landed"])
         quarantine.store(db, target, held, replaying=job.replaying)
         mapping.count_use(db, batch_id, loaded.shaper.healers.used if loaded.shaper.healers else {})
@@ -285,7 +285,7 @@ def _copy(db: psycopg.Connection, job: Job, target: loader.Target, pages: Iterat
             suspended = job.at_hand and loader.suspend_indexes(db, target)
         copier = loader.Direct(db, target) if held is None else loader.Compared(db, target, held)
         try:
-            for chunk in parser.chunks(pages):
+            for chunk in phases.each("extract", parser.chunks(pages)):
                 broken = broken or copier.refused or (held is None and chunk.notices and chunk.count > 0)
                 _one_chunk(chunk, found, None if broken else copier, writer)
             if broken or copier.refused:
@@ -360,8 +360,8 @@ def _ledger_values(job: Job, result: LoadResult, writer: archive.Writer | None) 
         "replayed": result.replayed, "quarantined": result.quarantined, "deleted": result.deleted,
         "control_totals": result.control_totals, "drift": result.drift, "archive_uri": result.archive_uri,
         "archive_sha256": result.archive_sha256, "archive_bytes": size, "cursor_low": result.cursor_low,
-        "cursor_high": result.cursor_high, "requests": result.requests, "parent_batch_id": job.parent_batch_id,
+        "cursor_high": result.cursor_high, "parent_batch_id": job.parent_batch_id,
         "window_start": result.window_start, "window_end": result.window_end, "fields": result.fields,
-        "source_batch_id": job.source_batch,
+        "source_batch_id": job.source_batch, **{name: getattr(result, name) for name in ledger.COST},
     }
 

@@ -10,15 +10,17 @@ from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from tieout import logs
 from tieout.errors import LandingError
 
 if TYPE_CHECKING:
     import psycopg
 
-    from tieout.extract import Window
+    from tieout.extract import Facts, Window
     from tieout.spec import Connection, Stream
 
 OUTCOMES = ("received", "landed", "unchanged", "replayed", "quarantined")
+COST = ("requests", "bytes", "retries", "waited_seconds", "token_refreshes", "phases")
 
 
 @dataclass
@@ -73,6 +75,11 @@ class LoadResult:
     window_end: datetime | None
     requests: int
     seconds: float
+    bytes: int = 0
+    retries: int = 0
+    waited_seconds: float = 0.0
+    token_refreshes: int = 0
+    phases: dict[str, float] = field(default_factory=dict)
     fields: dict[str, Any] = field(default_factory=dict, repr=False)
 
 
@@ -125,10 +132,21 @@ def commit(db: psycopg.Connection, batch_id: int, values: dict[str, Any]) -> Non
                        "where batch_id = %(batch_id)s").format(sets), {**adapted, "batch_id": batch_id})
 
 
-def fail(db: psycopg.Connection, batch_id: int, error: BaseException) -> None:
-    """Record the failure, after the data's transaction was rolled back."""
-    db.execute("update ops.load set state = 'failed', error = %s, finished_at = clock_timestamp() where batch_id = %s",
-               (f"{type(error).__name__}: {error}"[:4000].replace("\x00", ""), batch_id))
+def cost_values(cost: Facts, phases: dict[str, float] | None = None) -> dict[str, Any]:
+    """The columns of COST."""
+    words = {name: getattr(cost, name) for name in COST if name != "phases"}
+    return {**words, "waited_seconds": round(cost.waited_seconds, 3),
+            "phases": {name: round(seconds, 3) for name, seconds in (phases or {}).items()}}
+
+
+def fail(db: psycopg.Connection, batch_id: int, error: BaseException, cost: Facts) -> None:
+    """Record the failure and what it cost, after the data's transaction was rolled back."""
+    db.execute("update ops.load set state = 'failed', error = %(error)s, finished_at = clock_timestamp(), "
+               "requests = %(requests)s, bytes = %(bytes)s, retries = %(retries)s, "
+               "waited_seconds = %(waited_seconds)s, token_refreshes = %(token_refreshes)s "
+               "where batch_id = %(batch_id)s",
+               {**cost_values(cost), "phases": None, "batch_id": batch_id,
+                "error": logs.redact(f"{type(error).__name__}: {error}")[:4000].replace("\x00", "")})
 
 
 def covered_until(db: psycopg.Connection, connection: str, stream: str) -> datetime | None:

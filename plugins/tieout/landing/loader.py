@@ -21,7 +21,7 @@ from psycopg import sql
 from psycopg.copy import QueuedLibpqWriter
 
 from tieout.errors import LandingError
-from tieout.landing import encode
+from tieout.landing import encode, phases
 from tieout.landing.ddl import PG_TYPES
 from tieout.landing.held import Held, Positions
 from tieout.landing.typed import fold_is_possible
@@ -137,10 +137,12 @@ class Copy:
         self._copy = self._manager.__enter__()
         self._copy.write(encode.HEADER)
 
+    @phases.counted("copy")
     def write(self, rows: Buffer) -> None:
         for block in encode.blocks(memoryview(rows)):
             self._copy.write(block)
 
+    @phases.counted("copy")
     def close(self) -> int:
         """End the COPY; the number of rows. Raises the server's error, UniqueViolation among them."""
         self._copy.write(encode.TRAILER)

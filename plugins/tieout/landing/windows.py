@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from tieout import logs
 from tieout.errors import ConfigError
 from tieout.extract import Window
 from tieout.landing import ledger
@@ -14,7 +16,7 @@ from tieout.landing.ledger import LoadResult
 from tieout.warehouse import connect
 
 if TYPE_CHECKING:
-    from tieout.extract import Extractor
+    from tieout.extract import Extractor, Facts
     from tieout.spec import Connection, Stream
 
 SWEEP_EVERY = timedelta(days=1)
@@ -25,34 +27,47 @@ Progress = Callable[[LoadResult], None]
 def land_connection(connection: Connection, run_id: int | None, *, start: datetime | None = None,
                     end: datetime | None = None, streams: Iterable[str] | None = None, full: bool = False,
                     backfill: bool = False, on_progress: Progress | None = None,
-                    extractor: Extractor | None = None) -> list[LoadResult]:
+                    on_facts: Callable[[Facts], None] | None = None, extractor: Extractor | None = None,
+                    ) -> list[LoadResult]:
     """Land the connection's streams for [start, end); return one result per stream that the vendor offers.
 
     Scheduled (default): each stream starts where it last ended without a gap, at the latest at `start`, less its
     overlap; a stream that never landed starts at the beginning. `backfill`: exactly [start, end), less the overlap, and
     the lines of every document in it are read again; one that reaches past what has landed starts no later than the
     next scheduled one would. `full`: the complete set. `end` is cut to the vendor's now.
-    `on_progress(result)` is told of each stream as it is done. Stops at the first error; what landed before it stays.
+    `on_progress(result)` is told of each stream as it is done, `on_facts(facts)` at the end, also of a failure, of
+    what all of it cost. Stops at the first error; what landed before it stays.
     """
     wanted = chosen(connection, streams)
     results: list[LoadResult] = []
-    with extractor or _open(connection) as source:
+    with extractor or _open(connection) as source, _telling(source.facts, on_facts):
         now = source.now()
         end = now if end is None else min(end, now)
         archives: dict[str, str | None] = {}
         for stream in wanted:
-            if not source.available(stream):
-                continue
-            window = _window(connection, stream, start, end, full=full, backfill=backfill)
-            if backfill and stream.parent:
-                result = land_again(connection, stream, window, source, run_id, archives.get(stream.parent.stream))
-            else:
-                result = land_stream(connection, stream, window, source, run_id)
+            with logs.bound(connection=connection.name, stream=stream.name):
+                if not source.available(stream):
+                    source.facts.notes.setdefault("not_offered", []).append(stream.name)
+                    continue
+                window = _window(connection, stream, start, end, full=full, backfill=backfill)
+                if backfill and stream.parent:
+                    result = land_again(connection, stream, window, source, run_id, archives.get(stream.parent.stream))
+                else:
+                    result = land_stream(connection, stream, window, source, run_id)
             archives[stream.name] = result.archive_uri
             results.append(result)
             if on_progress:
                 on_progress(result)
     return results
+
+
+@contextmanager
+def _telling(facts: Facts, listener: Callable[[Facts], None] | None) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        if listener:
+            listener(facts)
 
 
 def _open(connection: Connection) -> Extractor:

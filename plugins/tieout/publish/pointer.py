@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import json
-import logging
 import time
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
-from tieout import warehouse
+from tieout import logs, warehouse
 from tieout.errors import PublishError
 from tieout.publish import views
 
 if TYPE_CHECKING:
     import psycopg
 
-log = logging.getLogger(__name__)
+log = logs.logger(__name__)
 
 LOCK = 7_160_003  # any constant: two publications at once wait for one another
 GATE = ("gate", "all_declared_evaluated")  # written by quality.gate for every check
@@ -82,7 +81,7 @@ def current() -> Publication | None:
 def _may_publish(connection: psycopg.Connection, run_id: int) -> dict[str, Any]:
     """The run's as-of date and gate counts; PublishError with the reason when it may not be seen."""
     run = connection.execute(
-        "select kind, state, coalesce((facts ->> 'as_of_date')::date, (logical_at at time zone 'UTC')::date, "
+        "select kind, state, coalesce((logical_at at time zone 'UTC')::date, "
         "(started_at at time zone 'UTC')::date) from ops.run where run_id = %s", (run_id,)).fetchone()
     if run is None:
         raise PublishError(f"there is no run {run_id}", hint="see ops.run")

@@ -9,20 +9,19 @@ right.
 from __future__ import annotations
 
 import hashlib
-import logging
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tieout import warehouse
+from tieout import logs, warehouse
 from tieout.errors import PublishError
 
 if TYPE_CHECKING:
     import psycopg
     from psycopg import sql
 
-log = logging.getLogger(__name__)
+log = logs.logger(__name__)
 
 VERSION_COLUMNS = ("recorded_run", "superseded_run", "row_hash")
 OWN_VIEWS = ("publication", "gate_result", "load")

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tieout import warehouse
+from tieout import logs, warehouse
 from tieout.quality import docs, engine, statements, suites
 from tieout.quality.engine import GateResult
 from tieout.quality.suites import Stage, Suite
@@ -18,7 +18,7 @@ from tieout.quality.suites import Stage, Suite
 if TYPE_CHECKING:
     import psycopg
 
-log = logging.getLogger(__name__)
+log = logs.logger(__name__)
 
 # The gate's own row in ops.gate_result: a run whose expectations were not all evaluated has not passed.
 OWN_SUITE, OWN_CHECK = "gate", "all_declared_evaluated"

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+import logging
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tieout import logs
 from tieout.errors import BuildError
 
 # node name, status, seconds, rows (None where the engine does not say)
 Progress = Callable[[str, str, float, int | None], None]
+log = logs.logger(__name__)
 _FINE = {"success", "pass", "warn", "skipped", "no-op"}
 
 
@@ -58,7 +61,8 @@ class Runner:
         with self._lock:
             if self._manifest is None:
                 self._manifest = self._call(dbtRunner(), "parse", {"systems": self._systems}).result
-            runner = dbtRunner(manifest=self._manifest, callbacks=[_teller(progress)] if progress else [])
+            listeners = [_log_line, *([_teller(progress)] if progress else [])]
+            runner = dbtRunner(manifest=self._manifest, callbacks=listeners)
             done = self._call(runner, command, variables, ("--threads", str(self._threads), *arguments))
         return tuple(_node_result(found) for found in done.result.results)
 
@@ -97,6 +101,13 @@ def _node_result(found: Any) -> NodeResult:
         status=str(found.status), seconds=round(found.execution_time, 3),
         rows=rows if isinstance(rows, int) and rows >= 0 else None,
         failures=found.failures, message=found.message)
+
+
+def _log_line(event: Any) -> None:
+    """dbt's warnings and errors among our own lines: with the run, without secrets. The rest is in dbt's own log."""
+    level = {"warn": logging.WARNING, "error": logging.ERROR}.get(str(event.info.level))
+    if level:
+        log.log(level, "dbt: %s", event.info.msg, extra={"dbt_event": event.info.name})
 
 
 def _teller(progress: Progress) -> Callable[[Any], None]:

@@ -15,7 +15,6 @@ create table if not exists ops.run (
     dag_run_id    text,
     state         text not null default 'running' check (state in ('running', 'succeeded', 'failed')),
     error         text,
-    facts         jsonb not null default '{}',
     started_at    timestamptz not null default clock_timestamp(),
     finished_at   timestamptz
 );

@@ -36,3 +36,8 @@ grant select on ops.gate_result, ops.model_run to tieout_loader;
 -- Backfills are the loader's; so is what pruned rows of the ledger had proved.
 grant select, insert, update on ops.backfill, ops.backfill_window to tieout_loader;
 grant select, insert, update on ops.pruned_load to tieout_loader;
+-- Every step of a run is recorded by the loader, whichever room did the work; the gate reads what was promised.
+grant select, insert, update on ops.step to tieout_loader;
+grant select on ops.step_now to tieout_loader, tieout_transformer, tieout_publisher;
+grant select, insert, update, delete on ops.promise to tieout_loader;
+grant select on ops.promise to tieout_transformer;
