@@ -75,6 +75,11 @@ select * from {{ source }}
     {%- endif -%}
 {%- endmacro %}
 
+{# Rows of a versioned model that were recorded or closed after the last good build. #}
+{% macro ref_changed(name) -%}
+    (select * from {{ ref(name) }} where {{ changed_since_last_build() }})
+{%- endmacro %}
+
 {# The rows of a relation that the last good build left: those that still stand, and those that were closed since. #}
 {% macro rows_before(relation) -%}
     (

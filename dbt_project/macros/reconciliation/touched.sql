@@ -11,10 +11,6 @@
     {%- endif -%}
 {%- endmacro %}
 
-{# What rows of a mart of the reconciliation the last good build, or an abandoned one after it, left of these documents. #}
-{% macro stood_since(alias) -%}
-    {{ alias }}.superseded_run > {{ var('previous_run_id') | int }}
-{%- endmacro %}
 
 {# The day of the build before, and the days on which something turns between then and now, whichever came first. #}
 {% macro between_builds(date, days=0) -%}

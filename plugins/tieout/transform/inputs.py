@@ -29,6 +29,7 @@ class Inputs:
     previous_as_of_date: the last good build's; what turns with the date turned in between.
     batch_id: no landed batch up to this one can still appear; the next build starts behind it.
     fingerprints: {company, project, seeds: digest}. stale: those that differ from the last good build's.
+    follows_directly: tables are as the last good build left them: none was begun since, and this one is no repetition.
     is_clean: no build was begun after the last good one, so that all views are as it left them.
     """
 
@@ -43,6 +44,7 @@ class Inputs:
     fingerprints: dict[str, str]
     stale: tuple[str, ...]
     is_clean: bool
+    follows_directly: bool
 
     @property
     def is_full(self) -> bool:
@@ -55,7 +57,7 @@ class Inputs:
         return {
             "run_id": self.run_id, "previous_run_id": self.previous_run_id, "previous_batch_id": self.previous_batch_id,
             "as_of_date": self.as_of_date.isoformat(), "previous_as_of_date": self.previous_as_of_date.isoformat(),
-            "company": self.company, "systems": list(self.systems),
+            "company": self.company, "systems": list(self.systems), "follows_directly": self.follows_directly,
         }
 
 
@@ -80,11 +82,13 @@ def read(books: psycopg.Connection, run_id: int, company: Company, project: Path
     is_clean = books.execute(
         "select not exists (select from ops.model_run where node_id = %s and resource_type = %s"
         " and finished_at > (select max(built_at) from ops.build_watermark))", (BEGUN, INPUT)).fetchone()[0]
-    complete = full_refresh or bool(stale) or last[1] > batch_id
+    before = _as_of_date(books, last[0])
+    complete = full_refresh or bool(stale) or last[1] > batch_id or before is None
     return Inputs(
         run_id=run_id, previous_run_id=last[0], previous_batch_id=EVERYTHING if complete else last[1],
-        batch_id=batch_id, as_of_date=as_of, previous_as_of_date=_as_of_date(books, last[0]) or as_of, company=shown,
-        systems=_systems(company, project), fingerprints=fingerprints, stale=stale, is_clean=is_clean)
+        batch_id=batch_id, as_of_date=as_of, previous_as_of_date=before or as_of, company=shown,
+        systems=_systems(company, project), fingerprints=fingerprints, stale=stale, is_clean=is_clean,
+        follows_directly=is_clean and newest == last)
 
 
 def describe(company: Company) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 {% set members = ref('int_rec_members') %}
 {% set groups = ref('int_rec_groups__touched') %}
 {% set changes = ref('int_rec_changes') %}
-{% set customers = ref('dim_customer') %}
+{% set customers = ref_changed('dim_customer') %}
 {% if is_partial_build() -%}
 with stood as (
     select
@@ -62,9 +62,7 @@ chains as (
     union
     select chain.first_document_key
     from (
-        select distinct customer_key
-        from {{ customers }}
-        where {{ changed_since_last_build() }}
+        select distinct customer_key from {{ customers }} as renamed
     ) as customer
     inner join {{ left_behind('rec_document_chain') }} as chain on customer.customer_key = chain.customer_key
     where chain.superseded_run = {{ open_run() }}
@@ -79,6 +77,6 @@ from chains
 {%- else -%}
 select document_key as first_document_key
 from {{ changes }}
--- {{ members }} {{ groups }} {{ customers }}: both kinds of build have the same graph
+-- depends on {{ members }}, {{ groups }}: both kinds of build have the same graph
 where 1 = 0
 {%- endif %}

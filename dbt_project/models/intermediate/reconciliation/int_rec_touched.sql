@@ -8,7 +8,7 @@
 {% set affected = ref('int_rec_affected') %}
 {% set links = ref('int_document_links__unioned') %}
 {% set settlements = ref('int_settlements__unioned') %}
-{% set customers = ref('dim_customer') %}
+{% set customers = ref_changed('dim_customer') %}
 {% if is_partial_build() -%}
 with changed as (
     select distinct document_key from {{ changes }}
@@ -156,9 +156,7 @@ stood as (
         break.hop,
         break.group_key
     from (
-        select distinct customer_key
-        from {{ customers }}
-        where {{ changed_since_last_build() }}
+        select distinct customer_key from {{ customers }} as renamed
     ) as customer
     inner join {{ left_behind('rec_break') }} as break on customer.customer_key = break.customer_key
     where break.superseded_run = {{ open_run() }}
@@ -233,6 +231,6 @@ select
     hop,
     document_key
 from {{ affected }}
--- {{ documents }} {{ links }} {{ settlements }} {{ customers }}: both kinds of build have the same graph
+-- depends on {{ documents }}, {{ links }}, {{ settlements }}: both kinds of build have the same graph
 where 1 = 0
 {%- endif %}

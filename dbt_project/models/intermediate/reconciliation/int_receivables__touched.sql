@@ -4,7 +4,7 @@
 {% set touched = ref('int_rec_touched') %}
 {% set settlements = ref('int_settlements__unioned') %}
 {% set documents = ref('int_rec_documents') %}
-{% set customers = ref('dim_customer') %}
+{% set customers = ref_changed('dim_customer') %}
 {% if is_partial_build() -%}
 with judged as (
     select document_key
@@ -50,15 +50,13 @@ where
 union
 select ageing.document_key
 from (
-    select distinct customer_key
-    from {{ customers }}
-    where {{ changed_since_last_build() }}
+    select distinct customer_key from {{ customers }} as renamed
 ) as customer
 inner join {{ left_behind('fin_ar_ageing') }} as ageing on customer.customer_key = ageing.customer_key
 where ageing.superseded_run = {{ open_run() }}
 {%- else -%}
 select document_key
 from {{ touched }}
--- {{ settlements }} {{ documents }} {{ customers }}: both kinds of build have the same graph
+-- depends on {{ settlements }}, {{ documents }}: both kinds of build have the same graph
 where 1 = 0
 {%- endif %}

@@ -5,6 +5,7 @@
     scope='document', scope_columns=['hop', 'group_key'], scope_model='int_rec_groups__touched',
     lookups=['customer_key', 'document_date'], hash_exclude=['age_days'], indexes=[{'columns': ['break_key']}]
 ) }}
+-- depends on: {{ ref('int_rec_groups__touched') }}
 
 with breaks as (
     select * from {{ ref('int_rec_breaks') }}

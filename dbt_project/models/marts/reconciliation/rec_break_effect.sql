@@ -3,6 +3,7 @@
     materialized='incremental', incremental_strategy='versioned', unique_key='effect_key', full_refresh=false,
     scope='document', scope_columns=['hop', 'group_key'], scope_model='int_rec_groups__touched'
 ) }}
+-- depends on: {{ ref('int_rec_groups__touched') }}
 
 with effects as (
     select

@@ -4,6 +4,7 @@
     scope='document', scope_columns=['hop', 'group_key'], scope_model='int_rec_groups__touched',
     lookups=['document_key', 'piece_key']
 ) }}
+-- depends on: {{ ref('int_rec_groups__touched') }}
 
 with broken_groups as (
     select

@@ -3,6 +3,7 @@
     materialized='incremental', incremental_strategy='versioned', unique_key='match_key', full_refresh=false,
     scope='document', scope_columns=['match_key'], scope_model='int_rec_groups__touched'
 ) }}
+-- depends on: {{ ref('int_rec_groups__touched') }}
 
 with members as (
     select * from {{ ref('int_rec_members') }}
