@@ -4,7 +4,9 @@
     materialized='incremental', incremental_strategy='versioned', unique_key='document_key', full_refresh=false,
     scope='document', scope_columns=['connection', 'document_id'], scope_model='int_documents__touched',
     on_schema_change='append_new_columns', contract={'enforced': true},
-    lookups=['customer_key', 'external_id', 'document_id', 'number_token', 'reference_token']
+    lookups=[
+        'external_id', 'document_id', 'number_token', 'reference_token', 'document_date', 'due_date'
+    ]
 ) }}
 
 with events as (

@@ -80,21 +80,21 @@ billing as (
     left join orders on bills.group_key = orders.document_key
 ),
 
-reached as (
-    select document_key as root_key from {{ documents }} as document
-    where role = 'deal' and scope_reason is null
-    union
-    select root_key from orders
-    union
-    select root_key from billing
-),
-
 roots as (
-    select reached.root_key
-    from reached
+    select document.document_key as root_key
+    from {{ documents }} as document
     {% if is_partial() -%}
-    inner join {{ roots_touched }} as touched on reached.root_key = touched.first_document_key
-    {% endif %}
+    inner join {{ roots_touched }} as touched on document.document_key = touched.first_document_key
+    {% endif -%}
+    where document.role = 'deal' and document.scope_reason is null
+    {% for level in ['orders', 'billing'] -%}
+    union
+    select {{ level }}.root_key
+    from {{ level }}
+    {% if is_partial() -%}
+    inner join {{ roots_touched }} as touched on {{ level }}.root_key = touched.first_document_key
+    {% endif -%}
+    {% endfor %}
 ),
 
 ordered as (
