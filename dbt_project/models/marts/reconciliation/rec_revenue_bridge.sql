@@ -7,6 +7,7 @@
 {{ config(materialized='incremental', incremental_strategy='versioned', scope='all', full_refresh=false, unique_key='bridge_key') }}
 
 {% set moments = [('present', 1), ('past', -1)] if is_partial() else [('present', 1)] %}
+{% if is_partial() -%}
 with changed as (
     select distinct document_key
     from {{ ref('rec_document') }}
@@ -16,6 +17,9 @@ with changed as (
     from {{ ref('int_rec_documents') }}
     where {{ changed_since_last_build() }}
 ),
+
+{% else -%}
+with {% endif -%}
 
 {% for when, weight in moments -%}
 {{ when }} as (
