@@ -1,15 +1,17 @@
 -- From which document of the left side a document was made, as the systems themselves say (pass 2). A deal's order may be
 -- reached over the CRM's copy of it; a credit's order over the invoice, or over the return that the invoice led to.
 {% set documents = ref_current('int_rec_documents') %}
-with links as (
-    select
-        from_document_key,
-        to_document_key
-    from {{ ref('int_document_links__unioned') }}
-    where link_type in ('created_from', 'order_bill', 'return', 'credit')
-),
-
-looking as (
+{# In place of a step of its own, which would be read whole: this is looked up. #}
+{% set links %}
+(
+        select
+            from_document_key,
+            to_document_key
+        from {{ ref('int_document_links__unioned') }}
+        where link_type in ('created_from', 'order_bill', 'return', 'credit')
+    )
+{%- endset %}
+with looking as (
     select distinct document.document_id
     from {{ documents }} as document
     {{ join_judged("'deal_order'", 'document.document_key') }}
@@ -105,7 +107,7 @@ first_step as (
         billing.document_key,
         links.from_document_key
     from billing
-    inner join links on billing.document_key = links.to_document_key
+    inner join {{ links | trim }} as links on billing.document_key = links.to_document_key
 ),
 
 second_step as (
@@ -113,7 +115,7 @@ second_step as (
         first_step.document_key,
         links.from_document_key
     from first_step
-    inner join links on first_step.from_document_key = links.to_document_key
+    inner join {{ links | trim }} as links on first_step.from_document_key = links.to_document_key
 ),
 
 third_step as (
@@ -121,7 +123,7 @@ third_step as (
         second_step.document_key,
         links.from_document_key
     from second_step
-    inner join links on second_step.from_document_key = links.to_document_key
+    inner join {{ links | trim }} as links on second_step.from_document_key = links.to_document_key
 ),
 
 -- A credit that names no predecessor stands with the invoice that it was applied to.
@@ -131,7 +133,7 @@ applied as (
         links.from_document_key
     from billing
     inner join {{ ref('int_settlements__unioned') }} as settlement on billing.document_key = settlement.payment_document_key
-    inner join links on settlement.invoice_document_key = links.to_document_key
+    inner join {{ links | trim }} as links on settlement.invoice_document_key = links.to_document_key
 ),
 
 reached as (

@@ -6,6 +6,7 @@
 -- (weight -1), and the difference is added to the bridge of then. A step of nothing is no row.
 {{ config(materialized='incremental', incremental_strategy='versioned', scope='all', full_refresh=false, unique_key='bridge_key') }}
 
+{% set among = 'document_key in (select document_key from changed)' %}
 {% set moments = [('present', 1), ('past', -1)] if is_partial() else [('present', 1)] %}
 {% if is_partial() -%}
 with changed as (
@@ -33,10 +34,10 @@ with {% endif -%}
         own.legal_entity_id as own_entity_id,
         own.period as own_period,
         {{ weight }} as weight
-    from {{ ref_current('rec_document') if when == 'present' else ref_before('rec_document') }} as document
-    inner join {{ ref_current('int_rec_documents') if when == 'present' else ref_before('int_rec_documents') }} as own
+    from {{ ref_current('rec_document') if when == 'present' else ref_before('rec_document', among) }} as document
+    inner join {{ ref_current('int_rec_documents') if when == 'present' else ref_before('int_rec_documents', among) }} as own
         on document.document_key = own.document_key
-    {% if is_partial() -%}
+    {% if is_partial() and when == 'present' -%}
     inner join changed on document.document_key = changed.document_key
     {% endif -%}
     where document.outcome <> 'scoped_out'
@@ -139,28 +140,27 @@ broken as (
     where hop = 'invoice_ledger'
 ),
 
--- The same document at the end of one hop and at the beginning of the next.
+-- The same document at the end of one hop and at the beginning of the next. It is one row in each, so it is brought together
+-- by grouping: a planner cannot know how many there are, and would join them row by row.
 handed as (
     select
-        arriving.document_key,
-        arriving.legal_entity_id as from_entity_id,
-        arriving.period as from_period,
-        arriving.group_amount as from_amount,
-        leaving.legal_entity_id as to_entity_id,
-        leaving.period as to_period,
-        leaving.group_amount as to_amount,
-        case arriving.hop when 'deal_order' then 190 else 290 end as step_order
-    from members as arriving
-    inner join members as leaving
-        on
-            arriving.document_key = leaving.document_key
-            and arriving.weight = leaving.weight
-            and leaving.side = 'left'
-            and (
-                (arriving.hop = 'deal_order' and leaving.hop = 'order_invoice')
-                or (arriving.hop = 'order_invoice' and leaving.hop = 'invoice_ledger')
-            )
-    where arriving.side = 'right' and arriving.hop in ('deal_order', 'order_invoice')
+        document_key,
+        min(case when side = 'right' then legal_entity_id end) as from_entity_id,
+        min(case when side = 'right' then period end) as from_period,
+        min(case when side = 'right' then group_amount end) as from_amount,
+        min(case when side = 'left' then legal_entity_id end) as to_entity_id,
+        min(case when side = 'left' then period end) as to_period,
+        min(case when side = 'left' then group_amount end) as to_amount,
+        min(case when hop = 'deal_order' or (hop = 'order_invoice' and side = 'left') then 190 else 290 end) as step_order
+    from members
+    where
+        (hop in ('deal_order', 'order_invoice') and side = 'right')
+        or (hop in ('order_invoice', 'invoice_ledger') and side = 'left')
+    group by
+        document_key,
+        weight,
+        case when hop = 'deal_order' or (hop = 'order_invoice' and side = 'left') then 190 else 290 end
+    having count(case when side = 'right' then 1 end) = 1 and count(case when side = 'left' then 1 end) = 1
 ),
 
 shifted as (
