@@ -13,6 +13,7 @@
                     'document': only rows with the same values in `scope_columns` (default connection, document_id)
     scope_model     the model that lists the touched scope values, so that a document without any row left is closed too
                     (default: the values among the candidates)
+    lookups         columns by which other models look up current rows: each gets an index
     hash_exclude    columns that say where a row came from, not what it says: a change in them is no new version
   With previous_batch_id = -1 every scope is 'all'. Never drops history: `full_refresh` is false for these models.
 #}
@@ -72,6 +73,72 @@ select * from {{ source }}
     {%- else -%}
         (select * from {{ relation }} where superseded_run = {{ open_run() }})
     {%- endif -%}
+{%- endmacro %}
+
+{# Rows of a versioned model that were recorded or closed after the last good build. #}
+{% macro ref_changed(name) -%}
+    (select * from {{ ref(name) }} where {{ changed_since_last_build() }})
+{%- endmacro %}
+
+{#
+  The rows of a relation that the last good build left: those that still stand, and those that were closed since.
+  `among`: a condition on them. It stands in both parts, since no index serves both: a join from outside would read all.
+#}
+{% macro rows_before(relation, among='1 = 1') -%}
+    (
+        select * from {{ relation }}
+        where superseded_run = {{ open_run() }} and recorded_run <= {{ var('previous_run_id') | int }} and {{ among }}
+        union all
+        select * from {{ relation }}
+        where
+            superseded_run > {{ var('previous_run_id') | int }}
+            and superseded_run < {{ open_run() }}
+            and recorded_run <= {{ var('previous_run_id') | int }}
+            and {{ among }}
+    )
+{%- endmacro %}
+
+{% macro ref_before(name, among='1 = 1') -%}{{ rows_before(ref(name), among) }}{%- endmacro %}
+
+{#
+  The rows of a versioned model by which sums differ from those of the last good build, with `weight` 1 for what came and
+  -1 for what went. Sum amount * weight and add it to the sums of then. A complete build sums everything: all rows came.
+#}
+{% macro ref_difference(name) -%}
+    {%- set relation = ref(name) -%}
+    {%- if not is_partial() -%}
+    (select found.*, 1 as weight from {{ ref_current(name) }} as found)
+    {%- else -%}
+    {#- What an abandoned run recorded and a later one closed was in neither sum. -#}
+    (
+        select came.*, 1 as weight from {{ relation }} as came
+        where came.recorded_run > {{ var('previous_run_id') | int }} and came.superseded_run = {{ open_run() }}
+        union all
+        select went.*, -1 as weight from {{ relation }} as went
+        where
+            went.superseded_run > {{ var('previous_run_id') | int }}
+            and went.superseded_run < {{ open_run() }}
+            and went.recorded_run <= {{ var('previous_run_id') | int }}
+    )
+    {%- endif -%}
+{%- endmacro %}
+
+{#
+  A table as the build before left it, for a model that is made earlier in the same build: no dependency, since that would
+  be a circle. Only in a partial build, where the table exists.
+#}
+{% macro left_behind(name) -%}
+    {%- if execute -%}
+        {%- set found = graph.nodes.values() | selectattr('resource_type', 'equalto', 'model') | selectattr('name', 'equalto', name) | first -%}
+        {{ api.Relation.create(database=found.database, schema=found.schema, identifier=found.alias) }}
+    {%- else -%}
+        {{ name }}
+    {%- endif -%}
+{%- endmacro %}
+
+{# Whether this build looks at what changed alone: for tables that hold nothing but what the build works on. #}
+{% macro is_partial_build() -%}
+    {{ return(var('previous_batch_id') | int >= 0 and model.resource_type != 'unit_test') }}
 {%- endmacro %}
 
 {# True where a model may restrict itself to what was touched since the last build. #}
@@ -138,6 +205,11 @@ select * from {{ source }}
         from {{ target }} as stored
         where stored.superseded_run = {{ open_run() }} and stored.{{ key }} = candidate.{{ key }}
     )
+    {%- if scope == 'document' %};
+
+    -- How much this run changed: a planner that takes it for nothing joins it to the rest row by row.
+    analyze {{ target }} (recorded_run, superseded_run)
+    {%- endif %}
 {%- endmacro %}
 
 {# One current version of a key; the scope of a document; what a run recorded and closed. Runs after every build. #}
@@ -157,4 +229,7 @@ select * from {{ source }}
     {%- if config.get('scope') == 'document' %}
     create index if not exists {{ name }}__scope on {{ this }} ({{ config.get('scope_columns', ['connection', 'document_id']) | join(', ') }}) where superseded_run = {{ open_run() }};
     {%- endif %}
+    {%- for column in config.get('lookups', []) %}
+    create index if not exists {{ name }}__by_{{ column }} on {{ this }} ({{ column }}) where superseded_run = {{ open_run() }};
+    {%- endfor %}
 {%- endmacro %}

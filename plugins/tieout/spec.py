@@ -87,6 +87,7 @@ class Stream(_Frozen):
     `parent`: rows belong to a parent document, whose change re-reads and replaces all of its rows
     (`parent.stream`, and `parent.column`, the column here that holds the parent's key).
     `explode`: rows are nested in the parent's records under this path; the parent's pages feed this stream.
+    `lookups`: columns by which a build finds current rows, where `parent` is not one already; each gets an index.
     `options`: protocol words, read only by the protocol in `extract/`.
     """
 
@@ -99,6 +100,7 @@ class Stream(_Frozen):
     deletes: Deletes = Deletes()
     parent: ParentLink | None = None
     explode: str | None = None
+    lookups: tuple[str, ...] = ()
     columns: tuple[Column, ...]
     control_totals: tuple[str, ...] = ()
     url: str | None = None
@@ -112,7 +114,7 @@ class Stream(_Frozen):
         if twice:
             raise ValueError(f"stream {self.name}: columns declared twice (case does not count): {sorted(twice)}")
         needed = {"key": self.key, "cursor": (self.cursor,), "deletes.flag": (self.deletes.flag,),
-                  "control_totals": self.control_totals}
+                  "control_totals": self.control_totals, "lookups": self.lookups}
         if self.parent:
             needed["parent.column"] = (self.parent.column,)
         for where, columns in needed.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import psycopg
@@ -171,3 +172,17 @@ def test_bootstrap_of_a_server_that_is_already_set_up_keeps_data_and_changes_pas
     with connect("transformer") as connection:
         assert connection.execute("select count(*) from marts.probe").fetchone() == (1,)
     assert localpg.status(warehouse_home).startswith("running")
+
+
+def test_a_fresh_warehouse_finds_lines_by_their_document(warehouse: dict[str, str]) -> None:
+    """A build looks the lines of a changed document up: without an index each build would read all of them."""
+    with connect("owner") as connection:
+        found = dict(connection.execute(
+            "select tablename, string_agg(indexdef, ' ') from pg_indexes where schemaname = 'raw' group by 1"
+        ).fetchall())
+    wanted = [(stream.table, column) for each in demo_company().connections.values() for stream in each.source.streams
+              for column in (*([stream.parent.column] if stream.parent else []), *stream.lookups)]
+    assert {("netsuite__transactionline", "transaction"), ("salesforce__orderitem", "orderid"),
+            ("salesforce__opportunitylineitem", "opportunityid")} <= set(wanted)
+    for table, column in wanted:
+        assert re.search(rf'\(_connection, "?{column}"?\) WHERE', found[table]), (table, column)

@@ -81,6 +81,7 @@ def test_convention_fills_table_column_name_and_field(source):
         ("key: [id]\n    cursor", "key: [number]\n    cursor", 7, "key names 'number', which is not a declared column"),
         ("cursor: changed", "cursor: updated", 7, "cursor names 'updated', which is not a declared column"),
         ("control_totals: [total]", "control_totals: [changed]", 7, "control total changed is not an amount"),
+        ("control_totals: [total]", "lookups: [bill]", 7, "lookups names 'bill', which is not a declared column"),
         (
             "Total: amount",
             "Total: amount\n      TOTAL: amount",

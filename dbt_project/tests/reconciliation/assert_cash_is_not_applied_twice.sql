@@ -12,7 +12,7 @@ select
     documents.document_key,
     documents.total_amount,
     pieces.amount
-from {{ ref('int_rec_documents') }} as documents
+from {{ ref_current('int_rec_documents') }} as documents
 inner join pieces on documents.document_key = pieces.document_key
 where
     pieces.amount

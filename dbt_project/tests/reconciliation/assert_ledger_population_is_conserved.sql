@@ -1,6 +1,6 @@
 -- The right side of invoice → ledger is the ledger: revenue posted by billing documents, by legal entity, to the cent.
 with billing as (
-    select document_key from {{ ref('int_rec_documents') }}
+    select document_key from {{ ref_current('int_rec_documents') }} as document
     where role = 'billing'
 ),
 

@@ -3,7 +3,7 @@ select
     'int_rec_documents' as model,
     document_key as row_key,
     count(*) as row_count
-from {{ ref('int_rec_documents') }}
+from {{ ref_current('int_rec_documents') }} as document
 group by document_key
 having count(*) > 1
 union all

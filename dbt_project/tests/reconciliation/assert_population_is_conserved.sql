@@ -1,7 +1,7 @@
 -- What the hops judged is what the documents say: both sides of every hop, number of documents and amount, taken from the
 -- documents themselves and not from the judgement. Cash comes in pieces, so there the amount counts.
 with documents as (
-    select * from {{ ref('int_rec_documents') }}
+    select * from {{ ref_current('int_rec_documents') }} as document
 ),
 
 expected as (

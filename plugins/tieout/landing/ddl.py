@@ -82,7 +82,7 @@ def _extend(connection: psycopg.Connection, stream: Stream, present: dict[str, s
 
 
 def _indexes(stream: Stream) -> list[sql.Composed]:
-    """The current version of a key; a batch's rows; the rows that a batch closed; a parent's current lines.
+    """The current version of a key; a batch's rows; the rows that a batch closed; a parent's current lines; lookups.
 
     The key comes before the connection: few connections share a table, and comparing keys first is a third cheaper.
     """
@@ -96,10 +96,11 @@ def _indexes(stream: Stream) -> list[sql.Composed]:
     }
     statements = [
         sql.SQL(text).format(sql.Identifier(_name(stream.table, suffix)), table) for suffix, text in made.items()]
-    if stream.parent:
+    found_by = [("parent", stream.parent.column)] if stream.parent else []
+    for suffix, column in found_by + [(f"by_{column}", column) for column in stream.lookups]:
         statements.append(sql.SQL(
             "create index if not exists {} on raw.{} (_connection, {}) where _superseded_batch is null").format(
-            sql.Identifier(_name(stream.table, "parent")), table, sql.Identifier(stream.parent.column)))
+            sql.Identifier(_name(stream.table, suffix)), table, sql.Identifier(column)))
     return statements
 
 

@@ -26,8 +26,10 @@ BEGUN = "build"
 class Inputs:
     """One build's inputs. `previous_batch_id` -1: everything is built anew.
 
+    previous_as_of_date: the last good build's; what turns with the date turned in between.
     batch_id: no landed batch up to this one can still appear; the next build starts behind it.
     fingerprints: {company, project, seeds: digest}. stale: those that differ from the last good build's.
+    follows_directly: tables are as the last good build left them: none was begun since, and this one is no repetition.
     is_clean: no build was begun after the last good one, so that all views are as it left them.
     """
 
@@ -36,11 +38,13 @@ class Inputs:
     previous_batch_id: int
     batch_id: int
     as_of_date: date
+    previous_as_of_date: date
     company: dict[str, Any]
     systems: tuple[str, ...]
     fingerprints: dict[str, str]
     stale: tuple[str, ...]
     is_clean: bool
+    follows_directly: bool
 
     @property
     def is_full(self) -> bool:
@@ -52,14 +56,15 @@ class Inputs:
         """dbt's vars."""
         return {
             "run_id": self.run_id, "previous_run_id": self.previous_run_id, "previous_batch_id": self.previous_batch_id,
-            "as_of_date": self.as_of_date.isoformat(), "company": self.company, "systems": list(self.systems),
+            "as_of_date": self.as_of_date.isoformat(), "previous_as_of_date": self.previous_as_of_date.isoformat(),
+            "company": self.company, "systems": list(self.systems), "follows_directly": self.follows_directly,
         }
 
 
 def read(books: psycopg.Connection, run_id: int, company: Company, project: Path, *, full_refresh: bool) -> Inputs:
     """The inputs of a build of `run_id`. BuildError for an unknown run, or one that a newer build has overtaken."""
-    run = books.execute("select coalesce(logical_at, started_at) from ops.run where run_id = %s", (run_id,)).fetchone()
-    if run is None:
+    as_of = _as_of_date(books, run_id)
+    if as_of is None:
         raise BuildError(f"run {run_id} does not exist", hint="steps.open_run('revenue') draws one")
     newest = _last_build(books, before=None)
     if newest[0] > run_id:
@@ -77,11 +82,13 @@ def read(books: psycopg.Connection, run_id: int, company: Company, project: Path
     is_clean = books.execute(
         "select not exists (select from ops.model_run where node_id = %s and resource_type = %s"
         " and finished_at > (select max(built_at) from ops.build_watermark))", (BEGUN, INPUT)).fetchone()[0]
-    complete = full_refresh or bool(stale) or last[1] > batch_id
+    before = _as_of_date(books, last[0])
+    complete = full_refresh or bool(stale) or last[1] > batch_id or before is None
     return Inputs(
         run_id=run_id, previous_run_id=last[0], previous_batch_id=EVERYTHING if complete else last[1],
-        batch_id=batch_id, as_of_date=run[0].astimezone(UTC).date(), company=shown,
-        systems=_systems(company, project), fingerprints=fingerprints, stale=stale, is_clean=is_clean)
+        batch_id=batch_id, as_of_date=as_of, previous_as_of_date=before or as_of, company=shown,
+        systems=_systems(company, project), fingerprints=fingerprints, stale=stale, is_clean=is_clean,
+        follows_directly=is_clean and newest == last)
 
 
 def describe(company: Company) -> dict[str, Any]:
@@ -119,6 +126,12 @@ def project_fingerprints(project: Path) -> dict[str, str]:
     models = [path for folder in ("models", "macros") for path in sorted(project.glob(f"{folder}/**/*.sql"))]
     models.append(project / "dbt_project.yml")
     return {"project": _files(models), "seeds": _files(sorted(project.glob("seeds/**/*.csv")))}
+
+
+def _as_of_date(books: psycopg.Connection, run_id: int) -> date | None:
+    """The day as of which a run looks at the books; None for an unknown run."""
+    run = books.execute("select coalesce(logical_at, started_at) from ops.run where run_id = %s", (run_id,)).fetchone()
+    return run[0].astimezone(UTC).date() if run else None
 
 
 def _last_build(books: psycopg.Connection, before: int | None) -> tuple[int, int]:

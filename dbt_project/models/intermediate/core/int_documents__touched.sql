@@ -1,6 +1,7 @@
 {#
   Documents that the marts look at again in this build: whose landed rows changed, whose customer found another
-  identity, whose day's rate changed. All documents in a complete build.
+  identity, whose day's rate changed; and those of a day to come, which take the as-of date's rate. All documents in a
+  complete build.
 #}
 with landed as (
     {% for system in var('systems') %}
@@ -60,3 +61,9 @@ select
     connection,
     document_id
 from of_rates
+union
+select
+    connection,
+    document_id
+from {{ ref('int_documents__unioned') }} as document
+where document_date > cast('{{ var("as_of_date") }}' as date)

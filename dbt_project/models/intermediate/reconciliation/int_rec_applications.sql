@@ -1,35 +1,46 @@
 -- Cash and credits, cut into pieces: what each settles of which billing document (`piece`), and the rest that settles
 -- nothing (`piece` null). Cash is the right side of invoice → cash. A credit memo is billing, so its pieces are on the left:
 -- what it takes off an invoice stands in that invoice's group.
-with documents as (
-    select * from {{ ref('int_rec_documents') }}
+{% set documents = ref_current('int_rec_documents') %}
+{% set ends = ['payment_document_key', 'invoice_document_key'] if is_partial_build() else ['payment_document_key'] %}
+with lines as (
+    {% for end in ends -%}
+    select
+        settlement.connection,
+        settlement.line_id,
+        settlement.payment_document_key,
+        settlement.invoice_document_key,
+        settlement.applied_amount
+    from {{ ref('int_settlements__unioned') }} as settlement
+    {{ join_judged("'invoice_cash'", 'settlement.' ~ end) }}
+    {% if not loop.last %}union{% endif %}
+    {% endfor %}
 ),
 
 settlements as (
     select
         payment_document_key,
         invoice_document_key,
-        sum(applied_amount) as applied_amount,
-        sum(coalesce(discount_amount, 0)) as discount_amount
-    from {{ ref('int_settlements__unioned') }}
+        sum(applied_amount) as applied_amount
+    from lines
     group by payment_document_key, invoice_document_key
 ),
 
 -- A receipt settles an invoice by a positive amount. What goes back to the customer settles a credit by a negative one.
 applied as (
     select
-        documents.document_key,
-        documents.role,
+        document.document_key,
+        document.role,
         settlements.invoice_document_key as piece,
-        documents.currency_code,
-        documents.period,
-        case when documents.role = 'billing' or documents.total_amount < 0 then -1 else 1 end
+        document.currency_code,
+        document.period,
+        case when document.role = 'billing' or document.total_amount < 0 then -1 else 1 end
         * abs(settlements.applied_amount) as amount
     from settlements
-    inner join documents on settlements.payment_document_key = documents.document_key
+    inner join {{ documents }} as document on settlements.payment_document_key = document.document_key
     where
-        not documents.is_void
-        and (documents.role = 'payment' or documents.is_credit)
+        not document.is_void
+        and (document.role = 'payment' or document.is_credit)
         and settlements.applied_amount <> 0
 ),
 
@@ -43,30 +54,32 @@ used as (
 
 rests as (
     select
-        documents.document_key,
-        documents.role,
+        document.document_key,
+        document.role,
         cast(null as {{ dbt.type_string() }}) as piece,
-        documents.currency_code,
-        documents.period,
-        documents.total_amount - coalesce(used.amount, 0) as amount
-    from documents
-    left join used on documents.document_key = used.document_key
+        document.currency_code,
+        document.period,
+        document.total_amount - coalesce(used.amount, 0) as amount
+    from {{ documents }} as document
+    {{ join_judged("'invoice_cash'", 'document.document_key') }}
+    left join used on document.document_key = used.document_key
     where
-        (documents.role = 'payment' or (documents.is_credit and not documents.settles_itself))
-        and (documents.total_amount <> coalesce(used.amount, 0) or used.document_key is null)
+        (document.role = 'payment' or (document.is_credit and not document.settles_itself))
+        and (document.total_amount <> coalesce(used.amount, 0) or used.document_key is null)
 ),
 
 -- Paid at the counter: the header's total is the cash.
 at_the_counter as (
     select
-        document_key,
+        document.document_key,
         'payment' as role,
-        document_key as piece,
-        currency_code,
-        period,
-        coalesce(header_total_amount, total_amount) as amount
-    from documents
-    where settles_itself
+        document.document_key as piece,
+        document.currency_code,
+        document.period,
+        coalesce(document.header_total_amount, document.total_amount) as amount
+    from {{ documents }} as document
+    {{ join_judged("'invoice_cash'", 'document.document_key') }}
+    where document.settles_itself
 )
 
 select

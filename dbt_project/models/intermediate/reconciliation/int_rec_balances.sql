@@ -5,10 +5,6 @@ with members as (
     where hop in ('deal_order', 'order_invoice')
 ),
 
-documents as (
-    select * from {{ ref('int_rec_documents') }}
-),
-
 lefts as (
     select
         members.hop,
@@ -20,7 +16,7 @@ lefts as (
         max(case when documents.has_billing_schedule then 1 else 0 end) as schedule_count,
         max(documents.minor_units) as minor_units
     from members
-    inner join documents on members.document_key = documents.document_key
+    inner join {{ ref_current('int_rec_documents') }} as documents on members.document_key = documents.document_key
     where members.side = 'left'
     group by members.hop, members.group_key
 ),
@@ -38,7 +34,7 @@ rights as (
         max(case when followers.is_void then followers.document_key end) as void_document_key,
         min(case when followers.is_core and not followers.is_void then followers.document_key end) as core_document_key
     from {{ ref('int_rec_followers') }} as followers
-    inner join documents on followers.document_key = documents.document_key
+    inner join {{ ref_current('int_rec_documents') }} as documents on followers.document_key = documents.document_key
     group by followers.hop, followers.group_key
 )
 

@@ -15,18 +15,14 @@ with alone as (
         and lefts.group_key is null
 ),
 
-documents as (
-    select * from {{ ref('int_rec_documents') }}
-),
-
 copies as (
     select
         alone.hop,
         alone.document_key,
         min(twin.document_key) as twin_document_key
     from alone
-    inner join documents as own on alone.document_key = own.document_key
-    inner join documents as twin
+    inner join {{ ref_current('int_rec_documents') }} as own on alone.document_key = own.document_key
+    inner join {{ ref_current('int_rec_documents') }} as twin
         on own.role = twin.role
         and own.customer_key = twin.customer_key
         and own.currency_code = twin.currency_code
@@ -87,7 +83,7 @@ select
         else 'refers to ' || loose.reference || ', which no document carries'
     end as evidence
 from alone
-inner join documents as own on alone.document_key = own.document_key
+inner join {{ ref_current('int_rec_documents') }} as own on alone.document_key = own.document_key
 left join copies on alone.hop = copies.hop and alone.document_key = copies.document_key
 left join loose on alone.hop = loose.hop and alone.document_key = loose.document_key
-left join documents as predecessor on loose.predecessor_key = predecessor.document_key
+left join {{ ref_current('int_rec_documents') }} as predecessor on loose.predecessor_key = predecessor.document_key

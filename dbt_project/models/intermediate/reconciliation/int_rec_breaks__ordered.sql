@@ -214,7 +214,7 @@ select
     of_groups.confidence,
     of_groups.evidence
 from of_groups
-inner join {{ ref('int_rec_documents') }} as documents on of_groups.group_key = documents.document_key
+inner join {{ ref_current('int_rec_documents') }} as documents on of_groups.group_key = documents.document_key
 union all
 select
     hop,

@@ -5,10 +5,6 @@ with members as (
     where hop = 'invoice_ledger'
 ),
 
-documents as (
-    select * from {{ ref('int_rec_documents') }}
-),
-
 groups as (
     select
         members.group_key,
@@ -41,7 +37,7 @@ compared as (
             end
         ) as rounding_amount
     from groups
-    inner join documents on groups.group_key = documents.document_key
+    inner join {{ ref_current('int_rec_documents') }} as documents on groups.group_key = documents.document_key
     cross join {{ ref('rec_hop_tolerances') }} as tolerance
     where tolerance.hop = 'invoice_ledger'
 ),

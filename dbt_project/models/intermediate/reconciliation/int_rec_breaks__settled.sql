@@ -4,10 +4,6 @@ with members as (
     where hop = 'invoice_cash'
 ),
 
-documents as (
-    select * from {{ ref('int_rec_documents') }}
-),
-
 groups as (
     select
         group_key,
@@ -20,10 +16,11 @@ groups as (
 
 discounts as (
     select
-        invoice_document_key as group_key,
-        sum(discount_amount) as discount_amount
-    from {{ ref('int_settlements__unioned') }}
-    group by invoice_document_key
+        groups.group_key,
+        sum(settlement.discount_amount) as discount_amount
+    from groups
+    inner join {{ ref('int_settlements__unioned') }} as settlement on groups.group_key = settlement.invoice_document_key
+    group by groups.group_key
 ),
 
 anchored as (
@@ -48,7 +45,7 @@ anchored as (
             end
         ) as rounding_amount
     from groups
-    inner join documents as anchor on groups.group_key = anchor.document_key
+    inner join {{ ref_current('int_rec_documents') }} as anchor on groups.group_key = anchor.document_key
     cross join {{ ref('rec_hop_tolerances') }} as tolerance
     left join discounts on groups.group_key = discounts.group_key
     where tolerance.hop = 'invoice_cash' and groups.difference_amount <> 0
@@ -123,7 +120,7 @@ unapplied as (
         end as evidence,
         cast(null as {{ dbt.type_string() }}) as cash_document_key
     from members
-    inner join documents as own on members.document_key = own.document_key
+    inner join {{ ref_current('int_rec_documents') }} as own on members.document_key = own.document_key
     where members.side = 'right' and members.piece is null
 ),
 
@@ -135,7 +132,8 @@ astray as (
         -members.amount as amount,
         'applied to a document that is not there' as evidence
     from members
-    left join documents as settled on members.piece = settled.document_key and settled.role = 'billing'
+    left join {{ ref_current('int_rec_documents') }} as settled
+        on members.piece = settled.document_key and settled.role = 'billing'
     where members.piece is not null and settled.document_key is null
 )
 
@@ -149,7 +147,7 @@ select
     documents.currency_code,
     of_billing.evidence
 from of_billing
-inner join documents on of_billing.group_key = documents.document_key
+inner join {{ ref_current('int_rec_documents') }} as documents on of_billing.group_key = documents.document_key
 union all
 select
     'invoice_cash' as hop,
@@ -161,7 +159,7 @@ select
     documents.currency_code,
     unapplied.evidence
 from unapplied
-inner join documents on unapplied.group_key = documents.document_key
+inner join {{ ref_current('int_rec_documents') }} as documents on unapplied.group_key = documents.document_key
 where unapplied.reason_code is not null
 union all
 select
@@ -174,4 +172,4 @@ select
     documents.currency_code,
     astray.evidence
 from astray
-inner join documents on astray.document_key = documents.document_key
+inner join {{ ref_current('int_rec_documents') }} as documents on astray.document_key = documents.document_key

@@ -1,37 +1,48 @@
--- One row per document that a hop compares: its amounts in the hops' measures, its references as people mean them.
+-- One row per document that a hop compares: its amounts in the hops' measures, its references as people mean them. Versioned,
+-- so that a build knows what a document said before, and looks again at those that referred to it.
+{{ config(
+    materialized='incremental', incremental_strategy='versioned', unique_key='document_key', full_refresh=false,
+    scope='document', scope_columns=['connection', 'document_id'], scope_model='int_documents__touched',
+    on_schema_change='append_new_columns', contract={'enforced': true},
+    lookups=[
+        'external_id', 'document_id', 'number_token', 'reference_token', 'document_date', 'due_date'
+    ]
+) }}
+
 with events as (
     select
-        document_key,
-        source_system,
-        legal_entity_id,
-        customer_key,
-        product_id,
-        currency_code,
-        functional_currency_code,
-        original_period,
-        scope,
-        scope_reason,
-        source_url,
-        quantity,
-        net_amount,
-        tax_amount,
-        total_amount,
-        functional_net_amount,
-        functional_total_amount,
-        fx_rate,
-        group_fx_rate,
-        document_date,
-        due_date,
+        revenue.document_key,
+        revenue.source_system,
+        revenue.legal_entity_id,
+        revenue.customer_key,
+        revenue.product_id,
+        revenue.currency_code,
+        revenue.functional_currency_code,
+        revenue.original_period,
+        revenue.scope,
+        revenue.scope_reason,
+        revenue.source_url,
+        revenue.quantity,
+        revenue.net_amount,
+        revenue.tax_amount,
+        revenue.total_amount,
+        revenue.functional_net_amount,
+        revenue.functional_total_amount,
+        revenue.fx_rate,
+        revenue.group_fx_rate,
+        revenue.document_date,
+        revenue.due_date,
         case
-            when event_type = 'booking' then 'deal'
-            when event_type = 'order' then 'order'
-            when event_type in ('billing', 'billing_credit', 'billing_cancel') then 'billing'
+            when revenue.event_type = 'booking' then 'deal'
+            when revenue.event_type = 'order' then 'order'
+            when revenue.event_type in ('billing', 'billing_credit', 'billing_cancel') then 'billing'
             -- cash sales and cash refunds are billing that settles itself
             when
-                event_type in ('cash', 'cash_refund') and document_type not in ('cash_sale', 'cash_refund')
+                revenue.event_type in ('cash', 'cash_refund') and revenue.document_type not in ('cash_sale', 'cash_refund')
                 then 'payment'
         end as role
     from {{ ref_current('fct_revenue') }} as revenue
+    {{ join_touched('int_documents__touched', 'revenue.connection', 'revenue.document_id') }}
 ),
 
 headers as (
@@ -39,6 +50,7 @@ headers as (
         document.*,
         coalesce(document.is_voided, false) or coalesce(document.is_cancelled, false) as is_void
     from {{ ref('int_documents__unioned') }} as document
+    {{ join_touched('int_documents__touched', 'document.connection', 'document.document_id') }}
 ),
 
 lines as (
@@ -81,55 +93,59 @@ summed as (
         min(due_date) as due_date
     from lines
     group by document_key, role
+),
+
+described as (
+    select
+        summed.document_key,
+        summed.role,
+        headers.connection,
+        summed.source_system,
+        headers.document_type,
+        headers.document_id,
+        headers.document_number,
+        summed.legal_entity_id,
+        summed.customer_key,
+        summed.currency_code,
+        summed.functional_currency_code,
+        summed.period,
+        summed.scope_reason,
+        headers.external_id,
+        headers.reference,
+        {{ reference_token('headers.document_number') }} as number_token,
+        {{ reference_token('headers.reference') }} as reference_token,
+        summed.source_url,
+        summed.line_count,
+        coalesce(currency.minor_units, 2) as minor_units,
+        coalesce(functional.minor_units, 2) as functional_minor_units,
+        -- What is void counts as nothing: the document and its cancellation are a pair on one side.
+        case when headers.is_void then 0 else summed.product_quantity end as product_quantity,
+        case when headers.is_void then 0 else summed.net_amount end as net_amount,
+        case when headers.is_void then 0 else summed.tax_amount end as tax_amount,
+        case when headers.is_void then 0 else summed.total_amount end as total_amount,
+        -- the header in the seller's view, as its lines are
+        case
+            when headers.is_void then 0
+            when summed.total_amount < 0 then -abs(headers.header_total_amount)
+            else headers.header_total_amount
+        end as header_total_amount,
+        case when headers.is_void then 0 else summed.functional_net_amount end as functional_net_amount,
+        case when headers.is_void then 0 else summed.functional_total_amount end as functional_total_amount,
+        case when headers.is_void then 0 else summed.posted_rate_net_amount end as posted_rate_net_amount,
+        summed.fx_rate,
+        headers.exchange_rate as posted_fx_rate,
+        summed.fx_rate * summed.group_fx_rate as group_rate,
+        summed.group_fx_rate as functional_group_rate,
+        headers.is_void,
+        coalesce(headers.has_billing_schedule, false) as has_billing_schedule,
+        summed.role = 'billing' and headers.document_type in ('credit_memo', 'cash_refund') as is_credit,
+        summed.role = 'billing' and headers.document_type in ('cash_sale', 'cash_refund') as settles_itself,
+        summed.document_date,
+        coalesce(summed.due_date, headers.due_date, summed.document_date) as due_date
+    from summed
+    inner join headers on summed.document_key = headers.document_key
+    left join {{ ref('dim_currency') }} as currency on summed.currency_code = currency.currency_code
+    left join {{ ref('dim_currency') }} as functional on summed.functional_currency_code = functional.currency_code
 )
 
-select
-    summed.document_key,
-    summed.role,
-    headers.connection,
-    summed.source_system,
-    headers.document_type,
-    headers.document_id,
-    headers.document_number,
-    summed.legal_entity_id,
-    summed.customer_key,
-    summed.currency_code,
-    summed.functional_currency_code,
-    summed.period,
-    summed.scope_reason,
-    headers.external_id,
-    headers.reference,
-    {{ reference_token('headers.document_number') }} as number_token,
-    {{ reference_token('headers.reference') }} as reference_token,
-    summed.source_url,
-    summed.line_count,
-    coalesce(currency.minor_units, 2) as minor_units,
-    coalesce(functional.minor_units, 2) as functional_minor_units,
-    -- What is void counts as nothing: the document and its cancellation are a pair on one side.
-    case when headers.is_void then 0 else summed.product_quantity end as product_quantity,
-    case when headers.is_void then 0 else summed.net_amount end as net_amount,
-    case when headers.is_void then 0 else summed.tax_amount end as tax_amount,
-    case when headers.is_void then 0 else summed.total_amount end as total_amount,
-    -- the header in the seller's view, as its lines are
-    case
-        when headers.is_void then 0
-        when summed.total_amount < 0 then -abs(headers.header_total_amount)
-        else headers.header_total_amount
-    end as header_total_amount,
-    case when headers.is_void then 0 else summed.functional_net_amount end as functional_net_amount,
-    case when headers.is_void then 0 else summed.functional_total_amount end as functional_total_amount,
-    case when headers.is_void then 0 else summed.posted_rate_net_amount end as posted_rate_net_amount,
-    summed.fx_rate,
-    headers.exchange_rate as posted_fx_rate,
-    summed.fx_rate * summed.group_fx_rate as group_rate,
-    summed.group_fx_rate as functional_group_rate,
-    headers.is_void,
-    coalesce(headers.has_billing_schedule, false) as has_billing_schedule,
-    summed.role = 'billing' and headers.document_type in ('credit_memo', 'cash_refund') as is_credit,
-    summed.role = 'billing' and headers.document_type in ('cash_sale', 'cash_refund') as settles_itself,
-    summed.document_date,
-    coalesce(summed.due_date, headers.due_date, summed.document_date) as due_date
-from summed
-inner join headers on summed.document_key = headers.document_key
-left join {{ ref('dim_currency') }} as currency on summed.currency_code = currency.currency_code
-left join {{ ref('dim_currency') }} as functional on summed.functional_currency_code = functional.currency_code
+{{ versioned('described') }}

@@ -5,10 +5,6 @@ with members as (
     where hop in ('deal_order', 'order_invoice')
 ),
 
-documents as (
-    select * from {{ ref('int_rec_documents') }}
-),
-
 lefts as (
     select
         members.hop,
@@ -17,7 +13,7 @@ lefts as (
         sum(members.amount) as amount,
         sum(documents.product_quantity) as quantity
     from members
-    inner join documents on members.document_key = documents.document_key
+    inner join {{ ref_current('int_rec_documents') }} as documents on members.document_key = documents.document_key
     where members.side = 'left'
     group by members.hop, members.group_key
 ),
@@ -43,7 +39,7 @@ rights as (
         tolerance.duplicate_days
     from members
     inner join lefts on members.hop = lefts.hop and members.group_key = lefts.group_key
-    inner join documents on members.document_key = documents.document_key
+    inner join {{ ref_current('int_rec_documents') }} as documents on members.document_key = documents.document_key
     inner join {{ ref('rec_hop_tolerances') }} as tolerance on members.hop = tolerance.hop
     where members.side = 'right'
 ),

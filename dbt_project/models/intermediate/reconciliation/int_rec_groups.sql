@@ -102,4 +102,4 @@ select
     ) as group_key,
     max(documents.match_pass) over (partition by documents.hop, documents.label) as match_pass
 from documents
-inner join {{ ref('int_rec_documents') }} as described on documents.document_key = described.document_key
+inner join {{ ref_current('int_rec_documents') }} as described on documents.document_key = described.document_key

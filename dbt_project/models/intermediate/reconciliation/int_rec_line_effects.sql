@@ -48,7 +48,12 @@ lines as (
             else 'other'
         end as line_kind
     from sided
-    inner join {{ ref_current('fct_revenue') }} as revenue on sided.document_key = revenue.document_key
+    inner join {{ ref_current('int_rec_documents') }} as document on sided.document_key = document.document_key
+    inner join {{ ref_current('fct_revenue') }} as revenue
+        on
+            document.connection = revenue.connection
+            and document.document_id = revenue.document_id
+            and document.document_key = revenue.document_key
     where revenue.event_type in ('booking', 'order', 'billing') and coalesce(revenue.net_amount, 0) <> 0
 ),
 

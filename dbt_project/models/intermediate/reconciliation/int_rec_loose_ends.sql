@@ -1,29 +1,28 @@
 -- References of right-hand documents that lead to no document of the left side: to nothing at all, to a document that another
 -- customer has or that several have, or to one that is not compared (out of scope, or a deal that is not won any more).
-with documents as (
-    select * from {{ ref('int_rec_documents') }}
-),
-
-paired as (
+with paired as (
     select distinct
         hop,
         right_document_key
     from {{ ref('int_rec_pairs') }}
 ),
 
-loose as (
+followers as (
     select
-        case when documents.role = 'order' then 'deal_order' else 'order_invoice' end as hop,
-        documents.*
-    from documents
-    left join paired
-        on
-            documents.document_key = paired.right_document_key
-            and paired.hop = case when documents.role = 'order' then 'deal_order' else 'order_invoice' end
+        case when document.role = 'order' then 'deal_order' else 'order_invoice' end as hop,
+        document.*
+    from {{ ref_current('int_rec_documents') }} as document
     where
-        documents.scope_reason is null
-        and paired.right_document_key is null
-        and (documents.role = 'billing' or (documents.role = 'order' and documents.document_type = 'order'))
+        document.scope_reason is null
+        and (document.role = 'billing' or (document.role = 'order' and document.document_type = 'order'))
+),
+
+loose as (
+    select followers.*
+    from followers
+    {{ join_judged('followers.hop', 'followers.document_key') }}
+    left join paired on followers.hop = paired.hop and followers.document_key = paired.right_document_key
+    where paired.right_document_key is null
 ),
 
 -- External ids: the CRM's order may be there, while its deal is lost, reopened or deleted.
@@ -37,7 +36,7 @@ external as (
         false as is_known_elsewhere,
         false as is_other_customer
     from loose
-    left join documents as crm
+    left join {{ ref_current('int_rec_documents') }} as crm
         on loose.external_id = crm.document_id and crm.document_type = 'crm_order'
     where loose.hop = 'deal_order' and loose.external_id is not null
 ),
@@ -54,7 +53,7 @@ made as (
         false as is_other_customer
     from loose
     inner join {{ ref('int_document_links__unioned') }} as link on loose.document_key = link.to_document_key
-    left join documents as source on link.from_document_key = source.document_key
+    left join {{ ref_current('int_rec_documents') }} as source on link.from_document_key = source.document_key
     where loose.hop = 'order_invoice' and link.link_type = 'created_from'
 ),
 

@@ -7,10 +7,6 @@ with populations as (
     select * from {{ ref('int_rec_populations') }}
 ),
 
-documents as (
-    select * from {{ ref('int_rec_documents') }}
-),
-
 scoped as (
     select
         populations.*,
@@ -28,8 +24,8 @@ scoped as (
             else grouped.match_pass
         end as match_pass
     from populations
-    inner join documents as own on populations.document_key = own.document_key
-    left join documents as settled
+    inner join {{ ref_current('int_rec_documents') }} as own on populations.document_key = own.document_key
+    left join {{ ref_current('int_rec_documents') }} as settled
         on populations.piece = settled.document_key and populations.hop = 'invoice_cash'
     left join {{ ref('int_rec_groups') }} as grouped
         on
@@ -73,8 +69,8 @@ placed as (
         end as functional_amount,
         own.functional_currency_code
     from scoped
-    inner join documents as own on scoped.document_key = own.document_key
-    left join documents as anchor on scoped.group_key = anchor.document_key
+    inner join {{ ref_current('int_rec_documents') }} as own on scoped.document_key = own.document_key
+    left join {{ ref_current('int_rec_documents') }} as anchor on scoped.group_key = anchor.document_key
     where scoped.scope_reason is null
 ),
 

@@ -1,21 +1,16 @@
 -- Which left and right documents belong together, and by which pass: explicit links first (2), then a reference with the same
 -- customer and currency, or customer and figures (4). First match wins. A reference that several documents carry is believed
 -- only where exactly one of them has the same amount: neither order nor ids break ties.
-with documents as (
-    select
-        document_key,
-        scope_reason
-    from {{ ref('int_rec_documents') }}
-),
-
-linked as (
+with linked as (
     select
         sources.hop,
         sources.left_document_key,
         sources.right_document_key
     from {{ ref('int_rec_sources') }} as sources
-    inner join documents as left_document on sources.left_document_key = left_document.document_key
-    inner join documents as right_document on sources.right_document_key = right_document.document_key
+    inner join {{ ref_current('int_rec_documents') }} as left_document
+        on sources.left_document_key = left_document.document_key
+    inner join {{ ref_current('int_rec_documents') }} as right_document
+        on sources.right_document_key = right_document.document_key
     where left_document.scope_reason is null and right_document.scope_reason is null
 ),
 

@@ -1,56 +1,57 @@
 -- What each hop compares: one row per (hop, side, document, piece). A document is one piece, but for cash: a payment (or a
 -- credit memo) is one piece for each invoice that it settles and one for its rest; and for the ledger: one for each period.
 -- Amounts are in the hop's measure, before anything is matched or left out.
-with documents as (
-    select * from {{ ref('int_rec_documents') }}
-),
-
-ordered as (
+{% set documents = ref_current('int_rec_documents') %}
+with ordered as (
     select
         'deal_order' as hop,
         'left' as side,
-        document_key,
+        document.document_key,
         cast(null as {{ dbt.type_string() }}) as piece,
-        currency_code,
-        period,
-        net_amount as amount
-    from documents
-    where role = 'deal'
+        document.currency_code,
+        document.period,
+        document.net_amount as amount
+    from {{ documents }} as document
+    {{ join_judged("'deal_order'", 'document.document_key') }}
+    where document.role = 'deal'
     union all
     select
         'deal_order' as hop,
         'right' as side,
-        document_key,
+        document.document_key,
         cast(null as {{ dbt.type_string() }}) as piece,
-        currency_code,
-        period,
-        net_amount as amount
-    from documents
-    where role = 'order'
+        document.currency_code,
+        document.period,
+        document.net_amount as amount
+    from {{ documents }} as document
+    {{ join_judged("'deal_order'", 'document.document_key') }}
+    where document.role = 'order'
 ),
 
 billed as (
     select
         'order_invoice' as hop,
         'left' as side,
-        document_key,
+        document.document_key,
         cast(null as {{ dbt.type_string() }}) as piece,
-        currency_code,
-        period,
-        net_amount as amount
-    from documents
-    where role = 'order'
+        document.currency_code,
+        document.period,
+        document.net_amount as amount
+    from {{ documents }} as document
+    {{ join_judged("'order_invoice'", 'document.document_key') }}
+    where document.role = 'order'
     union all
     select
         'order_invoice' as hop,
         'right' as side,
-        document_key,
+        document.document_key,
         cast(null as {{ dbt.type_string() }}) as piece,
-        currency_code,
-        period,
-        net_amount as amount
-    from documents
-    where role = 'billing'
+        document.currency_code,
+        document.period,
+        document.net_amount as amount
+    from {{ documents }} as document
+    {{ join_judged("'order_invoice'", 'document.document_key') }}
+    where document.role = 'billing'
 ),
 
 -- Credit memos come in pieces: what they take off an invoice belongs to that invoice.
@@ -58,46 +59,53 @@ settled as (
     select
         'invoice_cash' as hop,
         'left' as side,
-        document_key,
+        document.document_key,
         cast(null as {{ dbt.type_string() }}) as piece,
-        currency_code,
-        period,
-        total_amount as amount
-    from documents
-    where role = 'billing' and (settles_itself or not is_credit)
+        document.currency_code,
+        document.period,
+        document.total_amount as amount
+    from {{ documents }} as document
+    {{ join_judged("'invoice_cash'", 'document.document_key') }}
+    where document.role = 'billing' and (document.settles_itself or not document.is_credit)
     union all
     select
         'invoice_cash' as hop,
-        side,
-        document_key,
-        piece,
-        currency_code,
-        period,
-        amount
-    from {{ ref('int_rec_applications') }}
+        application.side,
+        application.document_key,
+        application.piece,
+        application.currency_code,
+        application.period,
+        application.amount
+    from {{ ref('int_rec_applications') }} as application
+    {{ join_judged("'invoice_cash'", 'coalesce(application.piece, application.document_key)') }}
 ),
 
 posted as (
     select
         'invoice_ledger' as hop,
         'left' as side,
-        document_key,
+        document.document_key,
         cast(null as {{ dbt.type_string() }}) as piece,
-        functional_currency_code as currency_code,
-        period,
-        coalesce(functional_net_amount, 0) as amount
-    from documents
-    where role = 'billing'
+        document.functional_currency_code as currency_code,
+        document.period,
+        coalesce(document.functional_net_amount, 0) as amount
+    from {{ documents }} as document
+    {{ join_judged("'invoice_ledger'", 'document.document_key') }}
+    where document.role = 'billing'
     union all
     select
         'invoice_ledger' as hop,
         'right' as side,
-        document_key,
-        period as piece,
-        functional_currency_code as currency_code,
-        period,
-        amount
-    from {{ ref('int_rec_postings') }}
+        document.document_key,
+        posting.period as piece,
+        min(posting.functional_currency_code) as currency_code,
+        posting.period,
+        sum(posting.amount) as amount
+    from {{ documents }} as document
+    {{ join_judged("'invoice_ledger'", 'document.document_key') }}
+    inner join {{ ref_current('int_rec_postings') }} as posting on document.document_key = posting.document_key
+    where document.role = 'billing'
+    group by document.document_key, posting.period
 ),
 
 measured as (

@@ -1,90 +1,80 @@
 -- Which documents of the left side carry the reference of a document that no link places (pass 4): an order's reference is
 -- looked for among the numbers and references of the CRM's orders, an invoice's among those of the ERP's orders. Whether
 -- customer, currency and amount agree as well decides whether the reference is believed.
-with documents as (
-    select * from {{ ref('int_rec_documents') }}
-),
-
-placed as (
+{% set documents = ref_current('int_rec_documents') %}
+with placed as (
     select distinct
         hop,
         right_document_key
     from {{ ref('int_rec_sources') }}
 ),
 
-searching as (
+looking as (
     select
-        case when documents.role = 'order' then 'deal_order' else 'order_invoice' end as hop,
-        documents.document_key,
-        documents.customer_key,
-        documents.currency_code,
-        documents.reference_token,
-        documents.net_amount
-    from documents
-    left join placed
-        on
-            documents.document_key = placed.right_document_key
-            and placed.hop = case when documents.role = 'order' then 'deal_order' else 'order_invoice' end
+        case when role = 'order' then 'deal_order' else 'order_invoice' end as hop,
+        document_key,
+        customer_key,
+        currency_code,
+        reference_token,
+        net_amount
+    from {{ documents }} as document
     where
-        documents.scope_reason is null
-        and documents.reference_token is not null
-        and placed.right_document_key is null
-        and (documents.role = 'billing' or (documents.role = 'order' and documents.document_type = 'order'))
+        scope_reason is null
+        and reference_token is not null
+        and (role = 'billing' or (role = 'order' and document_type = 'order'))
+),
+
+searching as (
+    select looking.*
+    from looking
+    {{ join_judged('looking.hop', 'looking.document_key') }}
+    left join placed on looking.hop = placed.hop and looking.document_key = placed.right_document_key
+    where placed.right_document_key is null
 ),
 
 -- A CRM order's tokens lead to its deal.
-carried as (
+found as (
+    {% for token in ['number_token', 'reference_token'] -%}
     select
-        'deal_order' as hop,
-        deal.document_key,
-        deal.customer_key,
-        deal.currency_code,
-        deal.net_amount,
-        copy.number_token,
-        copy.reference_token
-    from {{ ref('int_document_links__unioned') }} as link
-    inner join documents as copy on link.to_document_key = copy.document_key
-    inner join documents as deal on link.from_document_key = deal.document_key
-    where link.link_type = 'deal_order' and deal.role = 'deal'
-    union all
-    select
-        'order_invoice' as hop,
-        document_key,
-        customer_key,
-        currency_code,
-        net_amount,
-        number_token,
-        reference_token
-    from documents
-    where role = 'order' and document_type = 'order' and scope_reason is null
-),
-
-tokens as (
-    select
-        hop,
-        document_key,
-        customer_key,
-        currency_code,
-        net_amount,
-        number_token as token
-    from carried
+        searching.hop,
+        deal.document_key as left_document_key,
+        searching.document_key as right_document_key,
+        coalesce(searching.customer_key = deal.customer_key, false) as is_same_customer,
+        searching.currency_code = deal.currency_code as is_same_currency,
+        searching.net_amount = deal.net_amount as is_same_amount
+    from searching
+    inner join {{ documents }} as copy on searching.reference_token = copy.{{ token }}
+    inner join {{ ref('int_document_links__unioned') }} as link on copy.document_key = link.to_document_key
+    inner join {{ documents }} as deal on link.from_document_key = deal.document_key
+    where
+        searching.hop = 'deal_order'
+        and link.link_type = 'deal_order'
+        and deal.role = 'deal'
+        and deal.scope_reason is null
     union
     select
-        hop,
-        document_key,
-        customer_key,
-        currency_code,
-        net_amount,
-        reference_token as token
-    from carried
+        searching.hop,
+        origin.document_key as left_document_key,
+        searching.document_key as right_document_key,
+        coalesce(searching.customer_key = origin.customer_key, false) as is_same_customer,
+        searching.currency_code = origin.currency_code as is_same_currency,
+        searching.net_amount = origin.net_amount as is_same_amount
+    from searching
+    inner join {{ documents }} as origin on searching.reference_token = origin.{{ token }}
+    where
+        searching.hop = 'order_invoice'
+        and origin.role = 'order'
+        and origin.document_type = 'order'
+        and origin.scope_reason is null
+    {% if not loop.last %}union{% endif %}
+    {% endfor %}
 )
 
 select
-    searching.hop,
-    tokens.document_key as left_document_key,
-    searching.document_key as right_document_key,
-    coalesce(searching.customer_key = tokens.customer_key, false) as is_same_customer,
-    searching.currency_code = tokens.currency_code as is_same_currency,
-    searching.net_amount = tokens.net_amount as is_same_amount
-from searching
-inner join tokens on searching.hop = tokens.hop and searching.reference_token = tokens.token
+    hop,
+    left_document_key,
+    right_document_key,
+    is_same_customer,
+    is_same_currency,
+    is_same_amount
+from found

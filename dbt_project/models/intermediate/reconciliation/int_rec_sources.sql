@@ -1,60 +1,60 @@
 -- From which document of the left side a document was made, as the systems themselves say (pass 2). A deal's order may be
 -- reached over the CRM's copy of it; a credit's order over the invoice, or over the return that the invoice led to.
-with documents as (
-    select * from {{ ref('int_rec_documents') }}
+{% set documents = ref_current('int_rec_documents') %}
+{# In place of a step of its own, which would be read whole: this is looked up. #}
+{% set links %}
+(
+        select
+            from_document_key,
+            to_document_key
+        from {{ ref('int_document_links__unioned') }}
+        where link_type in ('created_from', 'order_bill', 'return', 'credit')
+    )
+{%- endset %}
+with looking as (
+    select distinct document.document_id
+    from {{ documents }} as document
+    {{ join_judged("'deal_order'", 'document.document_key') }}
+    where document.document_type = 'order' and document.role = 'order'
 ),
 
-links as (
-    select
-        from_document_key,
-        to_document_key,
-        link_type
-    from {{ ref('int_document_links__unioned') }}
-    where from_document_key is not null and to_document_key is not null
-),
-
-copies as (
-    select
-        copy.document_key as copy_key,
-        copy.document_id as copy_id,
-        copy.external_id as erp_order_id,
-        copy.customer_key,
-        deal.document_key as deal_key
-    from links
-    inner join documents as copy on links.to_document_key = copy.document_key
-    inner join documents as deal on links.from_document_key = deal.document_key
-    where links.link_type = 'deal_order' and deal.role = 'deal'
-),
-
+-- Whoever has the id of one that looks for its deal: whether an id is believed depends on how many there are.
 orders as (
     select
-        document_key,
-        document_id,
-        external_id,
-        customer_key
-    from documents
-    where document_type = 'order' and role = 'order'
+        document.document_key,
+        document.document_id,
+        document.external_id,
+        document.customer_key
+    from looking
+    inner join {{ documents }} as document on looking.document_id = document.document_id
+    where document.document_type = 'order' and document.role = 'order'
 ),
 
 -- In order of trust. `claimant`: the record that keeps the id.
 claims as (
     select
-        copies.copy_key as claimant,
+        copy.document_key as claimant,
         orders.document_key,
-        copies.deal_key,
-        coalesce(orders.customer_key = copies.customer_key, false) as is_same_customer,
+        deal.document_key as deal_key,
+        coalesce(orders.customer_key = copy.customer_key, false) as is_same_customer,
         1 as trust
-    from copies
-    inner join orders on copies.erp_order_id = orders.document_id
+    from orders
+    inner join {{ documents }} as copy on orders.document_id = copy.external_id
+    inner join {{ ref('int_document_links__unioned') }} as link on copy.document_key = link.to_document_key
+    inner join {{ documents }} as deal on link.from_document_key = deal.document_key
+    where link.link_type = 'deal_order' and deal.role = 'deal'
     union all
     select
         orders.document_key as claimant,
         orders.document_key,
-        copies.deal_key,
-        coalesce(orders.customer_key = copies.customer_key, false) as is_same_customer,
+        deal.document_key as deal_key,
+        coalesce(orders.customer_key = copy.customer_key, false) as is_same_customer,
         2 as trust
     from orders
-    inner join copies on orders.external_id = copies.copy_id
+    inner join {{ documents }} as copy on orders.external_id = copy.document_id
+    inner join {{ ref('int_document_links__unioned') }} as link on copy.document_key = link.to_document_key
+    inner join {{ documents }} as deal on link.from_document_key = deal.document_key
+    where link.link_type = 'deal_order' and deal.role = 'deal'
     union all
     select
         orders.document_key as claimant,
@@ -63,7 +63,7 @@ claims as (
         coalesce(orders.customer_key = deal.customer_key, false) as is_same_customer,
         3 as trust
     from orders
-    inner join documents as deal on orders.external_id = deal.document_id and deal.role = 'deal'
+    inner join {{ documents }} as deal on orders.external_id = deal.document_id and deal.role = 'deal'
 ),
 
 -- An id is unique in its connection only. Where several connections have it, the customer decides, or nobody.
@@ -94,90 +94,77 @@ of_deals as (
     where trust = best_trust
 ),
 
--- What follows from what inside the ERP, up to three steps from the order.
-steps as (
-    select distinct
-        links.from_document_key,
-        links.to_document_key
-    from links
-    where links.link_type in ('created_from', 'order_bill', 'return', 'credit')
+-- What a billing document follows from inside the ERP, up to three steps back to an order.
+billing as (
+    select document.document_key
+    from {{ documents }} as document
+    {{ join_judged("'order_invoice'", 'document.document_key') }}
+    where document.role = 'billing'
 ),
 
 first_step as (
-    select
-        steps.to_document_key as document_key,
-        orders.document_key as order_key
-    from steps
-    inner join orders on steps.from_document_key = orders.document_key
+    select distinct
+        billing.document_key,
+        links.from_document_key
+    from billing
+    inner join {{ links | trim }} as links on billing.document_key = links.to_document_key
 ),
 
 second_step as (
-    select
-        steps.to_document_key as document_key,
-        first_step.order_key
-    from steps
-    inner join first_step on steps.from_document_key = first_step.document_key
+    select distinct
+        first_step.document_key,
+        links.from_document_key
+    from first_step
+    inner join {{ links | trim }} as links on first_step.from_document_key = links.to_document_key
 ),
 
 third_step as (
-    select
-        steps.to_document_key as document_key,
-        second_step.order_key
-    from steps
-    inner join second_step on steps.from_document_key = second_step.document_key
-),
-
-reached as (
-    select
-        document_key,
-        order_key,
-        1 as distance
-    from first_step
-    union all
-    select
-        document_key,
-        order_key,
-        2 as distance
+    select distinct
+        second_step.document_key,
+        links.from_document_key
     from second_step
-    union all
-    select
-        document_key,
-        order_key,
-        3 as distance
-    from third_step
+    inner join {{ links | trim }} as links on second_step.from_document_key = links.to_document_key
 ),
 
 -- A credit that names no predecessor stands with the invoice that it was applied to.
 applied as (
+    select distinct
+        billing.document_key,
+        links.from_document_key
+    from billing
+    inner join {{ ref('int_settlements__unioned') }} as settlement on billing.document_key = settlement.payment_document_key
+    inner join {{ links | trim }} as links on settlement.invoice_document_key = links.to_document_key
+),
+
+reached as (
+    {% for step in ['first_step', 'second_step', 'third_step', 'applied'] -%}
     select
-        settlement.payment_document_key as document_key,
-        first_step.order_key,
-        4 as distance
-    from {{ ref('int_settlements__unioned') }} as settlement
-    inner join first_step on settlement.invoice_document_key = first_step.document_key
+        document_key,
+        from_document_key,
+        {{ loop.index }} as distance
+    from {{ step }}
+    {% if not loop.last %}union all{% endif %}
+    {% endfor %}
 ),
 
 nearest as (
     select
-        document_key,
-        order_key,
-        distance,
-        min(distance) over (partition by document_key) as best_distance
-    from (
-        select * from reached
-        union all
-        select * from applied
-    ) as found
+        reached.document_key,
+        origin.document_key as order_key,
+        reached.distance,
+        min(reached.distance) over (partition by reached.document_key) as best_distance
+    from reached
+    inner join {{ documents }} as origin on reached.from_document_key = origin.document_key
+    where origin.document_type = 'order' and origin.role = 'order'
 ),
 
 of_orders as (
     select distinct
         'order_invoice' as hop,
-        nearest.order_key as left_document_key,
-        nearest.document_key as right_document_key
+        order_key as left_document_key,
+        document_key as right_document_key
     from nearest
-    inner join documents as billing on nearest.document_key = billing.document_key
-    where nearest.distance = nearest.best_distance and billing.role = 'billing'
+    where distance = best_distance
 )
 
 select

@@ -1,46 +1,57 @@
 -- What customers owe as of a date, by document: applications after that date do not count, a document due that day is current.
 -- Credits and cash that are applied to nothing stand below zero in buckets of their own. By the header, which is what the
 -- customer was asked for.
-{{ config(materialized='incremental', incremental_strategy='versioned', scope='all', full_refresh=false, unique_key='ageing_key') }}
+-- The age of a row is that of the day when it was recorded: a document that only grew older is no new version until it
+-- enters the next bucket.
+{{ config(
+    materialized='incremental', incremental_strategy='versioned', unique_key='ageing_key', full_refresh=false,
+    scope='document', scope_columns=['document_key'], scope_model='int_receivables__touched',
+    lookups=['customer_key', 'due_date'], hash_exclude=['as_of_date', 'days_overdue']
+) }}
 
-with documents as (
+{% set as_of_date %}cast('{{ var("as_of_date") }}' as date){% endset %}
+{% set touched = ref('int_receivables__touched') %}
+{% set receivables -%}
+    (
+        select * from {{ ref_current('int_rec_documents') }} as document
+        where
+            scope_reason is null
+            and document_date <= {{ as_of_date }}
+            and (role = 'payment' or (role = 'billing' and not settles_itself))
+            and not is_void
+    )
+{%- endset %}
+with receivables as (
     select
-        *,
-        cast('{{ var("as_of_date") }}' as date) as as_of_date
-    from {{ ref('int_rec_documents') }}
-    where scope_reason is null
+        receivable.*,
+        {{ as_of_date }} as as_of_date
+    from {{ receivables }} as receivable
+    {% if is_partial() -%}
+    inner join {{ touched }} as touched on receivable.document_key = touched.document_key
+    {%- endif %}
 ),
 
-receivables as (
-    select *
-    from documents
-    where
-        document_date <= as_of_date
-        and (role = 'payment' or (role = 'billing' and not settles_itself))
-        and not is_void
-),
-
-applied as (
-    select payment_document_key, invoice_document_key, sum(abs(applied_amount) + coalesce(discount_amount, 0)) as amount
-    from {{ ref('int_settlements__unioned') }}
-    where applied_date <= cast('{{ var("as_of_date") }}' as date)
-    group by payment_document_key, invoice_document_key
-),
-
-between_them as (
-    select applied.payment_document_key, applied.invoice_document_key, applied.amount
-    from applied
-    inner join receivables as payment on applied.payment_document_key = payment.document_key
-    inner join receivables as invoice on applied.invoice_document_key = invoice.document_key
-),
-
+-- Each end of an application counts while the other is a receivable, too.
 settled as (
-    select document_key, sum(amount) as amount
-    from (
-        select payment_document_key as document_key, amount from between_them
-        union all
-        select invoice_document_key as document_key, amount from between_them
-    ) as both_ends
+    {% for end, other in [('payment', 'invoice'), ('invoice', 'payment')] -%}
+    select
+        receivables.document_key,
+        sum(abs(settlement.applied_amount) + coalesce(settlement.discount_amount, 0)) as amount
+    from receivables
+    inner join {{ ref('int_settlements__unioned') }} as settlement
+        on receivables.document_key = settlement.{{ end }}_document_key
+    inner join {{ receivables }} as other on settlement.{{ other }}_document_key = other.document_key
+    where settlement.applied_date <= {{ as_of_date }}
+    group by receivables.document_key
+    {% if not loop.last %}union all{% endif %}
+    {% endfor %}
+),
+
+settled_sum as (
+    select
+        document_key,
+        sum(amount) as amount
+    from settled
     group by document_key
 ),
 
@@ -52,14 +63,14 @@ opened as (
             when receivables.role = 'payment'
                 then -(
                     receivables.total_amount
-                    - case when receivables.total_amount < 0 then -1 else 1 end * coalesce(settled.amount, 0)
+                    - case when receivables.total_amount < 0 then -1 else 1 end * coalesce(settled_sum.amount, 0)
                 )
             else
                 coalesce(receivables.header_total_amount, receivables.total_amount)
-                - case when receivables.is_credit then -1 else 1 end * coalesce(settled.amount, 0)
+                - case when receivables.is_credit then -1 else 1 end * coalesce(settled_sum.amount, 0)
         end as open_amount
     from receivables
-    left join settled on receivables.document_key = settled.document_key
+    left join settled_sum on receivables.document_key = settled_sum.document_key
 ),
 
 customers as (

@@ -1,23 +1,22 @@
 -- The register of breaks. The key is made of the hop, the anchor, the document and the reason, so a break keeps its name and
 -- its first day while its amount changes.
 {{ config(
-    materialized='incremental', incremental_strategy='versioned', scope='all', full_refresh=false, unique_key='break_key',
-    hash_exclude=['age_days']
+    materialized='incremental', incremental_strategy='versioned', unique_key='break_key', full_refresh=false,
+    scope='document', scope_columns=['hop', 'group_key'], scope_model='int_rec_groups__touched',
+    lookups=['customer_key', 'document_date'], hash_exclude=['age_days'], indexes=[{'columns': ['break_key']}]
 ) }}
+-- depends on: {{ ref('int_rec_groups__touched') }}
 
 with breaks as (
     select * from {{ ref('int_rec_breaks') }}
 ),
 
-documents as (
-    select * from {{ ref('int_rec_documents') }}
-),
-
 {% if is_incremental() -%}
 known as (
-    select break_key, min(first_seen_date) as first_seen_date
-    from {{ this }}
-    group by break_key
+    select breaks.break_key, min(earlier.first_seen_date) as first_seen_date
+    from breaks
+    inner join {{ this }} as earlier on breaks.break_key = earlier.break_key
+    group by breaks.break_key
 ),
 {%- else -%}
 known as (
@@ -45,6 +44,7 @@ described as (
         breaks.hop,
         breaks.reason_code,
         reasons.reason_name,
+        breaks.group_key,
         matches.match_key,
         breaks.document_key,
         own.connection,
@@ -82,12 +82,14 @@ described as (
         own.source_url,
         breaks.evidence
     from breaks
-    inner join documents as own on breaks.document_key = own.document_key
+    inner join {{ ref_current('int_rec_documents') }} as own
+        on breaks.document_key = own.document_key
     inner join {{ ref('rec_break_reasons') }} as reasons on breaks.reason_code = reasons.reason_code
     inner join {{ ref('rec_hop_tolerances') }} as tolerance on breaks.hop = tolerance.hop
     left join translated on breaks.break_key = translated.break_key
     left join {{ ref_current('rec_match') }} as matches on {{ hash_key(['breaks.hop', 'breaks.group_key']) }} = matches.match_key
-    left join documents as counter on breaks.counter_document_key = counter.document_key
+    left join {{ ref_current('int_rec_documents') }} as counter
+        on breaks.counter_document_key = counter.document_key
     left join customers on own.customer_key = customers.customer_key
     left join known on breaks.break_key = known.break_key
 ),

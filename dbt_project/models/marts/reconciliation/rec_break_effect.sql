@@ -1,11 +1,16 @@
 -- In which cell each break counts: the effects sum to the gap of every cell of rec_summary.
-{{ config(materialized='incremental', incremental_strategy='versioned', scope='all', full_refresh=false, unique_key='effect_key') }}
+{{ config(
+    materialized='incremental', incremental_strategy='versioned', unique_key='effect_key', full_refresh=false,
+    scope='document', scope_columns=['hop', 'group_key'], scope_model='int_rec_groups__touched'
+) }}
+-- depends on: {{ ref('int_rec_groups__touched') }}
 
 with effects as (
     select
         effect_key,
         break_key,
         hop,
+        group_key,
         reason_code,
         legal_entity_id,
         period,

@@ -1,11 +1,12 @@
 -- The population: every document of every hop, on its side, and what became of it.
-{{ config(materialized='incremental', incremental_strategy='versioned', scope='all', full_refresh=false, unique_key='document_hop_key') }}
+{{ config(
+    materialized='incremental', incremental_strategy='versioned', unique_key='document_hop_key', full_refresh=false,
+    scope='document', scope_columns=['hop', 'group_key'], scope_model='int_rec_groups__touched',
+    lookups=['document_key', 'piece_key']
+) }}
+-- depends on: {{ ref('int_rec_groups__touched') }}
 
-with documents as (
-    select * from {{ ref('int_rec_documents') }}
-),
-
-broken_groups as (
+with broken_groups as (
     select
         hop,
         group_key,
@@ -20,11 +21,13 @@ broken_groups as (
 broken_documents as (
     select
         hop,
+        group_key,
         document_key,
         reason_code,
-        row_number()
-            over (partition by hop, document_key order by abs(amount) desc, reason_code, break_key asc)
-            as place
+        row_number() over (
+            partition by hop, group_key, document_key
+            order by abs(amount) desc, reason_code, break_key asc
+        ) as place
     from {{ ref('int_rec_breaks') }}
 ),
 
@@ -35,6 +38,7 @@ in_scope as (
         members.side,
         members.document_key,
         members.piece as piece_key,
+        members.group_key,
         members.legal_entity_id,
         members.customer_key,
         members.currency_code,
@@ -56,6 +60,7 @@ in_scope as (
     left join broken_documents
         on
             members.hop = broken_documents.hop
+            and members.group_key = broken_documents.group_key
             and members.document_key = broken_documents.document_key
             and broken_documents.place = 1
     left join {{ ref_current('rec_match') }} as matches
@@ -70,6 +75,8 @@ out_of_scope as (
         populations.side,
         populations.document_key,
         populations.piece as piece_key,
+        coalesce(case when populations.hop = 'invoice_cash' then populations.piece end, populations.document_key)
+            as group_key,
         own.legal_entity_id,
         own.customer_key,
         populations.currency_code,
@@ -90,8 +97,9 @@ out_of_scope as (
         coalesce(own.scope_reason, settled.scope_reason) as reason_code,
         cast(null as {{ dbt.type_string() }}) as match_key
     from {{ ref('int_rec_populations') }} as populations
-    inner join documents as own on populations.document_key = own.document_key
-    left join documents as settled
+    inner join {{ ref_current('int_rec_documents') }} as own
+        on populations.document_key = own.document_key
+    left join {{ ref_current('int_rec_documents') }} as settled
         on populations.piece = settled.document_key and populations.hop = 'invoice_cash'
     cross join {{ ref('dim_currency') }} as in_group
     where
@@ -108,14 +116,14 @@ judged as (
 described as (
     select
         judged.*,
-        documents.connection,
-        documents.document_type,
-        documents.document_id,
-        documents.document_number,
-        documents.source_url,
-        documents.document_date
+        document.connection,
+        document.document_type,
+        document.document_id,
+        document.document_number,
+        document.source_url,
+        document.document_date
     from judged
-    inner join documents on judged.document_key = documents.document_key
+    inner join {{ ref_current('int_rec_documents') }} as document on judged.document_key = document.document_key
 )
 
 {{ versioned('described') }}

@@ -1,83 +1,140 @@
 -- One row per deal, or per first document where there is no deal: how far it came, and with which amount at each hop.
-{{ config(materialized='incremental', incremental_strategy='versioned', scope='all', full_refresh=false, unique_key='chain_key') }}
+{{ config(
+    materialized='incremental', incremental_strategy='versioned', unique_key='chain_key', full_refresh=false,
+    scope='document', scope_columns=['first_document_key'], scope_model='int_rec_roots__touched', lookups=['customer_key']
+) }}
 
-with documents as (
-    select * from {{ ref('int_rec_documents') }}
-    where scope_reason is null
+{% set documents = ref_current('int_rec_documents') %}
+{% set judged = ref_current('rec_document') %}
+{% set roots_touched = ref('int_rec_roots__touched') %}
+{% if is_partial() -%}
+-- Orders of these chains, or orders that these billing documents stand under.
+with looked_at as (
+    select judged.document_key
+    from {{ roots_touched }} as touched
+    inner join {{ judged }} as judged on touched.first_document_key = judged.group_key
+    where judged.hop = 'deal_order' and judged.side = 'right'
+    union
+    select first_document_key as document_key
+    from {{ roots_touched }}
+    union
+    select judged.group_key as document_key
+    from {{ roots_touched }} as touched
+    inner join {{ judged }} as judged on touched.first_document_key = judged.document_key
+    where judged.hop = 'order_invoice' and judged.side = 'right'
 ),
 
-members as (
-    select * from {{ ref('int_rec_members') }}
-),
+{% else -%}
+with {% endif -%}
 
 -- Groups with a left side are named by its first document: that is where the chain goes on.
 orders as (
     select
-        members.document_key,
-        coalesce(deal.document_key, members.document_key) as root_key
-    from members
-    left join documents as deal on members.group_key = deal.document_key and deal.role = 'deal'
-    where members.hop = 'deal_order' and members.side = 'right'
+        judged.document_key,
+        judged.amount,
+        coalesce(deal.document_key, judged.document_key) as root_key
+    from {{ judged }} as judged
+    {% if is_partial() -%}
+    inner join looked_at on judged.document_key = looked_at.document_key
+    {% endif -%}
+    left join {{ documents }} as deal on judged.group_key = deal.document_key and deal.role = 'deal'
+    where judged.hop = 'deal_order' and judged.side = 'right' and judged.outcome <> 'scoped_out'
+),
+
+bills as (
+    {% if is_partial() -%}
+    select
+        judged.document_key,
+        judged.document_type,
+        judged.amount,
+        judged.group_key
+    from looked_at
+    inner join {{ judged }} as judged on looked_at.document_key = judged.group_key
+    where judged.hop = 'order_invoice' and judged.side = 'right' and judged.outcome <> 'scoped_out'
+    union
+    select
+        judged.document_key,
+        judged.document_type,
+        judged.amount,
+        judged.group_key
+    from looked_at
+    inner join {{ judged }} as judged on looked_at.document_key = judged.document_key
+    {% else -%}
+    select
+        judged.document_key,
+        judged.document_type,
+        judged.amount,
+        judged.group_key
+    from {{ judged }} as judged
+    {% endif -%}
+    where judged.hop = 'order_invoice' and judged.side = 'right' and judged.outcome <> 'scoped_out'
 ),
 
 billing as (
     select
-        members.document_key,
-        coalesce(orders.root_key, members.document_key) as root_key
-    from members
-    left join orders on members.group_key = orders.document_key
-    where members.hop = 'order_invoice' and members.side = 'right'
+        bills.document_key,
+        bills.amount,
+        bills.document_type in ('credit_memo', 'cash_refund') as is_credit,
+        coalesce(orders.root_key, bills.document_key) as root_key
+    from bills
+    left join orders on bills.group_key = orders.document_key
 ),
 
 roots as (
-    select document_key as root_key from documents
-    where role = 'deal'
+    select document.document_key as root_key
+    from {{ documents }} as document
+    {% if is_partial() -%}
+    inner join {{ roots_touched }} as touched on document.document_key = touched.first_document_key
+    {% endif -%}
+    where document.role = 'deal' and document.scope_reason is null
+    {% for level in ['orders', 'billing'] -%}
     union
-    select root_key from orders
-    union
-    select root_key from billing
+    select {{ level }}.root_key
+    from {{ level }}
+    {% if is_partial() -%}
+    inner join {{ roots_touched }} as touched on {{ level }}.root_key = touched.first_document_key
+    {% endif -%}
+    {% endfor %}
 ),
 
 ordered as (
     select
         orders.root_key,
-        sum(documents.net_amount) as order_amount,
+        sum(orders.amount) as order_amount,
         count(*) as order_count
     from orders
-    inner join documents on orders.document_key = documents.document_key
     group by orders.root_key
 ),
 
 billed as (
     select
         billing.root_key,
-        sum(case when documents.is_credit then 0 else documents.net_amount end) as invoice_amount,
-        sum(case when documents.is_credit then documents.net_amount else 0 end) as credit_amount,
+        sum(case when billing.is_credit then 0 else billing.amount end) as invoice_amount,
+        sum(case when billing.is_credit then billing.amount else 0 end) as credit_amount,
         count(*) as billing_count
     from billing
-    inner join documents on billing.document_key = documents.document_key
     group by billing.root_key
 ),
 
 posted as (
     select
         billing.root_key,
-        sum(members.amount) as ledger_amount,
+        sum(judged.amount) as ledger_amount,
         count(*) as posting_count
     from billing
-    inner join members on billing.document_key = members.document_key
-    where members.hop = 'invoice_ledger' and members.side = 'right'
+    inner join {{ judged }} as judged on billing.document_key = judged.document_key
+    where judged.hop = 'invoice_ledger' and judged.side = 'right' and judged.outcome <> 'scoped_out'
     group by billing.root_key
 ),
 
 paid as (
     select
         billing.root_key,
-        sum(members.amount) as cash_amount,
+        sum(judged.amount) as cash_amount,
         count(*) as cash_count
     from billing
-    inner join members on billing.document_key = members.piece
-    where members.hop = 'invoice_cash' and members.side = 'right'
+    inner join {{ judged }} as judged on billing.document_key = judged.piece_key
+    where judged.hop = 'invoice_cash' and judged.side = 'right' and judged.outcome <> 'scoped_out'
     group by billing.root_key
 ),
 
@@ -115,7 +172,7 @@ chains as (
         first_document.period,
         first_document.document_date
     from roots
-    inner join documents as first_document on roots.root_key = first_document.document_key
+    inner join {{ documents }} as first_document on roots.root_key = first_document.document_key
     left join ordered on roots.root_key = ordered.root_key
     left join billed on roots.root_key = billed.root_key
     left join posted on roots.root_key = posted.root_key

@@ -1,5 +1,9 @@
 -- A match: the documents of both sides of a hop that belong together, whether their amounts agree or not.
-{{ config(materialized='incremental', incremental_strategy='versioned', scope='all', full_refresh=false, unique_key='match_key') }}
+{{ config(
+    materialized='incremental', incremental_strategy='versioned', unique_key='match_key', full_refresh=false,
+    scope='document', scope_columns=['match_key'], scope_model='int_rec_groups__touched'
+) }}
+-- depends on: {{ ref('int_rec_groups__touched') }}
 
 with members as (
     select * from {{ ref('int_rec_members') }}

@@ -1,5 +1,9 @@
 -- The documents of each match, with the amount by which each counts in it.
-{{ config(materialized='incremental', incremental_strategy='versioned', scope='all', full_refresh=false, unique_key='member_key') }}
+{{ config(
+    materialized='incremental', incremental_strategy='versioned', unique_key='member_key', full_refresh=false,
+    scope='document', scope_columns=['match_key'], scope_model='int_rec_groups__touched'
+) }}
+-- depends on: {{ ref('int_rec_groups__touched') }}
 
 with members as (
     select

@@ -8,56 +8,11 @@
     pre_hook="{{ session_settings() }}"
 ) }}
 
-with meanings as (
-    select
-        connection,
-        'account' as reference_type,
-        id as reference_id,
-        coalesce(accttype, '') || '|' || coalesce(sspecacct, '') || '|'
-        || coalesce(cast(eliminate as {{ dbt.type_string() }}), '') as meaning
-    from {{ ref('base_netsuite__account') }}
-    union all
-    select
-        connection,
-        'period' as reference_type,
-        id as reference_id,
-        coalesce(cast(startdate as {{ dbt.type_string() }}), '') as meaning
-    from {{ ref('base_netsuite__accountingperiod') }}
-    union all
-    select
-        connection,
-        'subsidiary' as reference_type,
-        id as reference_id,
-        coalesce(currency, '') as meaning
-    from {{ ref('base_netsuite__subsidiary') }}
-    union all
-    select
-        connection,
-        'currency' as reference_type,
-        id as reference_id,
-        coalesce(symbol, '') as meaning
-    from {{ ref('base_netsuite__currency') }}
-    union all
-    select
-        connection,
-        'book' as reference_type,
-        id as reference_id,
-        coalesce(cast(isprimary as {{ dbt.type_string() }}), '') as meaning
-    from {{ ref('base_netsuite__accountingbook') }}
-    union all
-    select
-        connection,
-        'item' as reference_type,
-        id as reference_id,
-        coalesce(itemid, '') as meaning
-    from {{ ref('base_netsuite__item') }}
-),
-
-keyed as (
-    select
-        {{ hash_key(['connection', 'reference_type', 'reference_id']) }} as reference_key,
-        meanings.*
-    from meanings
-)
-
-{{ versioned('keyed') }}
+{{ references([
+    ('account', 'base_netsuite__account', ['accttype', 'sspecacct', 'eliminate']),
+    ('period', 'base_netsuite__accountingperiod', ['startdate']),
+    ('subsidiary', 'base_netsuite__subsidiary', ['currency']),
+    ('currency', 'base_netsuite__currency', ['symbol']),
+    ('book', 'base_netsuite__accountingbook', ['isprimary']),
+    ('item', 'base_netsuite__item', ['itemid'])
+]) }}

@@ -5,7 +5,10 @@
 {{ config(
     materialized='incremental', incremental_strategy='by_document', touched='stg_netsuite__documents_touched',
     on_schema_change='append_new_columns', pre_hook="{{ session_settings() }}",
-    indexes=[{'columns': ['connection', 'document_id']}, {'columns': ['connection', 'invoice_id']}]
+    indexes=[
+        {'columns': ['connection', 'document_id']}, {'columns': ['connection', 'invoice_id']},
+        {'columns': ['payment_document_key']}, {'columns': ['invoice_document_key']}, {'columns': ['applied_date']}
+    ]
 ) }}
 
 with links as (

@@ -5,20 +5,4 @@
     pre_hook="{{ session_settings() }}"
 ) }}
 
-with meanings as (
-    select
-        connection,
-        'product' as reference_type,
-        id as reference_id,
-        coalesce(productcode, '') as meaning
-    from {{ ref('base_salesforce__product2') }}
-),
-
-keyed as (
-    select
-        {{ hash_key(['connection', 'reference_type', 'reference_id']) }} as reference_key,
-        meanings.*
-    from meanings
-)
-
-{{ versioned('keyed') }}
+{{ references([('product', 'base_salesforce__product2', ['productcode'])]) }}

@@ -1,0 +1,65 @@
+-- Documents that changed since the last good build, as they were then and as they are now: their tokens and ids are what
+-- others may have referred to. CRM orders stand for their deal, so those of a changed deal are here as well. Empty in a
+-- complete build, which judges everything anyway.
+{% set documents = ref('int_rec_documents') %}
+{% set looked_at = ref('int_documents__touched') %}
+{% set links = ref('int_document_links__unioned') %}
+{% set columns %}
+    document.document_key, document.role, document.document_type, document.document_id, document.external_id,
+    document.number_token, document.reference_token, document.customer_key, document.currency_code, document.net_amount
+{% endset %}
+{% if is_partial_build() -%}
+with named as (
+    -- lines, links, settlements or ledger rows
+    select document.document_key
+    from {{ looked_at }} as touched
+    inner join {{ ref_current('int_rec_documents') }} as document
+        on touched.connection = document.connection and touched.document_id = document.document_id
+    union
+    -- the document itself: what it says, or whether it is there
+    select document.document_key
+    from {{ documents }} as document
+    where {{ changed_since_last_build() }}
+    union
+    -- what an abandoned build has judged already
+    select document.document_key
+    from {{ left_behind('rec_document') }} as document
+    where {{ changed_since_last_build() }}
+),
+
+of_deals as (
+    select link.to_document_key as document_key
+    from named
+    inner join {{ links }} as link on named.document_key = link.from_document_key
+    where link.link_type = 'deal_order'
+),
+
+concerned as (
+    select document_key from named
+    union
+    select document_key from of_deals
+)
+
+select {{ columns }}
+from concerned
+inner join {{ ref_current('int_rec_documents') }} as document on concerned.document_key = document.document_key
+union
+select {{ columns }}
+from {{ documents }} as document
+where
+    document.superseded_run > {{ var('previous_run_id') | int }}
+    and document.superseded_run < {{ open_run() }}
+union
+-- without a version of today or of then: what is left of it in the marts is closed
+select
+    document_key,
+    {% for column in ['role', 'document_type', 'document_id', 'external_id', 'number_token', 'reference_token', 'customer_key', 'currency_code'] -%}
+    cast(null as {{ dbt.type_string() }}) as {{ column }},
+    {% endfor -%}
+    cast(null as numeric(28, 4)) as net_amount
+from named
+{%- else -%}
+select {{ columns }}
+from {{ documents }} as document
+where 1 = 0
+{%- endif %}

@@ -1,0 +1,236 @@
+-- What this build judges again. In deal → order and order → invoice documents: those whose left side may have changed, all
+-- left sides that they may have now, and everybody who stood in a group with one of these. In invoice → cash and invoice →
+-- ledger the groups themselves, which are named by their document. Documents that changed bring their old groups along
+-- whole, so a group is always judged with all of its members: before and after it merged, split, or lost one.
+-- Not read in a complete build, which judges everything.
+{% set documents = ref('int_rec_documents') %}
+{% set changes = ref('int_rec_changes') %}
+{% set affected = ref('int_rec_affected') %}
+{% set links = ref('int_document_links__unioned') %}
+{% set settlements = ref('int_settlements__unioned') %}
+{% set customers = ref_changed('dim_customer') %}
+{% if is_partial_build() -%}
+with changed as (
+    select distinct document_key from {{ changes }}
+),
+
+-- Predecessors, up to three steps, as int_rec_sources finds them.
+first_step as (
+    select distinct link.from_document_key as document_key
+    from (
+        select document_key from {{ affected }}
+        where hop = 'order_invoice'
+        union
+        select settlement.invoice_document_key
+        from {{ affected }} as credit
+        inner join {{ settlements }} as settlement on credit.document_key = settlement.payment_document_key
+        where credit.hop = 'order_invoice'
+    ) as target
+    inner join {{ links }} as link on target.document_key = link.to_document_key
+    where link.link_type in ('created_from', 'order_bill', 'return', 'credit')
+),
+
+{% for step, before in [('second', 'first_step'), ('third', 'second_step')] -%}
+{{ step }}_step as (
+    select distinct link.from_document_key as document_key
+    from {{ before }} as target
+    inner join {{ links }} as link on target.document_key = link.to_document_key
+    where link.link_type in ('created_from', 'order_bill', 'return', 'credit')
+),
+
+{% endfor -%}
+
+-- What those that look for a left side refer to: now, and in the version of then.
+referring as (
+    select
+        affected.hop,
+        document.document_id,
+        document.external_id,
+        document.reference_token
+    from {{ affected }} as affected
+    inner join {{ ref_current('int_rec_documents') }} as document on affected.document_key = document.document_key
+    union
+    select
+        affected.hop,
+        change.document_id,
+        change.external_id,
+        change.reference_token
+    from {{ affected }} as affected
+    inner join {{ changes }} as change on affected.document_key = change.document_key
+),
+
+copies as (
+    select document.document_key
+    from referring
+    inner join {{ ref_current('int_rec_documents') }} as document on referring.document_id = document.external_id
+    where referring.hop = 'deal_order'
+    union
+    select document.document_key
+    from referring
+    inner join {{ ref_current('int_rec_documents') }} as document on referring.external_id = document.document_id
+    where referring.hop = 'deal_order'
+    {% for token in ['number_token', 'reference_token'] -%}
+    union
+    select document.document_key
+    from referring
+    inner join {{ ref_current('int_rec_documents') }} as document on referring.reference_token = document.{{ token }}
+    where referring.hop = 'deal_order' and document.document_type = 'crm_order'
+    {% endfor %}
+),
+
+-- Deals of those copies, and deals that were named themselves (they are among the copies, by their id).
+lefts as (
+    select
+        'deal_order' as hop,
+        document_key
+    from copies
+    union
+    select
+        'deal_order' as hop,
+        link.from_document_key as document_key
+    from copies
+    inner join {{ links }} as link on copies.document_key = link.to_document_key
+    where link.link_type = 'deal_order'
+    union
+    {% for step in ['first', 'second', 'third'] -%}
+    select
+        'order_invoice' as hop,
+        document_key
+    from {{ step }}_step
+    union
+    {% endfor -%}
+    {% for token in ['number_token', 'reference_token'] -%}
+    select
+        'order_invoice' as hop,
+        document.document_key
+    from referring
+    inner join {{ ref_current('int_rec_documents') }} as document on referring.reference_token = document.{{ token }}
+    where referring.hop = 'order_invoice' and document.document_type = 'order'
+    {% if not loop.last %}union{% endif %}
+    {% endfor %}
+),
+
+reached as (
+    select
+        hop,
+        document_key
+    from {{ affected }}
+    union
+    select
+        hop,
+        document_key
+    from lefts
+    {% for hop in ['deal_order', 'order_invoice', 'invoice_cash', 'invoice_ledger'] -%}
+    union
+    select
+        '{{ hop }}' as hop,
+        document_key
+    from changed
+    {% endfor %}
+),
+
+-- Groups in which they stand or stood: what is left of them in the marts.
+stood as (
+    select
+        document.hop,
+        document.group_key
+    from reached
+    inner join {{ left_behind('rec_document') }} as document
+        on reached.hop = document.hop and reached.document_key = document.document_key
+    where document.superseded_run = {{ open_run() }}
+    union
+    select
+        document.hop,
+        document.group_key
+    from {{ left_behind('rec_document') }} as document
+    where {{ changed_since_last_build() }}
+    union
+    select
+        break.hop,
+        break.group_key
+    from {{ left_behind('rec_break') }} as break
+    where {{ changed_since_last_build() }}
+    union
+    -- another name of a customer, in breaks that show it
+    select
+        break.hop,
+        break.group_key
+    from (
+        select distinct customer_key from {{ customers }} as renamed
+    ) as customer
+    inner join {{ left_behind('rec_break') }} as break on customer.customer_key = break.customer_key
+    where break.superseded_run = {{ open_run() }}
+    union
+    -- breaks that turned with the date: due, or of another age
+    select
+        break.hop,
+        break.group_key
+    from {{ left_behind('rec_break') }} as break
+    where
+        break.superseded_run = {{ open_run() }}
+        and (
+            {% for days in [30, 60, 90] -%}
+            {{ between_builds('break.document_date', days + 1) }}
+            {% if not loop.last %}or {% endif -%}
+            {% endfor %}
+        )
+    union
+    select
+        break.hop,
+        break.group_key
+    from {{ documents }} as document
+    inner join {{ left_behind('rec_break') }} as break
+        on document.document_key = break.group_key and break.hop = 'invoice_cash'
+    where
+        document.superseded_run = {{ open_run() }}
+        and break.superseded_run = {{ open_run() }}
+        and {{ between_builds('document.due_date', 1) }}
+),
+
+-- Pieces of cash and credit that changed settle other documents now.
+settled as (
+    select
+        'invoice_cash' as hop,
+        settlement.invoice_document_key as group_key
+    from changed
+    inner join {{ settlements }} as settlement on changed.document_key = settlement.payment_document_key
+),
+
+groups as (
+    select
+        hop,
+        group_key
+    from stood
+    union
+    select
+        hop,
+        group_key
+    from settled
+)
+
+select
+    hop,
+    document_key
+from reached
+union
+select
+    hop,
+    group_key as document_key
+from groups
+union
+-- everybody who stood in such a group
+select
+    document.hop,
+    document.document_key
+from groups
+inner join {{ left_behind('rec_document') }} as document
+    on groups.hop = document.hop and groups.group_key = document.group_key
+where document.superseded_run = {{ open_run() }} and groups.hop in ('deal_order', 'order_invoice')
+{%- else -%}
+select
+    hop,
+    document_key
+from {{ affected }}
+-- depends on {{ documents }}, {{ links }}, {{ settlements }}: both kinds of build have the same graph
+where 1 = 0
+{%- endif %}

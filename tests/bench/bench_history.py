@@ -1,0 +1,191 @@
+"""What a run costs when little changed, in all models of the project: `rows` is the lines of history.
+
+Data: chains of an order, an invoice that was made from it, and a payment that settles it, eight lines each; every fifth
+begins with a deal and the CRM's copy of the order. A change is an invoice whose header, lines and ledger were landed
+again with other amounts. Times are the sum of what dbt reports per model, in all models but seeds; starting and
+parsing is not counted, and is printed.
+    incremental_1pct  a run after 1 % of the invoices changed, against the complete build
+    history_10x       a run after so many invoices changed that they are 1 % of a tenth of the history, against the same
+                      change there
+Some 0.1 s a model is dbt's own, so small histories look worse than they are in the first and better in the second.
+Beside each run stand the seconds of CPU that the engine's sessions took, which a busy machine stretches less (on
+Linux).
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tests.bench.bench_transform import DATA, MASTER_DATA, OURS, warehouse
+from tests.conftest import ROOT, open_folder
+
+LINES = 8
+COMPANY = {
+    "group": {"currency": "USD", "fiscal_year_start_month": 1},
+    "connections": [
+        {"name": "erp", "system": "netsuite", "title": "NetSuite", "role": "erp", "time_zone": "UTC",
+         "legal_entity": "US01", "legal_entities": {"1": "US01"}, "currency": "USD", "urls": {}},
+        {"name": "crm", "system": "salesforce", "title": "Salesforce", "role": "crm", "time_zone": "UTC",
+         "legal_entity": "US01", "legal_entities": {}, "currency": "USD", "urls": {}},
+    ],
+}
+HEADER = ("id, tranid, type, status, approvalstatus, entity, currency, postingperiod, otherrefnum, exchangerate,"
+          f" foreigntotal, posting, voided, trandate, duedate, lastmodifieddate, _modified_at, {OURS}")
+LINE = ("uniquekey, transaction, id, item, itemtype, entity, subsidiary, quantity, foreignamount, mainline, taxline,"
+        f" iscogs, eliminate, createdfrom, {OURS}")
+# The documents of chain n are n1 (order), n2 (invoice), n3 (payment). One in ten is still open.
+CHAINS = (
+    f"insert into raw.netsuite__transaction ({HEADER})"
+    " select n || '' || d, (array['SO','INV','PAY'])[d] || n, (array['SalesOrd','CustInvc','CustPymt'])[d],"
+    " (array['F','A','C'])[d], '2', (1 + n % 5000)::text, (1 + n % 4)::text, (n % 24)::text,"
+    " case when d < 3 then 'PO' || n end, 1.05, 300, d > 1, false, date '2024-01-01' + (n % 700)::int + d,"
+    " case when d = 2 then date '2024-02-01' + (n % 700)::int end, now(), now(), 'erp', n || '' || d, false, 1, 1"
+    " from generate_series(1, {chains}) n, generate_series(1, 3) d where d < 3 or n % 10 > 0",
+    f"insert into raw.netsuite__transactionline ({LINE})"
+    " select n || '' || d || l, n || '' || d, l::text, case when l > 0 then (1 + (n + l) % 500)::text end,"
+    " case when l > 0 then 'Service' end, (1 + n % 5000)::text, '1', -l, (array[300, -100, -200])[l + 1], l = 0, false,"
+    " false, false, case when d = 2 then n || '1' end, 'erp', n || '' || d || l, false, 1, 1"
+    " from generate_series(1, {chains}) n, generate_series(1, 2) d, generate_series(0, 2) l",
+    f"insert into raw.netsuite__transactionline ({LINE})"
+    " select n || '3' || l, n || '3', l::text, null, null, (1 + n % 5000)::text, '1', null, 300 - 600 * l, l = 0,"
+    " false, false, false, null, 'erp', n || '3' || l, false, 1, 1"
+    " from generate_series(1, {chains}) n, generate_series(0, 1) l where n % 10 > 0",
+    "insert into raw.netsuite__transactionaccountingline (accountingbook, transaction, transactionline, account,"
+    f" amount, posting, {OURS})"
+    " select '1', n || '2', l::text, case when l = 0 then '1' else '2' end, (array[315, -105, -210])[l + 1], true,"
+    " 'erp', '1|' || n || '2|' || l, false, 1, 1 from generate_series(1, {chains}) n, generate_series(0, 2) l",
+    "insert into raw.netsuite__nexttransactionlink (previousdoc, previousline, previoustype, nextdoc, nextline,"
+    f" nexttype, linktype, foreignamount, nextdate, {OURS})"
+    " select n || '' || d, '0', (array['SalesOrd','CustInvc'])[d], n || '' || d + 1, '0',"
+    " (array['CustInvc','CustPymt'])[d], (array['OrdBill','Payment'])[d], 300, date '2024-01-04' + (n % 700)::int,"
+    " 'erp', n || '|' || d, false, 1, 1"
+    " from generate_series(1, {chains}) n, generate_series(1, 2) d where d < 2 or n % 10 > 0",
+    f"insert into raw.salesforce__account (id, name, {OURS})"
+    " select 'A' || n, 'Customer ' || n, 'crm', 'A' || n, false, 1, 1 from generate_series(1, 5000) n",
+    "insert into raw.salesforce__opportunity (id, name, accountid, currencyisocode, amount, iswon, closedate,"
+    f" _modified_at, {OURS})"
+    " select 'D' || n, 'Deal ' || n, 'A' || 1 + n % 5000, (array['USD','EUR','GBP','JPY'])[1 + n % 4], 300, true,"
+    " date '2024-01-01' + (n % 700)::int, now(), 'crm', 'D' || n, false, 1, 1 from generate_series(5, {chains}, 5) n",
+    "insert into raw.salesforce__order (id, ordernumber, accountid, opportunityid, statuscode, currencyisocode,"
+    f" erp_order_id, totalamount, effectivedate, _modified_at, {OURS})"
+    " select 'C' || n, 'C' || n, 'A' || 1 + n % 5000, 'D' || n, 'Activated', "
+    " (array['USD','EUR','GBP','JPY'])[1 + n % 4], n || '1', 300, date '2024-01-01' + (n % 700)::int, now(),"
+    " 'crm', 'C' || n, false, 1, 1"
+    " from generate_series(5, {chains}, 5) n",
+    f"insert into raw.salesforce__orderitem (id, orderid, quantity, totalprice, {OURS})"
+    " select 'I' || n, 'C' || n, 1, 300, 'crm', 'I' || n, false, 1, 1 from generate_series(5, {chains}, 5) n",
+)
+# Invoices of every so many chains, with what was multiplied. {shift}: another choice of invoices for the next change.
+CHANGED = ("_superseded_batch is null and right({column}, 1) = '2'"
+           " and left({column}, -1)::bigint % {every} = {shift}")
+CHILDREN = (
+    ("netsuite__transaction", "id", "foreigntotal"), ("netsuite__transactionline", "transaction", "foreignamount"),
+    ("netsuite__transactionaccountingline", "transaction", "amount"),
+)
+SETTLED = ("--exclude", "tag:settled,config.materialized:view")
+
+
+def run(rows: int, progress: Callable[[str], Any] = print) -> list[dict[str, Any]]:
+    """Both figures for that many lines of history, each in a warehouse of its own."""
+    chains = max(rows // LINES, 1000)
+    few = chains // 10 // 100
+    with open_folder() as home, warehouse(home, salesforce=True):
+        history = History(home, chains // 10, progress)
+        history.build()
+        here = history.change(few)
+    with open_folder() as home, warehouse(home, salesforce=True):
+        history = History(home, chains, progress)
+        complete = history.build()
+        same = history.change(few)
+        one_percent = history.change(chains // 100)
+    return [
+        {"name": "incremental_1pct", "value": one_percent, "unit": "s", "limit": complete,
+         "ratio": one_percent / complete, "goal": "<= 0.05"},
+        {"name": "history_10x", "value": same, "unit": "s", "limit": here, "ratio": same / here, "goal": "<= 1.3"},
+    ]
+
+
+class History:
+    """A warehouse of so many chains, built and changed run by run."""
+
+    def __init__(self, home: Path, chains: int, progress: Callable[[str], Any]) -> None:
+        from tieout.transform.runner import Runner
+        from tieout.warehouse import connect
+
+        self._home, self._chains, self._progress, self._run = home, chains, progress, 0
+        self._runner = Runner(ROOT / "dbt_project", home / "dbt", ("netsuite", "salesforce"), 2)
+        with connect("owner", autocommit=True) as books:
+            for statement in (*DATA[:MASTER_DATA], *CHAINS):
+                books.execute(statement.replace("{chains}", str(chains)))
+            books.execute("vacuum analyze")
+
+    def build(self) -> float:
+        """The complete build: seconds of SQL."""
+        self._invoke("seed", ())
+        return self._invoke("run", ("--full-refresh",))
+
+    def change(self, count: int) -> float:
+        """Land other amounts of so many invoices and build: seconds of SQL. Checks that they were restated."""
+        from tieout.warehouse import connect
+
+        self._run += 1
+        every = self._chains // count
+        with connect("owner") as books:
+            for table, column, doubled in CHILDREN:
+                where = CHANGED.format(column=column, every=every, shift=self._run)
+                columns = [name for (name,) in books.execute(
+                    "select column_name from information_schema.columns where table_schema = 'raw' and table_name = %s",
+                    (table,))]
+                told = {name: f'"{name}"' for name in columns}
+                told |= {"_batch_id": str(self._run + 1), "_superseded_batch": "null", doubled: f"{doubled} * 2"}
+                names = ", ".join(f'"{name}"' for name in columns)
+                books.execute(f"create temp table fresh on commit drop as select * from raw.{table} where {where}")
+                books.execute(f"update raw.{table} set _superseded_batch = {self._run + 1} where {where}")
+                chosen = ', '.join(told[name] for name in columns)
+                books.execute(f"insert into raw.{table} ({names}) select {chosen} from fresh")
+                books.execute("drop table fresh")
+        with connect("owner", autocommit=True) as books:
+            books.execute(f"analyze {', '.join(f'raw.{table}' for table, _, _ in CHILDREN)}")
+        seconds = self._invoke("run", SETTLED)
+        with connect("transformer") as books:
+            restated = books.execute(
+                "select count(distinct document_id) from marts.fct_revenue where recorded_run = %s", (self._run,)
+            ).fetchone()[0]
+        if not abs(restated - count) <= 1:
+            raise AssertionError(f"{count} invoices were changed, {restated} restated")
+        return seconds
+
+    def _invoke(self, command: str, arguments: tuple[str, ...]) -> float:
+        from tieout.transform.runner import failed
+
+        previous = self._run - 1
+        variables = {"run_id": self._run, "previous_run_id": previous, "previous_batch_id": self._run or -1,
+                     "as_of_date": "2026-06-30", "previous_as_of_date": "2026-06-30",
+                     "company": COMPANY, "systems": ["netsuite", "salesforce"]}
+        started, spent = time.monotonic(), _engine_cpu(self._home)
+        results = self._runner.invoke(command, variables, arguments)
+        if broken := failed(results):
+            raise AssertionError(f"{broken[0].name}: {broken[0].message}")
+        seconds = sum(found.seconds for found in results)
+        slowest = sorted(results, key=lambda found: -found.seconds)[:12]
+        if command == "run":
+            took = time.monotonic() - started, _engine_cpu(self._home) - spent
+            self._progress(
+                f"  run {self._run} of {self._chains * LINES:,} lines: {seconds:.1f} s of SQL in {len(results)} models,"
+                f" {took[0]:.0f} s in all, {took[1]:.1f} s of the engine's CPU\n    "
+                + ", ".join(f"{found.name} {found.seconds:.2f}" for found in slowest))
+        return seconds
+
+
+def _engine_cpu(home: Path) -> float:
+    """Seconds of CPU that the finished sessions of the warehouse took so far; 0 where the system does not tell."""
+    try:
+        postmaster = (home / "pg" / "data" / "postmaster.pid").read_text().split()[0]
+        fields = Path(f"/proc/{postmaster}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(fields[13]) + int(fields[14])) / os.sysconf("SC_CLK_TCK")

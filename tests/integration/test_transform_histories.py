@@ -1,0 +1,133 @@
+"""The law of partial builds, on random histories: whatever changed or failed, a complete build adds nothing."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import clear_settings, demo_company, open_folder
+from tests.integration import random_company as company
+from tests.integration.transform_company import new_batch, open_run
+from tieout import localpg
+from tieout.errors import BuildError
+from tieout.transform import build
+from tieout.warehouse import connect, migrate
+
+OPEN = 9223372036854775807
+SEEDS = [int(word) for word in os.environ.get("HISTORY_SEEDS", "1").split(",")]
+ROUNDS = int(os.environ.get("HISTORY_ROUNDS", "3"))
+FIRST_DAY = date(2026, 6, 1)
+
+
+@pytest.fixture(scope="module")
+def home() -> Iterator[Path]:
+    """A warehouse of our own."""
+    with open_folder() as folder:
+        before = dict(os.environ)
+        (folder / "tieout.yml").write_text(company.TIEOUT_YML, encoding="utf-8")
+        os.environ.update(localpg.start(folder), TIEOUT_HOME=str(folder), TIEOUT_CONFIG=str(folder / "tieout.yml"))
+        clear_settings()
+        try:
+            migrate(demo_company())
+            yield folder
+        finally:
+            localpg.stop(folder)
+            os.environ.clear()
+            os.environ.update(before)
+            clear_settings()
+
+
+def rows(statement: str) -> list[tuple]:
+    with connect("transformer") as books:
+        return books.execute(statement).fetchall()
+
+
+def versioned() -> list[str]:
+    return [name for (name,) in rows(
+        "select table_schema || '.' || table_name from information_schema.columns"
+        " where column_name = 'superseded_run' and table_schema in ('staging', 'intermediate', 'marts') order by 1")]
+
+
+def lines() -> list[str]:
+    """Tables that are replaced document by document."""
+    return [name for (name,) in rows(
+        "select schemaname || '.' || tablename from pg_tables where schemaname = 'staging'"
+        " and (tablename like 'stg%' or tablename like 'base%') and tablename !~ '(touched|references)$' order by 1")]
+
+
+def content(table: str) -> list[tuple]:
+    """The rows of a table, by their hashes. A complete build clears away the tombstones of links."""
+    kept = "not is_deleted" if "nexttransactionlink" in table else "true"
+    return rows(f"select md5(cast(t as text)) from {table} as t where {kept} order by 1")
+
+
+def recorded(run_id: int) -> dict[str, list[tuple]]:
+    """{table: versions that the run recorded or closed}, where there are any."""
+    found = {table: rows(f"select * from {table} where recorded_run = {run_id} or superseded_run = {run_id}")
+             for table in versioned()}
+    return {table: changed for table, changed in found.items() if changed}
+
+
+def day(number: int) -> str:
+    return f"{FIRST_DAY + timedelta(number)} 12:00Z"
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_partial_builds_of_a_random_history_equal_a_complete_one(home: Path, seed: int) -> None:
+    world = company.begin(seed)
+    with connect("owner", autocommit=True) as books:
+        for (name,) in rows("select tablename from pg_tables where schemaname = 'raw'"):
+            books.execute(f"truncate raw.{name}")
+    company.land(world, new_batch())
+    today = 0
+    build.run(open_run(day(today)), full_refresh=True)
+    told = []
+    for number in range(ROUNDS):
+        today += world.dice.choice((0, 0, 1, 20))
+        happened = company.change(world, world.dice.choice((0, 1, 3, 8)))
+        company.land(world, new_batch())
+        run_id = open_run(day(today))
+        if world.dice.random() < 0.3:
+            _fail_within(world, run_id)
+            happened.append("failed")
+            if world.dice.random() < 0.5:
+                happened += company.change(world, 2)
+                company.land(world, new_batch())
+                run_id = open_run(day(today))
+        report = build.run(run_id)
+        assert not report.is_full, report.reason
+        if world.dice.random() < 0.3:
+            happened.append("repeated")
+            build.run(run_id)
+        told.append((today, happened))
+        if number == ROUNDS - 1 or os.environ.get("HISTORY_EACH"):
+            _assert_complete_adds_nothing(day(today), f"seed {seed}: {told}")
+
+
+def _fail_within(world: company.World, run_id: int) -> None:
+    """A build that stops at some mart: what comes before it has been written."""
+    table, column = world.dice.choice((("rec_document", "hop"), ("rec_break", "hop"), ("rec_summary", "hop"),
+                                       ("rec_document_chain", "stopped_at"), ("fct_revenue", "event_type")))
+    with connect("transformer", autocommit=True) as books:
+        books.execute(f"alter table marts.{table} add constraint planted check ({column} = 'nothing') not valid")
+    try:
+        build.run(run_id)
+    except BuildError as error:
+        assert "planted" in str(error)
+    finally:
+        with connect("transformer", autocommit=True) as books:
+            books.execute(f"alter table marts.{table} drop constraint planted")
+
+
+def _assert_complete_adds_nothing(when: str, told: str) -> None:
+    before = {table: content(table) for table in lines()}
+    assert len(before) >= 8 and all(rows(f"select count(*) from {table}")[0][0] for table in versioned()), told
+    run_id = open_run(when)
+    build.run(run_id, full_refresh=True)
+    for table, found in before.items():
+        assert content(table) == found, f"{table}, {told}"
+    assert recorded(run_id) == {}, told
