@@ -97,6 +97,8 @@ def _account(number: int, now: bool) -> Record:
 class Vendor:
     """An extractor over `held`. `pace`: pages wait up to so many seconds, by `seed`."""
 
+    at_hand = False
+
     def __init__(self, *, now: bool = True, seed: int = 0, pace: float = 0.02) -> None:
         self.facts = Facts()
         self._held = held(now)

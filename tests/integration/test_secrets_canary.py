@@ -298,8 +298,7 @@ def test_the_steps_of_the_run_are_in_the_book(world):
     landed = [(label, state, asked) for label, step, state, asked in rows if step == "land"]
     assert {("salesforce_global", "succeeded", True), ("netsuite_global", "succeeded", True),
             ("quoted", "failed", True), ("crashed", "failed", False)} <= set(landed)  # fmt: skip
-    assert [step for label, step, *_ in rows if label == "revenue"] == [
-        "build", "match", "check_marts", "publish", "report"]  # fmt: skip
+    assert [step for label, step, *_ in rows if label == "revenue"] == ["build", "check_marts", "publish"]
 
 
 # --- the search can fail ----------------------------------------------------------------------------------------------
