@@ -51,6 +51,10 @@ class LandingError(TieoutError):
     exit_code = 4
 
 
+class ArchiveDamaged(LandingError):
+    """A file of the archive is missing, cut short, or not what was recorded when it was written."""
+
+
 class ReloadGuardError(LandingError):
     """A full reload is much smaller than the last good one and was refused."""
 

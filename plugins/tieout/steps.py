@@ -58,15 +58,17 @@ def open_run(
     *,
     dag_run_id: str | None = None,
 ) -> int:
-    """Draw a run id. `logical_at`: the instant for which the run stands; for a revenue run `landed_until()`."""
+    """Draw a run id. `logical_at`: the instant for which the run stands; for a revenue run `landed_until()`.
+
+    Earlier runs of the same kind and label that were cut off are closed.
+    """
+    from tieout.warehouse import runs
+
     if kind == "revenue" and logical_at is None:
         logical_at = landed_until()
     with _books() as books:
-        row = books.execute(
-            "insert into ops.run (kind, label, logical_at, dag_run_id) values (%s, %s, %s, %s) returning run_id",
-            (kind, label, logical_at, dag_run_id),
-        ).fetchone()
-    return row[0]
+        runs.close_interrupted(books, kind, label)
+        return runs.draw(books, kind, label, logical_at, dag_run_id)
 
 
 def landed_until() -> datetime:
@@ -108,9 +110,9 @@ def land(
     from tieout.landing.land import land_connection
 
     chosen = settings().company.connection(connection)
-    run_id = open_run("land", connection, end, dag_run_id=dag_run_id)
     started = time.monotonic()
     with (
+        _landing_run(connection, end, dag_run_id) as run_id,
         timed("land", connection) as step,
         _recording(run_id, "land", close=True) as facts,
         logs.bound(run=run_id, connection=connection),
@@ -169,6 +171,7 @@ def build(run_id: int, *, full_refresh: bool = False) -> BuildReport:
 
     with timed("build", f"run {run_id}") as step, _recording(run_id, "build") as facts, logs.bound(run=run_id):
         result = transform.run(run_id, full_refresh)
+        _close_overtaken()
         facts |= _plain(result)
         how = "complete" if result.is_full else "incremental"
         step.facts = f"{result.models} models, {result.rows:,} rows, {how} ({result.reason})"
@@ -273,10 +276,45 @@ def _newest_build(run_id: int) -> None:
         )
 
 
-def _books() -> psycopg.Connection:
-    from tieout.warehouse import connect
+@contextmanager
+def _landing_run(connection: str, end: datetime | None, dag_run_id: str | None) -> Iterator[int]:
+    """A landing run, visibly at work from its first moment until the end."""
+    from tieout.warehouse import runs
 
-    return connect("loader", application="tieout steps")
+    with _books() as books:
+        runs.close_interrupted(books, "land", connection)
+        run_id = runs.draw(books, "land", connection, end, dag_run_id)
+        runs.show_alive(books, run_id)
+        books.commit()
+        yield run_id
+
+
+def _close_overtaken() -> None:
+    """After a build: no earlier revenue run can go on."""
+    from tieout.warehouse import runs
+
+    with _books() as books:
+        runs.close_interrupted(books, "revenue", "revenue")
+
+
+@contextmanager
+def _books() -> Iterator[psycopg.Connection]:
+    from tieout.warehouse import connect, present
+
+    with present("its book-keeping"), connect("loader", application="tieout steps") as books:
+        yield books
+
+
+@contextmanager
+def _at_work(run_id: int, step: str) -> Iterator[None]:
+    """Show that somebody works for the run, so that no other run closes it as interrupted."""
+    from tieout.warehouse import present, runs
+
+    with _books() as books:
+        runs.show_alive(books, run_id)
+        books.commit()
+        with present(f"{step} of run {run_id}"):
+            yield
 
 
 @contextmanager
@@ -286,7 +324,8 @@ def _recording(run_id: int, step: str, *, close: bool = False) -> Iterator[dict[
     started, begun = time.monotonic(), datetime.now(UTC)
     error: str | None = None
     try:
-        yield facts
+        with _at_work(run_id, step):
+            yield facts
     except BaseException as problem:
         error = logs.redact(str(problem)) or type(problem).__name__
         raise

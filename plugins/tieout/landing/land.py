@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 
 from tieout import settings
-from tieout.errors import LandingError, WarehouseError
+from tieout.errors import ArchiveDamaged, LandingError, WarehouseError
 from tieout.extract import Window
 from tieout.landing import archive, deletes, ledger, loader, parents, quarantine
 from tieout.landing.ledger import LoadResult, Totals
@@ -83,9 +83,11 @@ def land_stream(connection: Connection, stream: Stream, window: Window, extracto
 
 
 def land_again(connection: Connection, stream: Stream, window: Window, extractor: Extractor, run_id: int | None,
-               parent_uri: str | None) -> LoadResult:
-    """As `land_stream`; a child stream also reads the lines of every document in the parent's archive `parent_uri`."""
-    return _land_locked(connection, stream, window, extractor, run_id, None, parent_uri)
+               parent_archive: archive.Archived | None) -> LoadResult:
+    """As `land_stream`; a child stream also reads the lines of every document in its parent's archive. Where that is
+    damaged, nobody knows which documents they are: the complete set is read.
+    """
+    return _land_locked(connection, stream, window, extractor, run_id, None, parent_archive)
 
 
 def land_pages(connection: Connection, stream: Stream, pages: Iterable[Page], run_id: int | None = None, *, mode: str,
@@ -97,27 +99,53 @@ def land_pages(connection: Connection, stream: Stream, pages: Iterable[Page], ru
         return _attempt(db, job, lambda: iter(pages), lambda: 0)
 
 
-def reland(connection: Connection, batch_ids: Iterable[int], run_id: int | None = None) -> list[LoadResult]:
+def reland(connection: Connection, batch_ids: Iterable[int], run_id: int | None = None, *,
+           instead: Callable[[Stream, Window, ArchiveDamaged], LoadResult] | None = None) -> list[LoadResult]:
     """Land archived batches again, oldest first, without asking the vendor: after a column was declared, for example.
 
-    A key whose current version is younger than the archived batch keeps it.
+    A key whose current version is younger than the archived batch keeps it. A damaged archive raises ArchiveDamaged,
+    unless `instead` lands the window anew from the vendor; it is called while no lock is held, and may be called only
+    for batches that stand for a window.
     """
     results = []
     with connect("loader", autocommit=True, application=f"tieout reland {connection.name}") as db:
         floor = db.execute("select coalesce(max(batch_id), 0) from ops.load").fetchone()[0]
         for batch_id in sorted(batch_ids):
-            found = db.execute("select stream, archive_uri, archive_sha256, archive_bytes from ops.load "
-                               "where batch_id = %s and connection = %s and state = 'committed'",
-                               (batch_id, connection.name)).fetchone()
-            if found is None or found[1] is None:
-                raise LandingError(f"batch {batch_id} of {connection.name} has no archive", hint="see ops.load")
-            name, uri, sha256, size = found
-            stream = next(s for s in connection.selected() if s.name == name)
+            stream, archived, window = _archived_batch(db, connection, batch_id)
             job = Job(connection, stream, "archive", None, run_id, source_batch=batch_id, floor=floor,
-                      archived_as=archive.Archived(uri, sha256, size))
-            with ledger.stream_lock(db, connection.name, [name]):
-                results.append(_attempt(db, job, lambda u=uri, n=name: archive.pages(u, n), lambda: 0))
+                      archived_as=archived)
+            try:
+                with ledger.stream_lock(db, connection.name, [stream.name]):
+                    results.append(_attempt(db, job, lambda a=archived, n=stream.name: archive.pages(a, n), lambda: 0))
+            except ArchiveDamaged as damage:
+                if instead is None or window is None:
+                    raise ArchiveDamaged(str(damage).partition("\n")[0], hint=_backfill(job, window)) from damage
+                log.warning("%s: asking the vendor for the window again", damage)
+                results.append(instead(stream, window, damage))
     return results
+
+
+def _archived_batch(db: psycopg.Connection, connection: Connection,
+                    batch_id: int) -> tuple[Stream, archive.Archived, Window | None]:
+    """What the ledger knows of a committed batch with an archive, and the window for which it stands."""
+    found = db.execute(
+        "select stream, archive_uri, archive_sha256, archive_bytes, mode, window_start, window_end from ops.load "
+        "where batch_id = %s and connection = %s and state = 'committed'", (batch_id, connection.name)).fetchone()
+    if found is None or found[1] is None:
+        raise LandingError(f"batch {batch_id} of {connection.name} has no archive", hint="see ops.load")
+    name, uri, sha256, size, mode, start, end = found
+    stream = next(s for s in connection.selected() if s.name == name)
+    archived = archive.Archived(uri, sha256, size, f"{connection.name}.{name}, batch {batch_id}")
+    return stream, archived, Window(start, end, full=mode == "full") if end else None
+
+
+def _backfill(job: Job, window: Window | None) -> str:
+    """The command that brings a damaged batch's records again."""
+    if window is None:
+        return "the batch stands for no window: restore the file from a copy, or backfill the stream as a whole"
+    start = f" --from {window.start:%Y-%m-%dT%H:%M:%SZ}" if window.start else ""
+    return (f"tieout backfill {job.connection.name}{start} --to {window.end:%Y-%m-%dT%H:%M:%SZ} "
+            f"--streams {job.stream.name}")
 
 
 def land_connection(*args: Any, **kwargs: Any) -> list[LoadResult]:
@@ -128,7 +156,9 @@ def land_connection(*args: Any, **kwargs: Any) -> list[LoadResult]:
 
 
 def _land_locked(connection: Connection, stream: Stream, window: Window, extractor: Extractor, run_id: int | None,
-                 given: Iterable[str] | None, parent_uri: str | None) -> LoadResult:
+                 given: Iterable[str] | None, parent_archive: archive.Archived | None) -> LoadResult:
+    if stream.explode:
+        _replace_damaged_parents(connection, stream, extractor, run_id)
     locks = [stream.name, *(s.name for s in deletes.fed_streams(connection, stream))]
     with connect("loader", autocommit=True, application=f"tieout land {connection.name}.{stream.name}") as db, \
             ledger.stream_lock(db, connection.name, locks):
@@ -139,10 +169,10 @@ def _land_locked(connection: Connection, stream: Stream, window: Window, extract
         if stream.parent and given is None:
             job = replace(job, parent_batch_id=parents.latest_batch(db, connection, stream))
             since = parents.read_until(db, connection, stream)
-            if since is None or job.mode == "full":
+            if since is None or job.mode == "full" or not _is_sound(parent_archive):
                 job = replace(job, mode="full", window=Window(None, window.end, full=True))
             else:
-                wanted = parents.changed(connection, stream, since, parent_uri)
+                wanted = parents.changed(connection, stream, since, parent_archive)
         before = extractor.facts.requests
 
         def pages() -> Iterator[Page]:
@@ -154,15 +184,40 @@ def _land_locked(connection: Connection, stream: Stream, window: Window, extract
         return _attempt(db, job, pages, lambda: extractor.facts.requests - before)
 
 
+def _is_sound(archived: archive.Archived | None) -> bool:
+    """No archive, or one that is what was recorded."""
+    try:
+        if archived:
+            archive.verify(archived)
+    except ArchiveDamaged as damage:
+        log.warning("%s", damage)
+        return False
+    return True
+
+
+def _replace_damaged_parents(connection: Connection, stream: Stream, extractor: Extractor, run_id: int | None) -> None:
+    """Ask the vendor again for the windows of parent batches whose archives are damaged, before their nested records
+    are read from there. The new batch stands beside the damaged one.
+    """
+    with connect("loader", autocommit=True, application=f"tieout parents {connection.name}.{stream.name}") as db:
+        damaged = [one for one in parents.unread_archives(db, connection, stream) if not _is_sound(one.archived)]
+    parent = connection.source.stream(stream.parent.stream)
+    for one in damaged:
+        if one.window is None:
+            archive.verify(one.archived)  # raises: there is no window to ask for
+        _land_locked(connection, parent, one.window, extractor, run_id, None, None)
+
+
 def _land_exploded(db: psycopg.Connection, job: Job) -> LoadResult:
     """Nested records: one batch per batch of the parent that was not read yet, in order. Returns the last."""
-    unread = parents.unread_archives(db, job.connection, job.stream)
-    for batch_id, uri in unread[:-1]:
-        _attempt(db, replace(job, mode="incremental", parent_batch_id=batch_id),
-                 lambda u=uri: parents.exploded(job.connection, job.stream, u), lambda: 0)
-    batch_id, uri = unread[-1] if unread else (parents.latest_batch(db, job.connection, job.stream), None)
+    unread = [one for one in parents.unread_archives(db, job.connection, job.stream) if _is_sound(one.archived)]
+    for one in unread[:-1]:
+        _attempt(db, replace(job, mode="incremental", parent_batch_id=one.batch_id),
+                 lambda a=one.archived: parents.exploded(job.connection, job.stream, a), lambda: 0)
+    last = unread[-1] if unread else None
+    batch_id = last.batch_id if last else parents.latest_batch(db, job.connection, job.stream)
     return _attempt(db, replace(job, mode="incremental", parent_batch_id=batch_id),
-                    lambda: parents.exploded(job.connection, job.stream, uri), lambda: 0)
+                    lambda: parents.exploded(job.connection, job.stream, last and last.archived), lambda: 0)
 
 
 def _chain(first: str, rest: Iterator[str]) -> Iterator[str]:
@@ -182,10 +237,10 @@ def _attempt(db: psycopg.Connection, job: Job, pages: Any, requests: Any) -> Loa
         with db.transaction():
             result = _load(db, job, batch_id, pages, writer)
             result = replace(result, requests=requests(), seconds=round(time.monotonic() - started, 3))
-            ledger.commit(db, batch_id, _ledger_values(job, result, writer))
+            ledger.commit(db, batch_id, _ledger_values(job, result))
     except BaseException as error:
         if writer is not None:
-            writer.discard()
+            writer.discard(in_doubt=db.broken)  # a commit whose answer never came may have happened
         _record_failure(db, batch_id, error)
         if isinstance(error, psycopg.OperationalError):
             raise WarehouseError(f"{job.where}: Postgres went away while landing: {str(error).strip()}",
@@ -223,7 +278,7 @@ def _load(db: psycopg.Connection, job: Job, batch_id: int, pages: Any, writer: a
             archived = writer.finish() if writer else archived
             direct = False
             spool.clear()
-            again = archive.pages(archived.uri, job.stream.name) if archived else iter(())
+            again = archive.pages(archived, job.stream.name) if archived else iter(())
             loaded = _copy(db, target, again, None, spool, direct=False)
         spool.load(db)
         totals = loaded.shaper.totals
@@ -313,18 +368,18 @@ def _result(job: Job, batch_id: int, loaded: Loaded, deleted: int, archived: arc
         batch_id=batch_id, connection=job.connection.name, stream=job.stream.name, mode=job.mode, **totals.rows,
         deleted=deleted, control_totals=totals.as_json(), drift={k: v for k, v in drift.items() if v},
         archive_uri=archived.uri if archived else None, archive_sha256=archived.sha256 if archived else None,
+        archive_bytes=archived.bytes if archived else None,
         cursor_low=shaper.cursor_low, cursor_high=shaper.cursor_high,
         window_start=job.window.start if job.window else None, window_end=job.window.end if job.window else None,
         requests=0, seconds=0.0)
 
 
-def _ledger_values(job: Job, result: LoadResult, writer: archive.Writer | None) -> dict[str, Any]:
-    size = writer.finished.bytes if writer and writer.finished else job.archived_as and job.archived_as.bytes
+def _ledger_values(job: Job, result: LoadResult) -> dict[str, Any]:
     return {
         "mode": result.mode, "received": result.received, "landed": result.landed, "unchanged": result.unchanged,
         "replayed": result.replayed, "quarantined": result.quarantined, "deleted": result.deleted,
         "control_totals": result.control_totals, "drift": result.drift, "archive_uri": result.archive_uri,
-        "archive_sha256": result.archive_sha256, "archive_bytes": size, "cursor_low": result.cursor_low,
+        "archive_sha256": result.archive_sha256, "archive_bytes": result.archive_bytes, "cursor_low": result.cursor_low,
         "cursor_high": result.cursor_high, "requests": result.requests, "parent_batch_id": job.parent_batch_id,
         "window_start": result.window_start, "window_end": result.window_end,
     }

@@ -10,7 +10,9 @@ from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from tieout import settings
 from tieout.errors import LandingError
+from tieout.landing import archive
 
 if TYPE_CHECKING:
     import psycopg
@@ -67,6 +69,7 @@ class LoadResult:
     drift: dict[str, list[str]]
     archive_uri: str | None
     archive_sha256: str | None
+    archive_bytes: int | None
     cursor_low: datetime | None
     cursor_high: datetime | None
     window_start: datetime | None
@@ -74,20 +77,30 @@ class LoadResult:
     requests: int
     seconds: float
 
+    @property
+    def archived(self) -> archive.Archived | None:
+        """The batch's archive, to be read again."""
+        if self.archive_uri is None or self.archive_sha256 is None or self.archive_bytes is None:
+            return None
+        where = f"{self.connection}.{self.stream}, batch {self.batch_id}"
+        return archive.Archived(self.archive_uri, self.archive_sha256, self.archive_bytes, where)
+
 
 @contextmanager
 def stream_lock(db: psycopg.Connection, connection: str, streams: list[str]) -> Iterator[None]:
     """Hold the (connection, stream) locks; another process waits. `db` in autocommit. Taken in one order: no deadlock.
 
-    Whoever holds the lock is alone, so a load that still reads 'running' was cut off: it is recorded as failed.
+    Whoever holds the lock is alone, so a load that still reads 'running' was cut off: it is recorded as failed, and
+    what it left in the archive is removed.
     """
     for stream in sorted(streams):
         db.execute("select pg_advisory_lock(ops.stream_lock(%s, %s))", (connection, stream))
     try:
-        db.execute(
-            "update ops.load set state = 'failed', error = 'interrupted: its process ended before it could commit', "
-            "finished_at = clock_timestamp() where state = 'running' and connection = %s and stream = any(%s)",
-            (connection, streams))
+        for name, batch_id, *moments in db.execute(
+                "update ops.load set state = 'failed', error = 'interrupted: its process ended before it could commit',"
+                " finished_at = clock_timestamp() where state = 'running' and connection = %s and stream = any(%s)"
+                " returning stream, batch_id, window_end, started_at", (connection, streams)).fetchall():
+            archive.remove_leavings(settings.settings().archive, connection, name, batch_id, filter(None, moments))
         yield
     finally:
         if not db.closed and not db.broken:
@@ -117,7 +130,8 @@ def commit(db: psycopg.Connection, batch_id: int, values: dict[str, Any]) -> Non
 
 def fail(db: psycopg.Connection, batch_id: int, error: BaseException) -> None:
     """Record the failure, after the data's transaction was rolled back."""
-    db.execute("update ops.load set state = 'failed', error = %s, finished_at = clock_timestamp() where batch_id = %s",
+    db.execute("update ops.load set state = 'failed', error = %s, finished_at = clock_timestamp() where batch_id = %s "
+               "and state = 'running'",
                (f"{type(error).__name__}: {error}"[:4000].replace("\x00", ""), batch_id))
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 from psycopg import sql
 
 from tieout.errors import SourceError
-from tieout.extract import Page
+from tieout.extract import Page, Window
 from tieout.landing import archive
 from tieout.warehouse import connect
 
@@ -32,15 +33,16 @@ def read_until(db: psycopg.Connection, connection: Connection, stream: Stream) -
                       "and state = 'committed'", (connection.name, stream.name)).fetchone()[0]
 
 
-def changed(connection: Connection, stream: Stream, since: int, parent_uri: str | None) -> Iterator[str]:
-    """Keys of the parents with a version after batch `since`, and of all records in the archive `parent_uri`.
+def changed(connection: Connection, stream: Stream, since: int,
+            parent_archive: archive.Archived | None) -> Iterator[str]:
+    """Keys of the parents with a version after batch `since`, and of all records in `parent_archive`.
 
     Read through a cursor of its own, so that a million parents cost no memory.
     """
     parent = connection.source.stream(stream.parent.stream)
     seen: set[str] = set()
-    if parent_uri:
-        for key in archive.keys(parent_uri):
+    if parent_archive:
+        for key in archive.keys(parent_archive):
             if key not in seen:
                 seen.add(key)
                 yield key
@@ -55,15 +57,30 @@ def changed(connection: Connection, stream: Stream, since: int, parent_uri: str 
                 yield key
 
 
-def unread_archives(db: psycopg.Connection, connection: Connection, stream: Stream) -> list[tuple[int, str]]:
-    """(batch, archive) of the parent's batches that this stream has not read yet, in order."""
-    return db.execute(
-        "select batch_id, archive_uri from ops.load where connection = %s and stream = %s and state = 'committed' "
-        "and archive_uri is not null and batch_id > %s order by batch_id",
+@dataclass(frozen=True)
+class Unread:
+    """A batch of the parent whose nested records were not read yet. `window`: what it stood for, if anything."""
+
+    batch_id: int
+    archived: archive.Archived
+    window: Window | None
+
+
+def unread_archives(db: psycopg.Connection, connection: Connection, stream: Stream) -> list[Unread]:
+    """The parent's archived batches that this stream has not read yet, in order."""
+    found = db.execute(
+        "select batch_id, archive_uri, archive_sha256, archive_bytes, mode, window_start, window_end from ops.load "
+        "where connection = %s and stream = %s and state = 'committed' and archive_uri is not null and batch_id > %s "
+        "order by batch_id",
         (connection.name, stream.parent.stream, read_until(db, connection, stream) or 0)).fetchall()
+    return [
+        Unread(batch_id, archive.Archived(uri, sha256, size, f"{connection.name}.{stream.parent.stream}, "
+                                                             f"batch {batch_id}"),
+               Window(start, end, full=mode == "full") if end else None)
+        for batch_id, uri, sha256, size, mode, start, end in found]
 
 
-def exploded(connection: Connection, stream: Stream, uri: str | None) -> Iterator[Page]:
+def exploded(connection: Connection, stream: Stream, archived: archive.Archived | None) -> Iterator[Page]:
     """Pages of a stream whose records are nested in its parent's, from one archived batch of the parent.
 
     Each nested record gets the parent's key under the field of `parent.column`, unless it has one. Every parent record
@@ -71,7 +88,7 @@ def exploded(connection: Connection, stream: Stream, uri: str | None) -> Iterato
     """
     field = stream.column(stream.parent.column).field
     parent = connection.source.stream(stream.parent.stream)
-    for page in archive.pages(uri, parent.name) if uri else ():
+    for page in archive.pages(archived, parent.name) if archived else ():
         if page.deleted or page.media != "json":
             continue
         keys, children = [], []

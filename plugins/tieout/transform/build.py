@@ -107,11 +107,15 @@ def _runner(project: Path, folder: Path, systems: tuple[str, ...], threads: int)
 
 @contextmanager
 def _locked() -> Iterator[psycopg.Connection]:
-    from tieout.warehouse import connect
+    from tieout.warehouse import connect, present
 
-    with connect("transformer", autocommit=True, application="tieout build") as books:
+    with present("a build"), connect("transformer", autocommit=True, application="tieout build") as books:
         books.execute("select pg_advisory_lock(%s, %s)", LOCK)
-        yield books
+        try:
+            yield books
+        except BuildError:
+            books.execute("select 1")  # where Postgres went away, no model is to blame
+            raise
 
 
 def _selection(select: Sequence[str] | str | None) -> list[str]:
