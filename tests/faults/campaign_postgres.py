@@ -52,7 +52,7 @@ def run(count: int, seed: int, tell: Tell, here: World | None = None) -> Outcome
             if struck:
                 outcome.struck(f"{strike} in {trial.step}")
             longest = max(longest, seconds)
-            if seconds > crash.RECOVERY_SECONDS:
+            if seconds > crash.limit(trial, place):
                 lines.append(f"recovery took {seconds:.0f} s")
             outcome.failures += [f"{trial}, {strike}: {line}" for line in lines]
             if lines or trial.number % 5 == 0:
@@ -68,7 +68,6 @@ def survive(trial: crash.Trial, strike: str, place: World) -> tuple[bool, list[s
     lines: list[str] = []
     for attempt in range(crash.AGAIN):
         place.restore(f"before_{trial.step}")
-        before = place.files()
         earlier = replace(trial, place=trial.place / (attempt + 1))
         try:
             done = place.runner.do(trial.verb, arguments=arguments, strike=strike, **crash.strike(earlier, place))
@@ -91,7 +90,7 @@ def survive(trial: crash.Trial, strike: str, place: World) -> tuple[bool, list[s
     seconds = time.monotonic() - started
     lines += place.differences(then)
     with place.look() as found:
-        lines += broken_archives(found, place.files() - before) + crash.still_running(found, then)
+        lines += broken_archives(found, place.files()) + crash.still_running(found, then)
     return True, lines, seconds
 
 
