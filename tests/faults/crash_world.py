@@ -114,9 +114,14 @@ class World:
     def differences(self, name: str) -> list[str]:
         """Between the copy `name`, which nobody writes to, and the warehouse."""
         with self.look(name) as expected, self.look() as found:
-            if name not in self._digests:
-                self._digests[name] = digests(expected)
-            return differences(expected, found, self._digests[name])
+            return differences(expected, found, self.said(name))
+
+    def said(self, name: str) -> Digests:
+        """The digests of the copy `name`."""
+        if name not in self._digests:
+            with self.look(name) as db:
+                self._digests[name] = digests(db)
+        return self._digests[name]
 
     def files(self) -> set[Path]:
         """What lies in the archive."""
@@ -137,8 +142,8 @@ class World:
 
 
 def _without_fsync(home: Path) -> None:
-    """The kernel outlives every kill of these campaigns, and with it what Postgres wrote: only a power cut would lose it.
-    Copies of a database cost a tenth.
+    """The kernel outlives every kill of these campaigns, and with it what Postgres wrote: only a power cut would lose
+    it. Copies of a database cost a tenth.
     """
     with World(home, None).look("postgres") as server:
         server.execute("alter system set fsync = off")
