@@ -88,8 +88,8 @@ def test_a_reland_from_a_damaged_file_names_the_backfill(
 ) -> None:
     result = land(netsuite, "transaction", [json_page("transaction", [{"id": "1"}])])
     damage[0](path_of(result))
-    with pytest.raises(ArchiveDamaged, match="tieout backfill netsuite --from 2025-01-01T00:00:00Z --to "
-                                             "2025-06-01T00:00:00Z --streams transaction"):
+    with pytest.raises(ArchiveDamaged, match="tieout backfill netsuite --from 2025-01-01 --to 2025-06-01 "
+                                             "--stream transaction"):
         reland(netsuite, [result.batch_id])
     assert rows("select count(*) from raw.netsuite__transaction") == [(1,)]
     (failed,) = rows("select error from ops.load where state = 'failed'")

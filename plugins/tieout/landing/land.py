@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -143,9 +143,10 @@ def _backfill(job: Job, window: Window | None) -> str:
     """The command that brings a damaged batch's records again."""
     if window is None:
         return "the batch stands for no window: restore the file from a copy, or backfill the stream as a whole"
-    start = f" --from {window.start:%Y-%m-%dT%H:%M:%SZ}" if window.start else ""
-    return (f"tieout backfill {job.connection.name}{start} --to {window.end:%Y-%m-%dT%H:%M:%SZ} "
-            f"--streams {job.stream.name}")
+    if window.start is None:
+        return f"ask the vendor for all of it: tieout land {job.connection.name} --full --stream {job.stream.name}"
+    start, end = window.start.astimezone(UTC), window.end.astimezone(UTC) + timedelta(days=1, microseconds=-1)
+    return f"tieout backfill {job.connection.name} --from {start:%F} --to {end:%F} --stream {job.stream.name}"
 
 
 def land_connection(*args: Any, **kwargs: Any) -> list[LoadResult]:
