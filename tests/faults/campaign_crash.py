@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from tests.faults.crash_content import broken_archives
-from tests.faults.crash_world import FIRST_LANDING, STEPS, Hung, World, world
+from tests.faults.crash_world import FIRST_LANDING, STEPS, Hung, World, arguments_of, world
 from tests.faults.outcome import Outcome, Tell
 
 NIGHTLY, SHORT = 310, 7
@@ -141,6 +141,7 @@ def recover(trial: Trial, place: World, arguments: dict[str, Any]) -> str:
     place.must(trial.verb, **arguments)
     if trial.rest == "go on":
         if trial.verb == "land":
+            place.must("check_landing", **arguments_of("check_landing", place, 0))
             place.must("revenue")
         else:
             for step in STEPS[STEPS.index(trial.verb) + 1:]:

@@ -106,6 +106,9 @@ class World:
                 sql.Identifier(DATABASE), sql.Identifier(name)))
             for role in settings.ROLE_NAMES.values():
                 server.execute(f"grant connect, temporary on database {DATABASE} to {role}")
+            # A copied sequence believes that its next values are in the log already: after a crash it would draw them
+            # again. A checkpoint makes it log the next one.
+            server.execute("checkpoint")
 
     def look(self, name: str = DATABASE) -> psycopg.Connection:
         """A connection that may read everything there."""
