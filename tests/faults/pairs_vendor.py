@@ -124,8 +124,10 @@ class Vendor:
         if parents is not None and stream.parent:
             yield from self._children(stream, records, list(parents))
             return
-        wanted = [one for one in records if window.full or not stream.cursor or _inside(one[stream.cursor], window)]
-        keys = tuple({one[stream.parent.column] for one in wanted}) if stream.parent else ()
+        wanted = [one for one in records if window.full or not stream.cursor
+                  or (stream.cursor in one and _inside(one[stream.cursor], window))]
+        # Lines asked for by their own stamp are not the whole of their documents.
+        keys = tuple({one[stream.parent.column] for one in wanted}) if stream.parent and window.full else ()
         for at in range(0, max(1, len(wanted)), PAGE):
             last = at + PAGE >= len(wanted)
             yield self._page(stream, wanted[at : at + PAGE], keys if last else ())
