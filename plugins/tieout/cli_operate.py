@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from tieout import cli_demo, doctor, place, settings, show, stack
+from tieout.cli_work import enter
 from tieout.errors import ConfigError
 from tieout.place import Place
 
@@ -47,7 +48,7 @@ def doctor_(json: Json = False) -> None:
 
 def up(json: Json = False) -> None:
     """Start Airflow's four components on this machine, and the demo's vendors where there is no tieout.yml."""
-    here, out = _enter(), show.console()
+    here, out = enter(), show.console()
     if stack.running(here.home):
         raise ConfigError("Airflow is running here already", hint="`make down` first")
     chosen = settings.settings()
@@ -112,7 +113,7 @@ def down(
 
 def setup(json: Json = False) -> None:
     """Make what a warehouse and its connections need: schemas, raw tables, Airflow's metadata and pools. Repeatable."""
-    here = _enter()
+    here = enter()
     from tieout import airflow_support, dag_words
     from tieout.warehouse import migrate
 
@@ -132,7 +133,7 @@ def psql(
     command: Annotated[str | None, typer.Option("-c", "--command", help="Run one statement and end.")] = None,
 ) -> None:
     """A shell in the warehouse, as one of its roles."""
-    _enter()
+    enter()
     if role not in settings.ROLES:
         raise ConfigError(f"no role {role!r}", hint=", ".join(settings.ROLES))
     at = settings.warehouse()
@@ -153,15 +154,6 @@ def psql(
     raise typer.Exit(
         subprocess.run([program, "-X", *asked], env=settings.child_environment(**variables), check=False).returncode
     )
-
-
-def _enter() -> Place:
-    here = place.find()
-    show.log_lines()
-    if not place.exists(here):
-        raise ConfigError("nothing is set up here", hint="`make demo`, or write tieout.yml (see tieout.example.yml)")
-    place.enter(here)
-    return here
 
 
 def _airflow(here: Place) -> dict[str, str]:

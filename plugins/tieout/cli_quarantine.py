@@ -14,7 +14,7 @@ from typing import Annotated, Any
 import typer
 
 from tieout import settings, show
-from tieout.cli_operate import _enter as enter
+from tieout.cli_work import enter
 from tieout.errors import ConfigError
 
 quarantine = typer.Typer(

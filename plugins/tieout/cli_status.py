@@ -8,8 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
-from tieout import freshness, health, place, show
-from tieout.errors import ConfigError
+from tieout import freshness, health, show
+from tieout.cli_work import enter
 from tieout.place import Place
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
@@ -26,12 +26,7 @@ def register(app: typer.Typer) -> None:
 
 def status(json: Json = False, check: Check = False, every: Full = False) -> None:
     """Freshness against promises, gates, open quarantine, the publication, runs and failures."""
-    here = place.find()
-    show.log_lines()
-    if not place.exists(here):
-        raise ConfigError("nothing is set up here", hint="`make demo`, or write tieout.yml (see tieout.example.yml)")
-    place.enter(here)
-    facts = health.overview(_now(here))
+    facts = health.overview(_now(enter()))
     if json:
         show.as_json(facts)
     else:

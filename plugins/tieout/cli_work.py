@@ -11,6 +11,7 @@ import typer
 
 from tieout import cli_demo, place, progress, show
 from tieout.errors import ConfigError
+from tieout.place import Place
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done; change nothing.")]
@@ -27,18 +28,24 @@ class Options:
 options = Options()
 
 
-@contextmanager
-def at_work(json: bool, *, vendors: bool = False) -> Iterator[Any]:
-    """Enter the place where commands work; yields the console. `vendors`: the demo's stand-ins are needed too."""
+def enter(*, debug: bool = False) -> Place:
+    """Enter the place where commands work. Raises ConfigError where nothing is set up."""
     here = place.find()
-    show.log_lines(debug=options.debug)
+    show.log_lines(debug=debug)
     if not place.exists(here):
         raise ConfigError("nothing is set up here", hint="`make demo`, or write tieout.yml (see tieout.example.yml)")
+    place.enter(here)
+    return here
+
+
+@contextmanager
+def at_work(json: bool, *, vendors: bool = False) -> Iterator[Any]:
+    """Enter the place and tell progress; yields the console. `vendors`: the demo's stand-ins are needed too."""
     out = show.console()
     with ExitStack() as stack:
         if not json:
             stack.enter_context(progress.listening(show.Lines(out)))
-        place.enter(here)
+        here = enter(debug=options.debug)
         if vendors and here.kind == "demo":
             stack.enter_context(cli_demo.vendors(here))
         yield out

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
@@ -11,12 +10,10 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import clear_settings, demo_company, open_folder
 from tests.integration import transform_company as company
-from tieout import localpg
 from tieout.errors import BuildError
 from tieout.transform import build
-from tieout.warehouse import connect, migrate
+from tieout.warehouse import connect
 
 CURRENT = "superseded_run = 9223372036854775807"
 MARTS = (
@@ -43,20 +40,8 @@ class Built:
 
 @pytest.fixture(scope="module")
 def home() -> Iterator[Path]:
-    """A warehouse of our own: other tests leave their companies in the shared one."""
-    with open_folder() as folder:
-        before = dict(os.environ)
-        (folder / "tieout.yml").write_text(company.TIEOUT_YML, encoding="utf-8")
-        os.environ.update(localpg.start(folder), TIEOUT_HOME=str(folder), TIEOUT_CONFIG=str(folder / "tieout.yml"))
-        clear_settings()
-        try:
-            migrate(demo_company())
-            yield folder
-        finally:
-            localpg.stop(folder)
-            os.environ.clear()
-            os.environ.update(before)
-            clear_settings()
+    with company.own_warehouse(company.TIEOUT_YML) as folder:
+        yield folder
 
 
 def load(folder: Path, *, seed: int, level: int) -> Built:

@@ -9,13 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import clear_settings, demo_company, open_folder
 from tests.integration import random_company as company
-from tests.integration.transform_company import new_batch, open_run
-from tieout import localpg
+from tests.integration.transform_company import new_batch, open_run, own_warehouse
 from tieout.errors import BuildError
 from tieout.transform import build
-from tieout.warehouse import connect, migrate
+from tieout.warehouse import connect
 
 OPEN = 9223372036854775807
 SEEDS = [int(word) for word in os.environ.get("HISTORY_SEEDS", "1").split(",")]
@@ -25,20 +23,8 @@ FIRST_DAY = date(2026, 6, 1)
 
 @pytest.fixture(scope="module")
 def home() -> Iterator[Path]:
-    """A warehouse of our own."""
-    with open_folder() as folder:
-        before = dict(os.environ)
-        (folder / "tieout.yml").write_text(company.TIEOUT_YML, encoding="utf-8")
-        os.environ.update(localpg.start(folder), TIEOUT_HOME=str(folder), TIEOUT_CONFIG=str(folder / "tieout.yml"))
-        clear_settings()
-        try:
-            migrate(demo_company())
-            yield folder
-        finally:
-            localpg.stop(folder)
-            os.environ.clear()
-            os.environ.update(before)
-            clear_settings()
+    with own_warehouse(company.TIEOUT_YML) as folder:
+        yield folder
 
 
 def rows(statement: str) -> list[tuple]:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from tieout.warehouse import connect
+from tests.conftest import clear_settings, demo_company, open_folder
+from tieout import localpg
+from tieout.warehouse import connect, migrate
 
 TIEOUT_YML = """
 version: 1
@@ -27,6 +32,24 @@ connections:
     options: {account: "1234567"}
 """
 CLOSE = "update raw.{table} set _superseded_batch = %s where _superseded_batch is null and {where}"
+
+
+@contextmanager
+def own_warehouse(tieout_yml: str) -> Iterator[Path]:
+    """A migrated warehouse of a company's own: other tests leave theirs in the shared one. Yields its folder."""
+    with open_folder() as folder:
+        before = dict(os.environ)
+        (folder / "tieout.yml").write_text(tieout_yml, encoding="utf-8")
+        os.environ.update(localpg.start(folder), TIEOUT_HOME=str(folder), TIEOUT_CONFIG=str(folder / "tieout.yml"))
+        clear_settings()
+        try:
+            migrate(demo_company())
+            yield folder
+        finally:
+            localpg.stop(folder)
+            os.environ.clear()
+            os.environ.update(before)
+            clear_settings()
 
 
 def load(folder: Path) -> None:

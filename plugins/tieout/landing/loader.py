@@ -166,8 +166,6 @@ class _Writer(QueuedLibpqWriter):
 class Direct:
     """Rows straight into the raw table."""
 
-    held: Held | None = None
-
     def __init__(self, db: psycopg.Connection, target: Target) -> None:
         self.refused = False
         self._target = target

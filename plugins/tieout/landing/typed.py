@@ -39,7 +39,7 @@ FIRST_YEAR, LAST_YEAR = 1900, 2199
 ARROW_ZONES_END = 2037  # from then on Arrow knows no daylight saving; zoneinfo does
 OPEN_END = date(9999, 12, 31)  # how vendors write "no end"
 LARGEST = Decimal(10) ** 18
-_LARGEST_FLOAT = 1e18
+_LARGEST_FLOAT = float(LARGEST)
 _FINEST = Decimal(1).scaleb(-18)
 _WIDE = Context(prec=80)
 _TRUE, _FALSE = frozenset({"true", "t", "1"}), frozenset({"false", "f", "0"})
