@@ -60,7 +60,10 @@ class Hunt:
         return self.in_bytes(path.read_bytes(), name, kind)
 
     def in_warehouse(self, dsn: dict[str, str], passwords: dict[str, str]) -> list[Leak]:
-        """Every row of every table and view of every schema, as text, by whichever role may read it."""
+        """Every row of every table and view of every schema, as JSON, by whichever role may read it.
+
+        A record's own text form doubles quotes and backslashes, and COPY doubles them again: no needle looks like that.
+        """
         found, tables = [], None
         unread: set[str] = set()
         for role in ROLES:
@@ -69,12 +72,11 @@ class Hunt:
                     unread = tables = _tables(db)
                 for table in sorted(unread):
                     try:
-                        with db.cursor().copy(f"copy (select t::text from {table} t) to stdout") as rows:
-                            text = b"".join(bytes(block) for block in rows)
+                        text = "\n".join(row for (row,) in db.execute(f"select to_jsonb(t)::text from {table} t"))
                     except psycopg.errors.InsufficientPrivilege:
                         continue
                     unread = unread - {table}
-                    found += self.in_bytes(text, table, f"schema {table.split('.')[0]}")
+                    found += self.in_bytes(text.encode(), table, f"schema {table.split('.')[0]}")
         assert not unread, f"nobody may read {unread}"
         return found
 
@@ -83,13 +85,18 @@ def forms(value: str) -> dict[str, bytes]:
     """Plain, URL-encoded, JSON-escaped and base64, at each of its three alignments."""
     found = {
         "plain": value, "url": quote(value, safe=""), "url plus": quote_plus(value), "json": json.dumps(value)[1:-1],
-        "json twice": json.dumps(json.dumps(value)[1:-1])[1:-1],
+        "json twice": json.dumps(json.dumps(value)[1:-1])[1:-1], "json utf-8": _json(value),
+        "json utf-8 twice": _json(_json(value)),
     }  # fmt: skip
     for before in range(3):
         text = base64.b64encode(b"\0" * before + value.encode()).decode()
         core = text[4 if before else 0 : len(text) - 4]  # whole groups of the value alone
         found |= {f"base64 {before}": core, f"base64url {before}": core.replace("+", "-").replace("/", "_")}
     return {form: text.encode() for form, text in found.items()}
+
+
+def _json(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)[1:-1]
 
 
 def _parquet(path: Path) -> Iterator[bytes]:

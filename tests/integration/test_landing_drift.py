@@ -437,14 +437,16 @@ def test_declared_meanwhile_is_said_no_more(loader: psycopg.Connection, monkeypa
 def test_hostile_names_are_harmless_on_the_terminal(
     loader: psycopg.Connection, capsys: pytest.CaptureFixture, rows: Rows
 ) -> None:
+    from dataclasses import asdict
+
     from rich.console import Console
 
-    from tieout import cli_operate
+    from tieout import cli_status
 
     words = [word for word in HOSTILE.values() if "\x00" not in word]
     land(json_pages([{**record, **dict.fromkeys(words, "v")} for record in records_of()]))
     out = Console(width=400, force_terminal=False)
-    cli_operate.show_drift(out, drift.changes(loader))
+    cli_status._drift(out, {"drift": [asdict(each) for each in drift.changes(loader)]})
     shown = capsys.readouterr().out
     assert "[/red] [bold]" in shown and "{{ run_query" in shown
     assert "\x1b" not in shown and "\u202e" not in shown and "\u200b" not in shown
