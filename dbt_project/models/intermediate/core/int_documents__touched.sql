@@ -65,5 +65,5 @@ union
 select
     connection,
     document_id
-from {{ ref('int_documents__unioned') }} as document
+from {{ ref('int_documents__unioned') }}
 where document_date > cast('{{ var("as_of_date") }}' as date)
