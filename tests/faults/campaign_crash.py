@@ -15,10 +15,10 @@ from itertools import cycle
 from typing import Any
 
 from tests.faults.crash_content import broken_archives
-from tests.faults.crash_world import AGAIN, FIRST_LANDING, STEPS, Hung, World, arguments_of, world
+from tests.faults.crash_world import AGAIN, FIRST_LANDING, SHORT_STEPS, STEPS, Hung, World, arguments_of, world
 from tests.faults.outcome import Outcome, Tell
 
-NIGHTLY, SHORT = 310, 5
+NIGHTLY, SHORT = 310, len(SHORT_STEPS)
 # Kills by step in the nightly form: cheap steps more often.
 SHARES = {FIRST_LANDING: 6, "land": 84, "check_landing": 26, "build": 26, "check_marts": 28, "publish": 140}
 STREAKS = (1, 5, 9)  # kills in a row, in turns
@@ -77,9 +77,9 @@ def plan(count: int, seed: int) -> list[Trial]:
 
 
 def _kills(count: int) -> dict[str, int]:
-    """How many of `count` each step gets; a short form kills each step of the day once."""
-    if count <= len(STEPS):
-        return dict.fromkeys(STEPS[:count], 1)
+    """How many of `count` each step gets; a short form kills each of SHORT_STEPS once."""
+    if count <= SHORT:
+        return dict.fromkeys(SHORT_STEPS[:count], 1)
     total, given, found = sum(SHARES.values()), 0, {}
     for share, step in sorted((share, step) for step, share in SHARES.items()):
         found[step] = max(1, round((count - given) * share / total))

@@ -15,7 +15,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,7 @@ ORDERS = 80
 HANGS_AFTER = 300  # seconds; a job takes at most a tenth of that on a busy machine
 # In the order of a day. Each works on what the one before left.
 STEPS = ("land", "check_landing", "build", "check_marts", "publish")
+SHORT_STEPS = ("land", "build", "check_marts", "publish")  # the gate is known from the marts
 FIRST_LANDING = "first_landing"  # `land` into an empty warehouse
 AGAIN = "after_again"  # the day was built, and then a whole new run followed, of nothing new
 
@@ -186,8 +187,11 @@ def arguments_of(step: str, world: World, run_id: int) -> dict[str, Any]:
 
 
 @contextmanager
-def world(*, days: int = 2) -> Iterator[World]:
-    """Make it, run its days undisturbed, the last of them in steps with copies; remove it at the end."""
+def world(*, short: bool = False) -> Iterator[World]:
+    """Make it, run its two days undisturbed, the second in steps with copies; remove it at the end.
+
+    `short`: the first day alone, in SHORT_STEPS.
+    """
     from simulator import company, serve
     from tieout import place
     from tieout.warehouse import migrate
@@ -206,11 +210,11 @@ def world(*, days: int = 2) -> Iterator[World]:
                 try:
                     made = World(home, runner)
                     made.keep(f"before_{FIRST_LANDING}")
-                    for _ in range(days - 1):
+                    if not short:
                         made.must("land")
                         made.must("revenue")
                         company.advance(home / "company", days=1)
-                    _last_day(made)
+                    _last_day(made, SHORT_STEPS if short else STEPS)
                     yield made
                 finally:
                     runner.close()
@@ -232,10 +236,10 @@ def _smaller(company: Any) -> Iterator[None]:
         company.SIZES["1k"] = size
 
 
-def _last_day(made: World) -> None:
+def _last_day(made: World, steps: Sequence[str]) -> None:
     """The undisturbed run of the input, with a copy before each step and what each step passes."""
     run_id = 0
-    for step in STEPS:
+    for step in steps:
         if step == "build":
             run_id = made.must("open_run")["value"]
         made.arguments[step] = arguments_of(step, made, run_id)
