@@ -17,8 +17,9 @@
     revenue_events  event_type `delivery`, leg `item`, one row a line: product, quantity (negative for what comes back), unit,
                     place_id it left from. Amounts are the source's where it has any, else NULL: a delivery is never
                     revenue, and what it is worth is taken from its order. scope_reason as for billing (H1, H2).
-    document_links  link_type `created_from` from the order to the delivery, from the delivery to the invoice, and from the
-                    delivery to its return; from_line_id and to_line_id where the source says them.
+    document_links  link_type `created_from` from the order to each of its deliveries and returns, and from the delivery to the
+                    invoice; to_line_id where one delivery has lines of several orders. Quantities are in the unit of
+                    the order's line.
   A pro forma invoice is a document `pro_forma` with events `billing`, scope 'out', scope_reason 'H2'.
   A stock level is what was on hand at the end of a day: one row per product, place and day on which it was told.
 #}

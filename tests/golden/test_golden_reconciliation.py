@@ -301,7 +301,10 @@ def test_breaks(answered: Any, case: str) -> None:
         (case,),
     ).fetchall()
     expected = [
-        (row["hop"], row.get("unit", ""), row["reason"], row["document"], Decimal(row["amount"]), row["currency"], row["period"])
+        (
+            row["hop"], row.get("unit", ""), row["reason"], row["document"], Decimal(row["amount"]), row["currency"],
+            row["period"],
+        )
         for row in read(case, "expected_breaks")
     ]
     assert sorted(found) == sorted(expected)
