@@ -46,7 +46,10 @@ EVENTS = {
     "deal": "booking",
     "crm_order": "order",
     "order": "order",
+    "delivery": "delivery",
+    "return_delivery": "delivery",
     "invoice": "billing",
+    "pro_forma": "billing",
     "cash_sale": "billing",
     "credit_memo": "billing_credit",
     "payment": "cash",
@@ -81,6 +84,11 @@ class Books:
         assert unit in (None, *UNITS), unit
         return f"{self.case}.{unit}" if unit else self.case
 
+    def entity(self, name: str) -> str:
+        """The folder's legal entity, or a sister of it."""
+        sister = self.documents[name].get("entity")
+        return f"{self.case}.{sister}" if sister else self.case
+
     def id(self, name: str) -> str:
         return self.documents[name].get("id", name)
 
@@ -102,7 +110,7 @@ class Books:
                 "document_type": row["type"],
                 "document_id": self.id(name),
                 "document_number": row["number"],
-                "legal_entity_id": self.case,
+                "legal_entity_id": self.entity(name),
                 "customer_id": row["customer"],
                 "currency_code": row["currency"],
                 "external_id": row.get("external_id"),
@@ -116,21 +124,23 @@ class Books:
                 "has_billing_schedule": row.get("schedule") == "yes",
                 "document_date": row["date"],
                 "due_date": row.get("due"),
+                "created_at": row.get("created"),
                 "source_system": "golden",
             }
 
     def events(self) -> Iterator[dict[str, Any]]:
-        reasons = {"pending": "H2", "intercompany": "H1", "cancelled": "G1"}
+        reasons = {"pending": "H2", "pro forma": "H2", "intercompany": "H1", "cancelled": "G1"}
         for name, row in self.documents.items():
             rate, functional = Decimal(row.get("day_rate", "1")), row.get("functional", "USD")
             reason = "H4" if row["type"] == "crm_order" else reasons.get(row.get("status", ""))
             for number, line in enumerate(self.lines[name]):
                 net, tax = Decimal(line.get("net", "0")), Decimal(line.get("tax", "0"))
+                has_value = row["type"] not in ("delivery", "return_delivery")
                 yield {
                     "event_key": md5(self.key(name), str(number)),
                     "connection": self.connection(name),
                     "source_system": "golden",
-                    "legal_entity_id": self.case,
+                    "legal_entity_id": self.entity(name),
                     "document_key": self.key(name),
                     "document_type": row["type"],
                     "document_id": self.id(name),
@@ -144,11 +154,11 @@ class Books:
                     "product_key": line.get("product"),
                     "quantity": line.get("quantity"),
                     "currency_code": row["currency"],
-                    "net_amount": net,
-                    "tax_amount": tax,
+                    "net_amount": net if has_value else None,
+                    "tax_amount": tax if has_value else None,
                     "discount_amount": 0,
                     "freight_amount": 0,
-                    "total_amount": net + tax,
+                    "total_amount": net + tax if has_value else None,
                     "source_amount": net,
                     "source_sign": 1,
                     "functional_currency_code": functional,
@@ -212,7 +222,7 @@ class Books:
             yield {
                 "document_key": self.key(row["document"]),
                 "connection": self.connection(row["document"]),
-                "legal_entity_id": self.case,
+                "legal_entity_id": self.entity(row["document"]),
                 "entry_id": self.id(row["document"]),
                 "line_id": str(number),
                 "account_code": "4000",
@@ -227,6 +237,19 @@ class Books:
                 "document_id": self.id(row["document"]),
                 "is_manual": False,
                 "ledger_book": "primary",
+            }
+
+
+    def locks(self) -> Iterator[dict[str, Any]]:
+        for row in read(self.case, "locks") if (FOLDER / self.case / "locks.csv").is_file() else ():
+            yield {
+                "period_lock_key": md5(self.case, row["period"]),
+                "connection": self.case,
+                "period": row["period"],
+                "locked_at": row["locked_at"],
+                "recorded_run": 1,
+                "superseded_run": OPEN,
+                "row_hash": "",
             }
 
 
@@ -256,7 +279,10 @@ def answered() -> Iterator[Any]:
                 assert not broken, broken
 
             run("seed")
-            run("run", "--select", "+fct_revenue", "+dim_customer", "dim_currency", *(f"+{name}" for name in INPUTS))
+            run(
+                "run", "--select", "+fct_revenue", "+dim_customer", "dim_currency", "+int_periods__locked",
+                *(f"+{name}" for name in INPUTS),
+            )
             with connect("transformer", autocommit=True) as connection:
                 _replace_inputs(connection)
                 run(
@@ -286,6 +312,7 @@ def _replace_inputs(connection: Any) -> None:
         insert(connection, "intermediate.int_document_links__unioned", list(books.links()))
         insert(connection, "intermediate.int_settlements__unioned", list(books.settlements()))
         insert(connection, "intermediate.int_gl_entries__unioned", list(books.ledger()))
+        insert(connection, "intermediate.int_periods__locked", list(books.locks()))
         insert(connection, "marts.fct_revenue", list(books.events()))
 
 

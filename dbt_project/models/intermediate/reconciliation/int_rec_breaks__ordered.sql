@@ -25,6 +25,10 @@ balances as (
         coalesce(effects.right_discount_amount, 0) as right_discount_amount,
         coalesce(effects.left_freight_amount, 0) as left_freight_amount,
         coalesce(effects.right_freight_amount, 0) as right_freight_amount,
+        -- the side that took tax into its net exceeds the other by the other's tax
+        nullif(
+            case when balances.base_amount > 0 then balances.core_tax_amount else -balances.left_tax_amount end, 0
+        ) as included_tax_amount,
         scales.greater_side,
         scales.ratio,
         mistaken.mistaken_document_key
@@ -47,13 +51,10 @@ explained as (
             when abs(base_amount) <= rounding_amount then 'rounding'
             when ratio is not null then 'scale'
             -- an unbilled rest may happen to equal the tax: only where nothing is missing is the tax the reason
-            when
-                abs(base_amount) in (nullif(abs(left_tax_amount), 0), nullif(abs(core_tax_amount), 0))
-                and has_lines and missing_amount = 0 and excess_amount = 0
-                then 'tax'
+            when base_amount = included_tax_amount and has_lines and missing_amount = 0 and excess_amount = 0 then 'tax'
             when has_lines then 'lines'
             when hop = 'order_invoice' and has_schedule and base_amount > 0 then 'schedule'
-            when abs(base_amount) in (nullif(abs(left_tax_amount), 0), nullif(abs(core_tax_amount), 0)) then 'tax'
+            when base_amount = included_tax_amount then 'tax'
             else 'none'
         end as explanation,
         missing_amount > 0 and abs(price_amount) <= rounding_amount + fraction_amount as is_price_part_of_rest
@@ -148,9 +149,7 @@ reasoned as (
             when explanation = 'scale' then 'C7'
             when explanation = 'tax' then 'C3'
             when slot = 'price' and abs(amount) <= rounding_amount then 'C6'
-            when
-                slot = 'price' and abs(amount) in (nullif(abs(left_tax_amount), 0), nullif(abs(core_tax_amount), 0))
-                then 'C3'
+            when slot = 'price' and amount = included_tax_amount then 'C3'
             when slot in ('price', 'discount') then 'C1'
             when slot = 'freight' then 'C4'
             when slot = 'excess' then 'C2'
@@ -170,7 +169,7 @@ reasoned as (
                 then
                     'the ' || greater_side || ' side is ' || cast(ratio as {{ dbt.type_string() }})
                     || ' times the other, as in other documents of these connections and this currency'
-            when explanation = 'tax' and abs(base_amount) = abs(left_tax_amount) then 'exactly the tax of the left side'
+            when explanation = 'tax' and base_amount < 0 then 'exactly the tax of the left side'
             when explanation = 'tax' then 'exactly the tax of the right side'
             when explanation = 'schedule' then 'billing schedule: the rest is not billed yet'
             when slot = 'price' then 'same products and quantities at other unit prices'

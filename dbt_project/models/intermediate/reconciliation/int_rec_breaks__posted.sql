@@ -32,6 +32,7 @@ compared as (
         documents.connection,
         case when documents.fx_rate <> 0 then documents.net_amount / documents.fx_rate end as inverted_amount,
         tolerance.inverse_rate_bp,
+        {{ minor_unit('documents.functional_minor_units') }} * documents.line_count as line_rounding_amount,
         {{ minor_unit('documents.functional_minor_units') }} * (
             case
                 when documents.line_count * tolerance.rounding_units_per_line < tolerance.rounding_units_most
@@ -77,7 +78,7 @@ turned as (
         coalesce(
             posting_count > 0
             and not is_void
-            and abs(right_amount - inverted_amount) <= rounding_amount + abs(inverted_amount) * inverse_rate_bp / 10000
+            and abs(right_amount - inverted_amount) <= line_rounding_amount + abs(inverted_amount) * inverse_rate_bp / 10000
             and 4 * abs(right_amount - inverted_amount) < abs(difference_amount),
             false
         ) as is_inverted
