@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from simulator import key, store, systems
+from simulator import key, stock, store, systems
 from simulator.clock import DAY, FIRST_DAY, LAST_DAY, end_of, moment_of, stamp_text
 from simulator.customers import Party
 from simulator.documents import Chain
@@ -89,6 +89,24 @@ class Company:
         for system in self._systems:
             yield from system.party(party, now)
 
+    @property
+    def tells_stock(self) -> bool:
+        """Whether the ERP shows what is on hand."""
+        return hasattr(self.world.erp, "stock")
+
+    def stock(self, database: sqlite3.Connection, now: int) -> list[Row]:
+        """What is on hand as of `now`, by what the chains that are written took out."""
+        if not self.tells_stock:
+            return []
+        issues = database.execute("SELECT product, place, day, units FROM sim__issue")
+        return list(self.world.erp.stock(stock.levels(self.world, issues, now // DAY), now))  # type: ignore[attr-defined]
+
+    def issues(self, chain: Chain, now: int) -> Iterator[stock.Issue]:
+        """What a chain took out of stock, where the ERP tells its stock."""
+        if self.tells_stock:
+            delivers = "Delivery" in systems.kinds(self.world.unit.erp)
+            yield from stock.issues(self.world, chain, now, delivers=delivers)
+
     def moved(self, from_day: int, to_day: int) -> list[int]:
         """Let one customer move on each day after `from_day`, up to `to_day`; their places among the parties."""
         places = []
@@ -116,11 +134,12 @@ def generate(folder: Path, *, seed: int = 42, size: str = "1k", level: int = 1, 
     for number in company.numbers(LAST_DAY + HORIZON):
         chain = company.chain(number)
         pending += company.rows(chain, now)
-        _note(database, company.world, chain, now)
+        _note(database, company, chain, now)
         if len(pending) > _BATCH * 50:
             _write(database, pending)
             pending = []
     _write(database, pending)
+    _write(database, company.stock(database, now))
     key.write_key(folder, database, state, parties)
     database.execute("COMMIT")
     store.finish(database, state.tables())
@@ -142,6 +161,7 @@ def advance(folder: Path, days: int = 1) -> State:
     database = store.open_for_writing(folder)
     database.execute("BEGIN IMMEDIATE")
     _replace(database, company.reference(old), company.reference(new))
+    on_hand = company.stock(database, old)
     parties = company.world.customers
     standing = {i: list(company.party(parties.parties[i], old)) for i in range(len(parties.parties))}
     for index in company.moved(old // DAY, new // DAY):
@@ -151,7 +171,8 @@ def advance(folder: Path, days: int = 1) -> State:
     for number in (*changed, *company.numbers(new // DAY + HORIZON)[len(known) :]):
         chain = company.chain(number)
         _replace(database, company.rows(chain, old), company.rows(chain, new))
-        _note(database, company.world, chain, new)
+        _note(database, company, chain, new)
+    _replace(database, on_hand, company.stock(database, new))
     key.write_key(folder, database, state, parties)
     database.execute("COMMIT")
     database.close()
@@ -168,12 +189,15 @@ def _schedule(scenarios: list[Scenario], seed: int, orders: int) -> list[tuple[s
     return found
 
 
-def _note(database: sqlite3.Connection, world: World, chain: Chain, now: int) -> None:
+def _note(database: sqlite3.Connection, company: Company, chain: Chain, now: int) -> None:
     upcoming = chain.next_change(now)
     text = stamp_text(upcoming) if upcoming is not None else None
     database.execute("INSERT OR REPLACE INTO sim__chain VALUES (?, ?, ?)", (chain.number, chain.scenario, text))
     database.execute("DELETE FROM sim__key WHERE chain = ?", (chain.number,))
-    database.executemany("INSERT INTO sim__key VALUES (?, ?, ?)", key.answers(world, chain, now))
+    database.executemany("INSERT INTO sim__key VALUES (?, ?, ?)", key.answers(company.world, chain, now))
+    database.execute("DELETE FROM sim__issue WHERE chain = ?", (chain.number,))
+    taken = ((chain.number, *issue) for issue in company.issues(chain, now))
+    database.executemany("INSERT INTO sim__issue VALUES (?, ?, ?, ?, ?)", taken)
 
 
 def _write(database: sqlite3.Connection, rows: Iterable[Row], *, replace: bool = False) -> None:

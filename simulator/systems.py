@@ -70,6 +70,9 @@ class System(Protocol):
 
     def key_id(self, record: Deal | Doc) -> str: ...
 
+    # An ERP that tells its stock has, besides: stock(levels: list[stock.Level], now: int) -> Iterator[Row], the (table,
+    # row) of what is on hand as of `now`.
+
     def reference(self, now: int) -> Iterator[Row]:
         """(table, row) of all master data but the parties."""
 

@@ -172,6 +172,12 @@ FAULTS: dict[tuple[str, str], str] = {
     ("marts/fin_ar_ageing", "key_unique"): "insert into marts.fin_ar_ageing select * from marts.fin_ar_ageing",
     ("marts/fin_ar_ageing", "bucket_known"): "update marts.fin_ar_ageing set bucket = null",
     ("marts/fin_ar_ageing", "something_is_open"): "update marts.fin_ar_ageing set open_amount = 0",
+    ("marts/fin_stock_cover", "key_unique"):
+        "insert into marts.fin_stock_cover select * from marts.fin_stock_cover",
+    ("marts/fin_stock_cover", "status_known"): "update marts.fin_stock_cover set cover_status = 'enough'",
+    ("marts/fin_stock_cover", "cover_is_stock_over_speed"): "update marts.fin_stock_cover set on_hand_quantity = 13",
+    ("marts/fin_stock_cover", "short_cover_is_flagged"):
+        "update marts.fin_stock_cover set on_hand_quantity = 1, cover_days = 9",
     ("marts/dim_customer", "key_unique"): "insert into marts.dim_customer select * from marts.dim_customer",
     ("marts/dim_customer", "fact_finds_its_customer"):
         "update marts.fct_revenue set customer_key = 'c9' where document_id = '20'",

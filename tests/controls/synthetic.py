@@ -200,6 +200,10 @@ def fill_marts(connection: psycopg.Connection) -> None:
     put("fin_ar_ageing", ageing_key="g1", as_of_date="2026-07-01", document_key="20", document_number="N20",
         open_amount=40, functional_open_amount=40, group_open_amount=40, due_date="2026-06-03", days_overdue=28,
         bucket="1-30", **common)
+    put("fin_stock_cover", stock_cover_key="w1", connection="netsuite", place_id="1", product_key="p1",
+        on_hand_quantity=12, sold_quantity=10, daily_quantity=0.111111, cover_days=108, window_days=90,
+        reorder_cover_days=30, is_reorder=False, cover_status="covered", as_of_date="2026-06-30",
+        window_end_date="2026-06-30", **common)
 
 
 def _hop(put: Any, common: dict[str, Any], hop: str, left: tuple[str, int], right: tuple[str, int]) -> None:
