@@ -13,6 +13,7 @@ from tieout.spec import Connection
 # protocol → module and class; imported when opened, so that a company pays only for what it connects.
 PROTOCOLS = {
     "soql": ("tieout.extract.soql", "SoqlExtractor"),
+    "files": ("tieout.extract.files", "FilesExtractor"),
     "suiteql": ("tieout.extract.suiteql", "SuiteqlExtractor"),
 }
 

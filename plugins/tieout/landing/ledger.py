@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -81,6 +81,16 @@ class LoadResult:
     token_refreshes: int = 0
     phases: dict[str, float] = field(default_factory=dict)
     fields: dict[str, Any] = field(default_factory=dict, repr=False)
+
+
+def summed(results: list[LoadResult]) -> LoadResult:
+    """Several batches of one stream as one result: counts and cost added up, the rest as in the last."""
+    last = results[-1]
+    counts = (*OUTCOMES, "deleted", "requests", "seconds", "bytes", "retries", "waited_seconds", "token_refreshes")
+    sums = {word: sum(getattr(one, word) for one in results) for word in counts}
+    lows = [one.cursor_low for one in results if one.cursor_low]
+    highs = [one.cursor_high for one in results if one.cursor_high]
+    return replace(last, **sums, cursor_low=min(lows, default=None), cursor_high=max(highs, default=None))
 
 
 @contextmanager
