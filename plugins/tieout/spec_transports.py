@@ -165,9 +165,81 @@ class FileOptions(Frozen):
     max_ratio: int = Field(default=500, ge=2)
 
 
-OPTIONS: dict[str, type[Frozen]] = {"files": FileOptions}
+class SqlOptions(Frozen):
+    """A stream of a database: `table` (with its schema, where it has one), or a `query` that only selects.
+
+    where: a condition over the table's columns. null_dates: what the database writes for no date. strip: cut the blanks
+    with which char(n) is padded. float_scale: the decimals of money that is kept as binary floating point.
+    """
+
+    table: str | None = None
+    query: str | None = None
+    where: str | None = None
+    page_rows: int = Field(default=20_000, ge=1)
+    strip: bool = False
+    null_dates: Words = ("0000-00-00", "0000-00-00 00:00:00")
+    float_scale: int | None = Field(default=None, ge=0, le=18)
+
+    @model_validator(mode="after")
+    def _one(self) -> SqlOptions:
+        if (self.table is None) == (self.query is None):
+            raise ValueError("either `table` or `query`")
+        if self.query is not None:
+            text = re.sub(r"^\s*(--[^\n]*\n\s*)*", "", self.query)
+            if not re.match(r"(?i)(select|with)\b", text) or ";" in self.query.rstrip().rstrip(";"):
+                raise ValueError("a query is one statement that begins with select or with")
+            if self.where is not None:
+                raise ValueError("a query holds its own condition; `where` is for a table")
+        return self
+
+
+class Paging(Frozen):
+    """How pages follow one another.
+
+    by: page (a number), offset, cursor (a token in the answer), link (the header `Link`, rel="next"), body (a link in
+    the answer), or none. param, size_param: the parameters' names. path: where the answer holds token or link. more:
+    where it says that there is more. total: where it says how many there are.
+    """
+
+    by: Literal["page", "offset", "cursor", "link", "body", "none"] = "none"
+    param: str = ""
+    size_param: str = ""
+    size: int = Field(default=200, ge=1)
+    start: int = Field(default=1, ge=0)
+    path: str = ""
+    more: str = ""
+    total: str = ""
+
+    @model_validator(mode="after")
+    def _whole(self) -> Paging:
+        wanted = {"page": ("param",), "offset": ("param",), "cursor": ("param", "path"), "body": ("path",)}
+        for word in wanted.get(self.by, ()):
+            if not getattr(self, word):
+                raise ValueError(f"by {self.by} needs {word!r}")
+        return self
+
+
+class RestOptions(Frozen):
+    """A stream of a REST interface.
+
+    path: below the connection's `base_url`; {parent} in it is the key of a document whose lines are read. records:
+    where the answer holds the list. params: fixed parameters; {start} and {end} in them are the window's ends, written
+    as `stamps` says (a strftime form, epoch, or epoch_ms); a parameter with {start} is left out when all is read.
+    error: where an answer of status 200 says that it failed.
+    """
+
+    path: str
+    records: str = ""
+    params: dict[str, str] = {}
+    paging: Paging = Paging()
+    stamps: str = "%Y-%m-%dT%H:%M:%SZ"
+    error: str = ""
+
+
+OPTIONS: dict[str, type[Frozen]] = {"files": FileOptions, "sql": SqlOptions, "rest": RestOptions}
 # Options of a connection that its streams take over where they say nothing themselves.
-INHERITED = {"files": ("csv", "ready", "compression", "max_bytes", "max_ratio")}
+INHERITED = {"files": ("csv", "ready", "compression", "max_bytes", "max_ratio"), "rest": ("paging", "stamps", "error"),
+             "sql": ("page_rows", "strip", "null_dates")}
 
 
 def stream_options(protocol: str, connection: dict[str, Any], stream: dict[str, Any]) -> Frozen:

@@ -58,6 +58,7 @@ MANNERS: dict[str, tuple[tuple[str, ...], bool]] = {
     "soql": (("attributes",), False),
     "suiteql": (("links",), True),
     "files": ((), True),
+    "rest": ((), True),
 }
 
 

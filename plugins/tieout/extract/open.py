@@ -14,6 +14,8 @@ from tieout.spec import Connection
 PROTOCOLS = {
     "soql": ("tieout.extract.soql", "SoqlExtractor"),
     "files": ("tieout.extract.files", "FilesExtractor"),
+    "rest": ("tieout.extract.rest", "RestExtractor"),
+    "sql": ("tieout.extract.sql", "SqlExtractor"),
     "suiteql": ("tieout.extract.suiteql", "SuiteqlExtractor"),
 }
 
