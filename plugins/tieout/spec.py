@@ -127,6 +127,7 @@ class Connection(Frozen):
 
     role: crm or erp; told by the source, and by the connection where its source may be both. protocol, declared: of a
     system of the company's own, whose streams stand under `streams:` and whose tables bear the connection's name.
+    unit: the business unit whose CRM and ERP belong together. Numbers and ids mean something within a unit only.
     """
 
     name: ConnectionName
@@ -135,6 +136,7 @@ class Connection(Frozen):
     protocol: str = ""
     auth: str
     time_zone: str
+    unit: str = Field(default="", pattern=r"^([a-z][a-z0-9_]{0,39})?$")
     schedule: str | None = "0 * * * *"
     freshness: Age | None = None  # how old data may be; None: what the schedule promises
     start_date: str = "2024-01-01"
