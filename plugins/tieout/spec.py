@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
 
+from tieout import spec_contracts
 from tieout.errors import ConfigError
 from tieout.spec_streams import (
     PLAIN_NAME,
@@ -232,6 +233,21 @@ class Connection(Frozen):
                 raise Misplaced(["streams", stream.name], f"its table would be raw.{stream.table[:80]}: a to z, digits "
                                 f"and _, {LONGEST_TABLE} letters at most, the connection's name included")
         check_links(self.declared)
+        self._check_contracts()
+
+    def _check_contracts(self) -> None:
+        """Every name in a mapping points to something; an error stands where the name stands."""
+        types = {stream.name: {c.name: c.type for c in stream.columns} for stream in self.declared}
+        for stream in self.declared:
+            for contract, mappings in stream.contracts.items():
+                where: list[str | int] = ["streams", stream.name, "contracts", contract]
+                if contract not in spec_contracts.CONTRACTS:
+                    raise Misplaced(where, f"no such contract; known: {', '.join(spec_contracts.CONTRACTS)}")
+                for at, mapping in enumerate(mappings):
+                    try:
+                        spec_contracts.check(mapping, contract, types[stream.name], types)
+                    except Misplaced as wrong:
+                        raise Misplaced([*where, at, *wrong.loc], wrong.problems) from None
 
     def _check_options(self, protocol: str, stream: Stream) -> None:
         """What the stream says to its protocol, read as strictly as the rest, at its own place in the file."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
+from tieout.spec_contracts import Mappings, one_or_many
 from tieout.spec_transports import Duration, Frozen
 
 PLAIN_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")  # Postgres cuts names at 63 bytes; plain ASCII, so bytes are letters
@@ -109,7 +110,9 @@ Stream.model_rebuild()
 
 
 class DeclaredStream(Stream):
-    """A stream that a connection declares itself. `contracts`: what its records mean."""
+    """A stream that a connection declares itself. `contracts`: what its records mean, by contract."""
+
+    contracts: Annotated[Mappings, BeforeValidator(one_or_many)] = {}
 
 
 def expanded(streams: dict[str, Any], prefix: str) -> list[dict[str, Any]]:

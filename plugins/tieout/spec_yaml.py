@@ -69,6 +69,9 @@ def _located(path: Path, data: Any, problem: Any) -> str:
         if isinstance(node, dict) and step not in node and RENAMED.get(step) in node:
             step = RENAMED[step]
             trail[-1] = step
+        if isinstance(node, dict) and step == 0 and trail[-3:-2] == ["contracts"]:
+            trail.pop()  # a contract with one mapping is no list in the file
+            continue
         if isinstance(node, dict) and isinstance(step, int) and step < len(keys):
             step = keys[step]  # streams and columns are mappings in YAML and lists in the model
             trail[-1] = str(step)
