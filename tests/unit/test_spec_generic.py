@@ -32,7 +32,8 @@ def test_tables_bear_the_connection_s_name_and_the_role_is_the_connection_s(tmp_
 
 
 def line_of(text: str | int) -> int:
-    return text if isinstance(text, int) else next(at for at, line in enumerate(EXAMPLE.splitlines(), start=1) if text in line)
+    lines = enumerate(EXAMPLE.splitlines(), start=1)
+    return text if isinstance(text, int) else next(at for at, line in lines if text in line)
 
 
 @pytest.mark.parametrize(("found", "broken", "at", "says"), [
