@@ -26,6 +26,7 @@ Row = tuple[str, tuple]
 # system: (class that renders, class that serves)
 _SYSTEMS = {
     "salesforce": ("simulator.salesforce_rows:Salesforce", "simulator.salesforce_api:SalesforceApi"),
+    "generic": ("simulator.own_crm_rows:OwnCrm", "simulator.own_crm:OwnCrmDrops"),
     "netsuite": ("simulator.netsuite_rows:NetSuite", "simulator.netsuite_api:NetSuiteApi"),
 }
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tieout import logs, warehouse
-from tieout.quality import docs, engine, statements, suites
+from tieout import logs, settings, warehouse
+from tieout.quality import docs, engine, own_tables, statements, suites
 from tieout.quality.engine import GateResult
 from tieout.quality.suites import Stage, Suite
 
@@ -67,7 +67,7 @@ def check(stage: Stage, run_id: int) -> Verdict:
     and WarehouseError mean that there is no verdict. A repeated check replaces the run's earlier results.
     """
     started = time.monotonic()
-    declared = suites.load(stage=stage)
+    declared = suites.load(stage=stage) + (_of_own_tables() if stage == "landing" else ())
     engine.verify(declared)
     with warehouse.connect("transformer", application="tieout gate") as connection:
         chosen, skipped = _scope(connection, declared, stage, run_id)
@@ -85,6 +85,11 @@ def check(stage: Stage, run_id: int) -> Verdict:
         seconds=time.monotonic() - started)
     log.log(logging.INFO if verdict.passed else logging.ERROR, "%s", verdict)
     return verdict
+
+
+def _of_own_tables() -> tuple[Suite, ...]:
+    found = settings.settings()
+    return own_tables.suites(found.company, found.expectations) if found.config.is_file() else ()
 
 
 def _count(chosen: Iterable[Suite]) -> int:

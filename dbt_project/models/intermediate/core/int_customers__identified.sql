@@ -27,7 +27,7 @@ normalised as (
         country_code,
         domain,
         is_person,
-        {{ system_role('source_system') }} as role,
+        {{ role_of('connection') }} as role,
         {{ normalised_name('name') }} as normalised_name
     from customers
 ),
