@@ -27,6 +27,7 @@ Row = tuple[str, tuple]
 _SYSTEMS = {
     "salesforce": ("simulator.salesforce_rows:Salesforce", "simulator.salesforce_api:SalesforceApi"),
     "netsuite": ("simulator.netsuite_rows:NetSuite", "simulator.netsuite_api:NetSuiteApi"),
+    "oracle": ("simulator.oracle_rows:Oracle", "simulator.oracle_api:OracleApi"),
 }
 
 

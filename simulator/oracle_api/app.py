@@ -243,9 +243,8 @@ class OracleApi:
 
     def _any_order(self, resource: Resource) -> str:
         """Without `orderBy` rows come in whichever order: another one for every request."""
-        if not self.habits.oracle_any_order:
-            return ", ".join(f'"{name}"' for name in resource.table.key)
-        return f"turned({next(self._turns)}, {', '.join(f'\"{name}\"' for name in resource.table.key)})"
+        keys = ", ".join(f'"{name}"' for name in resource.table.key)
+        return f"turned({next(self._turns)}, {keys})" if self.habits.oracle_any_order else keys
 
     def _item(self, resource: Resource, row: sqlite3.Row, shown: list[str], below: dict[str, Any], asked: Asked,
               base: str) -> dict[str, Any]:

@@ -106,6 +106,7 @@ class AdfRestExtractor:
         self._client.auth = credential(connection, secrets, self._client, self.facts)
         self._reader = Reader(self._client, version=int(options.get("framework_version") or 4),
                               limit=connection.defaults.page_size)
+        self._fields: dict[str, str] = {}  # of streams whose declared attributes are not all served
         self._renamed: dict[str, dict[str, str]] = {}
         self._lists: dict[str, list[Record]] = {}
         self._granted: set[tuple[str, str]] = set()
@@ -133,7 +134,7 @@ class AdfRestExtractor:
         stream = next(plain, None)
         if stream is None:
             raise ConfigError(f"connection {self._connection.name}: no stream can be asked for by itself")
-        self._reader.page(self._request(stream), limit=1)
+        self._has_any(stream)
         return f"ADF REST service at {self._base}"
 
     def pages(self, stream: Stream, window: Window, parents: Iterator[str] | None = None) -> Iterator[Page]:
@@ -174,9 +175,15 @@ class AdfRestExtractor:
         is_keyed = bool(keyset) and not self._by_offset
         key = (str(keyset),) if keyset else tuple(stream.column(word).field for word in stream.key)
         order = str(options.get("order") or ",".join(f"{name(word)}:asc" for word in key))
-        fields = "" if is_child or options.get("projection") is False else ",".join(
+        fields = "" if is_child or options.get("projection") is False else self._fields.get(stream.name) or ",".join(
             dict.fromkeys(name(column.field) for column in stream.columns if column.field))
         return Request(stream.name, self._url(stream), key, is_keyed, fields=fields, order="" if is_keyed else order)
+
+    def _has_any(self, stream: Stream, *conditions: str) -> bool:
+        """Whether there is a record, asked with as little as possible."""
+        request = self._request(stream)
+        probe = replace(request, conditions=conditions, fields=request.key[0] if request.fields else "")
+        return bool(self._reader.page(probe, limit=1).items)
 
     def _url(self, stream: Stream) -> str:
         api = _APIS[str(stream.options.get("api", "fscm"))]
@@ -190,7 +197,8 @@ class AdfRestExtractor:
         except Refused as refusal:
             if refusal.status != 400 or not request.fields:
                 raise
-            yield from self._reader.all(replace(request, fields=self._served(stream, refusal)))
+            self._fields[stream.name] = self._served(stream, refusal)
+            yield from self._reader.all(replace(request, fields=self._fields[stream.name]))
 
     def _served(self, stream: Stream, refusal: Refused) -> str:
         """The declared fields that `describe` knows. SchemaError where one is missing that is not optional."""
@@ -364,8 +372,7 @@ class AdfRestExtractor:
             for each in wanted:
                 if (stream.name, each) in self._granted:
                     continue
-                request = replace(self._request(stream), conditions=(f"{name(field)}={literal(each)}",))
-                if not self._reader.page(request, limit=1).items:
+                if not self._has_any(stream, f"{name(field)}={literal(each)}"):
                     raise NotGranted(
                         f"connection {self._connection.name}, stream {stream.name}: no record of {field} {each!r}",
                         hint="Oracle answers 200 with an empty list where the user lacks the data grant (Manage Data "
@@ -377,7 +384,7 @@ class AdfRestExtractor:
         if stream.options.get("may_be_empty") or stream.name in self._may_be_empty:
             return
         is_whole = window.full or stream.mode == "full"
-        if not is_whole and self._reader.page(self._request(stream), limit=1).items:
+        if not is_whole and self._has_any(stream):
             return
         raise NotGranted(
             f"connection {self._connection.name}, stream {stream.name}: 200, and not a single record",
