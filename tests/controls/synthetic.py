@@ -170,7 +170,7 @@ def fill_marts(connection: psycopg.Connection) -> None:
         columns = contracts()[mart]
         insert(connection, f"marts.{mart}", **{name: value for name, value in values.items() if name in columns})
 
-    common = {"legal_entity_id": "US01", "customer_key": "c1", "customer_name": "Acme", **MONEY}
+    common = {"business_unit": "", "legal_entity_id": "US01", "customer_key": "c1", "customer_name": "Acme", **MONEY}
     put("dim_customer", customer_key="c1", name="Acme")
     put("dim_product", product_key="p1", name="A")
     put("dim_legal_entity", legal_entity_id="US01", name="United States", functional_currency_code="USD")

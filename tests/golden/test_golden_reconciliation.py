@@ -31,13 +31,15 @@ INPUTS = (
     "int_settlements__unioned",
     "int_gl_entries__unioned",
 )
+UNITS = ("north", "south")
 VARIABLES: dict[str, Any] = {
     "run_id": 1,
     "previous_run_id": -1,
     "previous_batch_id": -1,
     "as_of_date": "2026-06-30",
     "systems": ["netsuite", "salesforce"],
-    "company": {"group": {"currency": "USD", "fiscal_year_start_month": 1}, "connections": []},
+    "company": {"group": {"currency": "USD", "fiscal_year_start_month": 1}, "connections": [
+        {"name": f"{case}.{unit}", "unit": unit} for case in CASES for unit in UNITS]},
 }
 OPEN = 9223372036854775807
 EVENTS = {
@@ -73,8 +75,17 @@ class Books:
             self.lines[row["document"]].append(row)
         assert set(self.lines) <= set(self.documents), f"{case}: lines of unknown documents"
 
+    def connection(self, name: str) -> str:
+        """The folder's, or that of a business unit of it."""
+        unit = self.documents[name].get("unit")
+        assert unit in (None, *UNITS), unit
+        return f"{self.case}.{unit}" if unit else self.case
+
+    def id(self, name: str) -> str:
+        return self.documents[name].get("id", name)
+
     def key(self, name: str) -> str:
-        return md5(self.case, self.documents[name]["type"], name)
+        return md5(self.connection(name), self.documents[name]["type"], self.id(name))
 
     def total(self, name: str) -> Decimal:
         return sum(
@@ -87,9 +98,9 @@ class Books:
             asked = Decimal(status.removeprefix("header ")) if status.startswith("header ") else self.total(name)
             yield {
                 "document_key": self.key(name),
-                "connection": self.case,
+                "connection": self.connection(name),
                 "document_type": row["type"],
-                "document_id": name,
+                "document_id": self.id(name),
                 "document_number": row["number"],
                 "legal_entity_id": self.case,
                 "customer_id": row["customer"],
@@ -117,12 +128,12 @@ class Books:
                 net, tax = Decimal(line.get("net", "0")), Decimal(line.get("tax", "0"))
                 yield {
                     "event_key": md5(self.key(name), str(number)),
-                    "connection": self.case,
+                    "connection": self.connection(name),
                     "source_system": "golden",
                     "legal_entity_id": self.case,
                     "document_key": self.key(name),
                     "document_type": row["type"],
-                    "document_id": name,
+                    "document_id": self.id(name),
                     "document_number": row["number"],
                     "line_id": str(number),
                     "event_type": EVENTS[row["type"]],
@@ -164,34 +175,34 @@ class Books:
         for row in read(self.case, "links"):
             source, target = self.documents[row["from"]], self.documents[row["to"]]
             yield {
-                "connection": self.case,
+                "connection": self.connection(row["to"]),
                 "from_document_key": self.key(row["from"]),
                 "from_type": source["type"],
-                "from_id": row["from"],
-                "to_connection": self.case,
+                "from_id": self.id(row["from"]),
+                "to_connection": self.connection(row["to"]),
                 "to_document_key": self.key(row["to"]),
                 "to_type": target["type"],
-                "to_id": row["to"],
+                "to_id": self.id(row["to"]),
                 "link_type": row["kind"],
-                "document_id": row["to"],
+                "document_id": self.id(row["to"]),
             }
 
     def settlements(self) -> Iterator[dict[str, Any]]:
         for row in read(self.case, "settlements"):
             payment, invoice = self.documents[row["payment"]], self.documents[row["invoice"]]
             yield {
-                "connection": self.case,
+                "connection": self.connection(row["payment"]),
                 "payment_document_key": self.key(row["payment"]),
                 "payment_type": payment["type"],
-                "payment_id": row["payment"],
+                "payment_id": self.id(row["payment"]),
                 "invoice_document_key": self.key(row["invoice"]),
                 "invoice_type": invoice["type"],
-                "invoice_id": row["invoice"],
+                "invoice_id": self.id(row["invoice"]),
                 "currency_code": payment["currency"],
                 "applied_amount": Decimal(row["amount"]),
                 "discount_amount": 0,
                 "applied_date": row["date"],
-                "document_id": row["payment"],
+                "document_id": self.id(row["payment"]),
             }
 
     def ledger(self) -> Iterator[dict[str, Any]]:
@@ -200,9 +211,9 @@ class Books:
             functional = document.get("functional", "USD")
             yield {
                 "document_key": self.key(row["document"]),
-                "connection": self.case,
+                "connection": self.connection(row["document"]),
                 "legal_entity_id": self.case,
-                "entry_id": row["document"],
+                "entry_id": self.id(row["document"]),
                 "line_id": str(number),
                 "account_code": "4000",
                 "account_kind": "revenue",
@@ -213,7 +224,7 @@ class Books:
                 "posting_date": f"{row['period']}-28",
                 "period": row["period"],
                 "document_type": document["type"],
-                "document_id": row["document"],
+                "document_id": self.id(row["document"]),
                 "is_manual": False,
                 "ledger_book": "primary",
             }
@@ -285,12 +296,12 @@ def test_there_are_folders() -> None:
 @pytest.mark.parametrize("case", CASES)
 def test_breaks(answered: Any, case: str) -> None:
     found = answered.execute(
-        "select hop, reason_code, document_id, amount, currency_code, period_opened from marts.rec_break"
+        "select hop, business_unit, reason_code, document_id, amount, currency_code, period_opened from marts.rec_break"
         f" where superseded_run = {OPEN} and legal_entity_id = %s",
         (case,),
     ).fetchall()
     expected = [
-        (row["hop"], row["reason"], row["document"], Decimal(row["amount"]), row["currency"], row["period"])
+        (row["hop"], row.get("unit", ""), row["reason"], row["document"], Decimal(row["amount"]), row["currency"], row["period"])
         for row in read(case, "expected_breaks")
     ]
     assert sorted(found) == sorted(expected)
@@ -299,8 +310,8 @@ def test_breaks(answered: Any, case: str) -> None:
 @pytest.mark.parametrize("case", CASES)
 def test_summary(answered: Any, case: str) -> None:
     found = answered.execute(
-        "select hop, period, currency_code, left_amount - scoped_left_amount, right_amount - scoped_right_amount,"
-        " gap_amount, unexplained_amount from marts.rec_summary"
+        "select hop, business_unit, period, currency_code, left_amount - scoped_left_amount,"
+        " right_amount - scoped_right_amount, gap_amount, unexplained_amount from marts.rec_summary"
         f" where superseded_run = {OPEN} and legal_entity_id = %s"
         " and left_count + right_count > scoped_left_count + scoped_right_count",
         (case,),
@@ -308,6 +319,7 @@ def test_summary(answered: Any, case: str) -> None:
     expected = [
         (
             row["hop"],
+            row.get("unit", ""),
             row["period"],
             row["currency"],
             Decimal(row["left"]),

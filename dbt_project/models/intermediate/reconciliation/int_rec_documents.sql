@@ -100,6 +100,7 @@ described as (
         summed.document_key,
         summed.role,
         headers.connection,
+        {{ connection_unit('headers.connection') }} as business_unit,
         summed.source_system,
         headers.document_type,
         headers.document_id,

@@ -44,6 +44,7 @@ first_step as (
 referring as (
     select
         affected.hop,
+        document.business_unit,
         document.document_id,
         document.external_id,
         document.reference_token
@@ -52,6 +53,7 @@ referring as (
     union
     select
         affected.hop,
+        change.business_unit,
         change.document_id,
         change.external_id,
         change.reference_token
@@ -62,18 +64,21 @@ referring as (
 copies as (
     select document.document_key
     from referring
-    inner join {{ ref_current('int_rec_documents') }} as document on referring.document_id = document.external_id
+    inner join {{ ref_current('int_rec_documents') }} as document
+        on referring.document_id = document.external_id and referring.business_unit = document.business_unit
     where referring.hop = 'deal_order'
     union
     select document.document_key
     from referring
-    inner join {{ ref_current('int_rec_documents') }} as document on referring.external_id = document.document_id
+    inner join {{ ref_current('int_rec_documents') }} as document
+        on referring.external_id = document.document_id and referring.business_unit = document.business_unit
     where referring.hop = 'deal_order'
     {% for token in ['number_token', 'reference_token'] -%}
     union
     select document.document_key
     from referring
-    inner join {{ ref_current('int_rec_documents') }} as document on referring.reference_token = document.{{ token }}
+    inner join {{ ref_current('int_rec_documents') }} as document
+        on referring.reference_token = document.{{ token }} and referring.business_unit = document.business_unit
     where referring.hop = 'deal_order' and document.document_type = 'crm_order'
     {% endfor %}
 ),
@@ -104,7 +109,8 @@ lefts as (
         'order_invoice' as hop,
         document.document_key
     from referring
-    inner join {{ ref_current('int_rec_documents') }} as document on referring.reference_token = document.{{ token }}
+    inner join {{ ref_current('int_rec_documents') }} as document
+        on referring.reference_token = document.{{ token }} and referring.business_unit = document.business_unit
     where referring.hop = 'order_invoice' and document.document_type = 'order'
     {% if not loop.last %}union{% endif %}
     {% endfor %}

@@ -53,6 +53,7 @@ described as (
         own.document_number,
         breaks.counter_document_key,
         counter.document_number as counter_document_number,
+        breaks.business_unit,
         breaks.legal_entity_id,
         own.customer_key,
         customers.name as customer_name,

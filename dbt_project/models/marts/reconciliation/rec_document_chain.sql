@@ -152,6 +152,7 @@ chains as (
         case when first_document.role = 'deal' then first_document.document_key end as deal_document_key,
         case when first_document.role = 'deal' then first_document.document_number end as deal_number,
         roots.root_key as first_document_key,
+        first_document.business_unit,
         first_document.legal_entity_id,
         first_document.customer_key,
         customers.name as customer_name,
