@@ -1,0 +1,46 @@
+{# Headers of invoices and credit memos in one form, whether they came over REST or in file extracts. #}
+select
+    connection,
+    record_key,
+    transactionnumber,
+    businessunit,
+    legalentityidentifier,
+    transactiontype,
+    invoicecurrencycode as currency_code,
+    conversionratetype,
+    billtocustomernumber,
+    purchaseorder,
+    invoicestatus as status_code,
+    'receivablesInvoices' as stream,
+    enteredamount,
+    conversionrate,
+    transactiondate,
+    accountingdate,
+    duedate,
+    creationdate,
+    modified_at,
+    batch_id
+from {{ ref('base_oracle__receivablesinvoices') }}
+union all
+select
+    connection,
+    record_key,
+    transactionnumber,
+    businessunit,
+    legalentityidentifier,
+    transactiontype,
+    creditmemocurrency as currency_code,
+    conversionratetype,
+    billtocustomernumber,
+    purchaseorder,
+    creditmemostatus as status_code,
+    'receivablesCreditMemos' as stream,
+    enteredamount,
+    conversionrate,
+    transactiondate,
+    accountingdate,
+    cast(null as date) as duedate,
+    creationdate,
+    modified_at,
+    batch_id
+from {{ ref('base_oracle__receivablescreditmemos') }}
