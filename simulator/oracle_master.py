@@ -1,4 +1,4 @@
-"""Master data as Oracle Fusion keeps it: ledgers, business units, legal entities, periods, rates, items, stock, parties."""
+"""Master data as Oracle Fusion keeps it: ledgers, units, legal entities, periods, rates, items, stock, parties."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 LOCK_DAYS = 5  # a month is closed this many days after its end
 RECEIVABLES, LEDGER = 222, 101  # ids of the applications that keep periods
 _ACCOUNTS = {
-    "Receivable": "12110", "Till": "11150", "Tax": "22410", "Rounding": "78210", "Hardware": "41110", "Services": "41210",
-    "Software": "41310", "Intercompany": "49110", "Expense": "61110", "Accruals": "23110",
+    "Receivable": "12110", "Till": "11150", "Tax": "22410", "Rounding": "78210", "Hardware": "41110",
+    "Services": "41210", "Software": "41310", "Intercompany": "49110", "Expense": "61110", "Accruals": "23110",
 }
 _MONTHS = names_in("Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec")
 _BEGIN = stamp_text(end_of(FIRST_DAY - 200))
@@ -67,14 +67,14 @@ def party_rows(party: Party, now: int) -> Iterator[Row]:
             EmailAddress=f"billing@{record.domain}" if record.domain else None,
             FormattedPhoneNumber=f"+00 {record.number:07d}", URL=f"https://{record.domain}" if record.domain else None,
             AddressLine1=where["street"], City=where["city"], State=where["state"] or None, PostalCode=where["zip"],
-            Country=where["country"], SourceSystemReferenceValue=record.external, CreationDate=stamp_text(record.created),
-            LastUpdateDate=stamp_text(record.changed(now)))
-        yield _row("customerAccountsLOV", CustomerAccountId=account, AccountNumber=str(record.id), AccountName=record.name,
-                   PartyId=key, PartyNumber=party_number(record), Status="A")
+            Country=where["country"], SourceSystemReferenceValue=record.external,
+            CreationDate=stamp_text(record.created), LastUpdateDate=stamp_text(record.changed(now)))
+        yield _row("customerAccountsLOV", CustomerAccountId=account, AccountNumber=str(record.id),
+                   AccountName=record.name, PartyId=key, PartyNumber=party_number(record), Status="A")
         yield _row("customerAccountSitesLOV", CustomerAccountSiteId=account + 1, CustomerAccountId=account,
                    SiteName="1001", SiteUseCode="BILL_TO", PrimaryFlag="Y")
-        yield _row("receivablesCustomerAccountActivities", AccountId=account, AccountNumber=str(record.id), CustomerId=key,
-                   CustomerName=record.name)
+        yield _row("receivablesCustomerAccountActivities", AccountId=account, AccountNumber=str(record.id),
+                   CustomerId=key, CustomerName=record.name)
 
 
 def _organisation(world: World) -> Iterator[Row]:
@@ -123,7 +123,8 @@ def _items(world: World, now: int) -> Iterator[Row]:
             for place in _PLACES:
                 draw = random.Random(f"{world.seed}/stock/{product.code}/{organisation}/{place}/{now // DAY}")
                 yield _row("inventoryOnhandBalances", OrganizationCode=organisation, ItemNumber=product.code,
-                           SubinventoryCode=place, PrimaryQuantity=str(draw.randint(0, 90)), PrimaryUnitOfMeasure="Each")
+                           SubinventoryCode=place, PrimaryQuantity=str(draw.randint(0, 90)),
+                           PrimaryUnitOfMeasure="Each", _Key=f"{organisation}/{place}/{product.code}")
 
 
 def _row(table: str, **values: Any) -> Row:

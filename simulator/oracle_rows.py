@@ -114,7 +114,12 @@ class Oracle:
                 "lines", LineId=line_key, FulfillLineId=line_key + 1, ProductNumber=self._products[line.product].code,
                 OrderedQuantity=decimal_text(line.quantity, 5), OrderedUOM="Each",
                 UnitSellingPrice=amount_text(line.price, decimals), ExtendedAmount=amount_text(line.amount, decimals),
+                InvoicingRule="Advance Invoice" if doc.schedule else None,
                 StatusCode="CANCELED" if closed else "AWAIT_BILLING", CanceledFlag=int(closed), _HeaderId=key)
+        for code, name, amount in (("QP_TOTAL_NET_PRICE", "Total Net Price", doc.net(now)),
+                                   ("QP_TOTAL_TAX", "Total Tax", doc.tax(now))):
+            yield row("totals", TotalCode=code, TotalName=name, TotalAmount=amount_text(amount, decimals),
+                      CurrencyCode=doc.currency, _HeaderId=key)
 
     # --- transactions
 
@@ -124,8 +129,9 @@ class Oracle:
         paid = sum(amount for other in seen for target, amount in other.applied if target is doc)
         is_open = doc.kind == "CustInvc" and not void
         yield row(
-            "receivablesInvoices", **self._header(doc, changed), DueDate=date_text(doc.due_day) if doc.due_day else None,
-            BillingDate=date_text(doc.day), TransactionSource="Spreadsheet" if doc.slot % 7 else "Order Management",
+            "receivablesInvoices", **self._header(doc, changed),
+            DueDate=date_text(doc.due_day) if doc.due_day else None, BillingDate=date_text(doc.day),
+            TransactionSource="Spreadsheet" if doc.slot % 7 else "Order Management",
             InvoiceCurrencyCode=doc.currency, ConversionDate=_foreign(doc, date_text(doc.day)),
             EnteredAmount=amount_text(total, decimals),
             InvoiceBalanceAmount=amount_text(total - paid if is_open else 0, decimals),
@@ -178,8 +184,9 @@ class Oracle:
             applied = [(source, -total)]
         for number, (target, amount) in enumerate(applied):
             yield row(
-                "creditMemoApplications", ApplicationId=self._line_key(doc, 40 + number), CreditMemoId=surrogate(doc.id),
-                CreditMemoNumber=doc.number, ApplicationAmount=amount_text(amount, decimals),
+                "creditMemoApplications", ApplicationId=self._line_key(doc, 40 + number),
+                CreditMemoId=surrogate(doc.id), CreditMemoNumber=doc.number,
+                ApplicationAmount=amount_text(amount, decimals),
                 EnteredCurrency=doc.currency, ApplicationDate=date_text(doc.day), AccountingDate=date_text(doc.day),
                 ApplicationStatus="Applied", IsLatestApplication="Y", ReferenceTransactionId=surrogate(target.id),
                 ReferenceTransactionNumber=target.number, _AccountId=oracle_master.account_id(doc.customer),
@@ -217,7 +224,8 @@ class Oracle:
         for number, line in enumerate(lines_at(doc, now)):
             family = "Intercompany" if doc.intercompany else self._products[line.product].family
             amount = doc.sign * line.amount
-            found.append(("Revenue", combination(doc.entity, family), amount, self._functional(doc, amount), number + 1))
+            booked = self._functional(doc, amount)
+            found.append(("Revenue", combination(doc.entity, family), amount, booked, number + 1))
             if part := self._tax_parts(doc, now)[number]:
                 found.append(("Tax", combination(doc.entity, "Tax"), part, self._functional(doc, part), number + 1))
         if doc.header_extra:
@@ -262,8 +270,9 @@ class Oracle:
         debits = amount_text(sum(max(each[2], 0) for each in sides), base)
         posted = date_text(doc.created // DAY)
         yield row(
-            "journalBatches", JeBatchId=key, BatchName=f"{source} A {key}", DefaultPeriodName=period_name(doc.posting_day),
-            Status="P", StatusMeaning="Posted", UserJeSourceName=source, PostedDate=posted,
+            "journalBatches", JeBatchId=key, BatchName=f"{source} A {key}",
+            DefaultPeriodName=period_name(doc.posting_day), Status="P", StatusMeaning="Posted",
+            UserJeSourceName=source, PostedDate=posted,
             ApprovalStatusMeaning="Not required", CompletionStatusMeaning="Complete",
             ChartOfAccountsName="Halden", RunningTotalAccountedDr=debits, RunningTotalAccountedCr=debits,
             CreationDate=stamp_text(doc.created), LastUpdateDate=changed)
@@ -289,8 +298,8 @@ class Oracle:
         left = doc.amount - sum(amount for _, amount in applied)
         yield row(
             "standardReceipts", StandardReceiptId=surrogate(doc.id), ReceiptNumber=doc.reference or doc.number,
-            Amount=amount_text(doc.amount, decimals), UnappliedAmount=amount_text(left, decimals), Currency=doc.currency,
-            AccountedAmount=amount_text(self._functional(doc, doc.amount), base),
+            Amount=amount_text(doc.amount, decimals), UnappliedAmount=amount_text(left, decimals),
+            Currency=doc.currency, AccountedAmount=amount_text(self._functional(doc, doc.amount), base),
             ConversionRate=_foreign(doc, rate_text(doc.rate)), ConversionRateType=_foreign(doc, "Corporate"),
             ConversionDate=_foreign(doc, date_text(doc.day)), BusinessUnit=f"{doc.entity.name} BU",
             ReceiptDate=date_text(doc.day), AccountingDate=date_text(doc.posting_day), MaturityDate=date_text(doc.day),

@@ -1,6 +1,6 @@
 """Oracle Fusion's resources as tables of `sim.db`, with the attributes that a strict server should know.
 
-A name that begins with `_` is the simulator's own (a parent's key, what BICC files hold besides); no request may name it.
+A name that begins with `_` is the simulator's own (a parent's key, what files hold besides); no request may name it.
 """
 
 from __future__ import annotations
@@ -75,8 +75,10 @@ salesOrdersForOrderHub | HeaderId | LastUpdateDate | HeaderId:integer OrderKey:t
  BuyingPartyName:text BuyingPartyNumber:text CustomerPONumber:text TransactionalCurrencyCode:text TransactionOn:stamp
  StatusCode:text OpenFlag:boolean CanceledFlag:boolean LastUpdateDate:stamp
 lines | LineId | _HeaderId | LineId:integer FulfillLineId:integer ProductNumber:text OrderedQuantity:amount
- OrderedUOM:text UnitSellingPrice:amount ExtendedAmount:amount StatusCode:text CanceledFlag:boolean
+ OrderedUOM:text UnitSellingPrice:amount ExtendedAmount:amount AccountingRule:text
+ InvoicingRule:text StatusCode:text CanceledFlag:boolean
  FulfillmentActualDate:stamp _HeaderId:integer
+totals | _HeaderId,TotalCode | | TotalCode:text TotalName:text TotalAmount:amount CurrencyCode:text _HeaderId:integer
 journalBatches | JeBatchId | LastUpdateDate | JeBatchId:integer BatchName:text BatchDescription:text
  DefaultPeriodName:text Status:text StatusMeaning:text UserJeSourceName:text PostedDate:date
  ApprovalStatusMeaning:text CompletionStatusMeaning:text ChartOfAccountsName:text RunningTotalAccountedDr:amount
@@ -97,7 +99,7 @@ finBusinessUnitsLOV | BusinessUnitId | | BusinessUnitId:integer BusinessUnitName
  LegalEntityId:integer
 legalEntitiesLOV | LegalEntityId | | LegalEntityId:integer Name:text LegalEntityIdentifier:text Country:text
 inventoryOnhandBalances | OrganizationCode,SubinventoryCode,ItemNumber | | OrganizationCode:text ItemNumber:text
- SubinventoryCode:text LotNumber:text Locator:text PrimaryQuantity:amount PrimaryUnitOfMeasure:text
+ SubinventoryCode:text LotNumber:text Locator:text PrimaryQuantity:amount PrimaryUnitOfMeasure:text _Key:text
 """
 
 

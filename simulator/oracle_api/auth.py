@@ -95,8 +95,9 @@ class Auth:
 
     def _check_assertion(self, assertion: str) -> None:
         try:
-            claims = jwt.decode(assertion, self._keys["public_key"], ["RS256"], audience=AUDIENCE,
-                                issuer=self._keys["client_id"], options={"require": ["iss", "sub", "exp", "iat", "aud"]})
+            claims = jwt.decode(
+                assertion, self._keys["public_key"], ["RS256"], audience=AUDIENCE, issuer=self._keys["client_id"],
+                options={"require": ["iss", "sub", "exp", "iat", "aud"]})
         except jwt.PyJWTError as error:
             raise TokenError("invalid_grant", f"The assertion is not valid: {error}") from None
         if claims["exp"] - claims["iat"] > _LONGEST or claims["sub"] != self._keys["username"]:

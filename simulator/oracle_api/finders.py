@@ -74,8 +74,9 @@ def balances(rows: Rows, name: str, values: dict[str, str]) -> list[dict[str, An
     before: dict[str, Decimal] = defaultdict(Decimal)
     during: dict[str, Decimal] = defaultdict(Decimal)
     for account, of, debit, credit in rows(
-            'SELECT l."AccountCombination", h."PeriodName", l."AccountedDr", l."AccountedCr" FROM "oracle__journalLines" '
-            'l JOIN "oracle__journalHeaders" h ON h."JeHeaderId" = l."_JeHeaderId" JOIN "oracle__journalBatches" b '
+            'SELECT l."AccountCombination", h."PeriodName", l."AccountedDr", l."AccountedCr" '
+            'FROM "oracle__journalLines" l JOIN "oracle__journalHeaders" h ON h."JeHeaderId" = l."_JeHeaderId" '
+            'JOIN "oracle__journalBatches" b '
             'ON b."JeBatchId" = h."_JeBatchId" WHERE h."LedgerName" = ? AND h."LedgerCurrencyCode" = ? '
             'AND b."Status" = \'P\'', [ledger, currency]):
         if starts[of] > known[0][0]:
@@ -93,10 +94,9 @@ def balances(rows: Rows, name: str, values: dict[str, str]) -> list[dict[str, An
 
 def account_totals(rows: Rows, account: int) -> dict[str, Any]:
     """What an account owes, in the documents' own amounts."""
-    due = sum((Decimal(each) for each, in rows(
-        'SELECT "InvoiceBalanceAmount" FROM "oracle__receivablesInvoices" WHERE "_Account" = ?', [account])), Decimal(0))
-    unused = sum((Decimal(each) for each, in rows(
-        'SELECT "UnappliedAmount" FROM "oracle__standardReceipts" WHERE "_Account" = ?', [account])), Decimal(0))
+    balances = rows('SELECT "InvoiceBalanceAmount" FROM "oracle__receivablesInvoices" WHERE "_Account" = ?', [account])
+    left = rows('SELECT "UnappliedAmount" FROM "oracle__standardReceipts" WHERE "_Account" = ?', [account])
+    due, unused = (sum((Decimal(each) for each, in found), Decimal(0)) for found in (balances, left))
     return {"TotalOpenReceivablesForAccount": Raw(plain(str(due - unused))),
             "TotalTransactionsDueForAccount": Raw(plain(str(due)))}
 

@@ -166,4 +166,5 @@ def finder(text: str) -> tuple[str, dict[str, str]]:
 
 def missing(name: str, variable: str) -> OracleError:
     """A finder without a variable that it needs."""
-    return OracleError(400, f"Finder {name}: the required variable {variable} has no value.", code="27522", path="/finder")
+    detail = f"Finder {name}: the required variable {variable} has no value."
+    return OracleError(400, detail, code="27522", path="/finder")

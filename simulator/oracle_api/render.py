@@ -16,7 +16,7 @@ class Raw(str):
 
 
 def value(field: Field, stored: Any, version: int) -> Any:
-    """A stored value as the framework writes it: amounts without padded decimals, stamps with milliseconds and offset."""
+    """A stored value as the framework writes it: amounts without padded decimals, stamps with milliseconds and zone."""
     if stored is None:
         return None
     if field.kind == "boolean":

@@ -75,7 +75,8 @@ RESOURCES = {
         Resource("customerAccountSitesLOV", "CustomerAccountSiteId"),
         Resource("itemsV2", "ItemId", opaque=True),
         Resource("salesOrdersForOrderHub", "OrderKey", children=(
-            Resource("lines", "LineId", opaque=True, join=("HeaderId", "_HeaderId")),), unit="BusinessUnitName"),
+            Resource("lines", "LineId", opaque=True, join=("HeaderId", "_HeaderId")),
+            Resource("totals", "TotalCode", opaque=True, join=("HeaderId", "_HeaderId"))), unit="BusinessUnitName"),
         Resource("journalBatches", "JeBatchId", children=(
             Resource("journalHeaders", "JeHeaderId", opaque=True, join=("JeBatchId", "_JeBatchId"), children=(
                 Resource("journalLines", "JeLineNumber", opaque=True, join=("JeHeaderId", "_JeHeaderId")),)),)),
@@ -85,7 +86,7 @@ RESOURCES = {
                  by_finder=True),
         Resource("finBusinessUnitsLOV", "BusinessUnitId", opaque=True),
         Resource("legalEntitiesLOV", "LegalEntityId"),
-        Resource("inventoryOnhandBalances", "OrganizationCode", opaque=True),
+        Resource("inventoryOnhandBalances", "_Key", opaque=True),
     )
 }
 BALANCES = "ledgerBalances"

@@ -142,6 +142,16 @@ def child_links(record: Record) -> dict[str, str]:
             if isinstance(link, dict) and link.get("rel") == "child" and link.get("name") and link.get("href")}
 
 
+def with_own_key(raw: msgspec.Raw, field: str, where: str) -> Record:
+    """The record with what its own address calls it: composite keys are told as a hash, in links only."""
+    record = record_of(raw)
+    for link in value_of(record, NOISE) or []:
+        if isinstance(link, dict) and link.get("rel") in ("self", "canonical") and link.get("href"):
+            record.pop(NOISE)
+            return {field: msgspec.Raw(msgspec.json.encode(str(link["href"]).rstrip("/").rpartition("/")[2])), **record}
+    raise SourceError(f"{where}: a record without a link to itself", hint="report it to the vendor")
+
+
 def is_within(record: Record, field: str, start: datetime | None, end: datetime) -> bool:
     """The record's stamp is in the window; one without a stamp is, so that it is not lost."""
     text = value_of(record, field)

@@ -6,6 +6,7 @@ A stream's `options` say how it is asked for:
     resource   the collection; the stream's name unless told. api: `crm` for /crmRestApi, else /fscmRestApi.
     keyset     its surrogate key, by which pages go (adf_read.py). Without one they go by offset, in `order`.
     path       a child below the resource: `lines`, `journalHeaders.journalLines`. inherit: {its field: field above}.
+    uniqid     a field for the hash by which its own address calls a record that has no simple key.
     recheck    a condition on the resource: whose children may change while it keeps its own stamp.
     finder     a template with {variables}; `each` says their values, `differ` which may not be equal, `alternatives`
                how other releases call a variable. error_field: where such an answer tells its failure, with status 200.
@@ -47,6 +48,7 @@ from tieout.extract.adf_page import (
     listed,
     record_of,
     value_of,
+    with_own_key,
 )
 from tieout.extract.adf_query import (
     chunks,
@@ -163,8 +165,13 @@ class AdfRestExtractor:
             request = replace(request, conditions=window_conditions(field, window.start, window.end))
         elif self._connection.options.get("totals"):
             request = replace(request, totals=True)
-        for batch in self._checked(stream, request):
-            yield Page(stream.name, batch.body, records="items", noise=_NOISE), len(batch.items)
+        own = stream.options.get("uniqid")
+        where = f"connection {self._connection.name}, stream {stream.name}"
+        for batch in self._checked(stream, replace(request, only_data=not own)):
+            if own:
+                yield self._page(stream, [with_own_key(raw, own, where) for raw in batch.items]), len(batch.items)
+            else:
+                yield Page(stream.name, batch.body, records="items", noise=_NOISE), len(batch.items)
 
     # --- what is asked for
 
@@ -176,7 +183,7 @@ class AdfRestExtractor:
         key = (str(keyset),) if keyset else tuple(stream.column(word).field for word in stream.key)
         order = str(options.get("order") or ",".join(f"{name(word)}:asc" for word in key))
         fields = "" if is_child or options.get("projection") is False else self._fields.get(stream.name) or ",".join(
-            dict.fromkeys(name(column.field) for column in stream.columns if column.field))
+            dict.fromkeys(name(c.field) for c in stream.columns if c.field and c.field != options.get("uniqid")))
         return Request(stream.name, self._url(stream), key, is_keyed, fields=fields, order="" if is_keyed else order)
 
     def _has_any(self, stream: Stream, *conditions: str) -> bool:

@@ -1,6 +1,7 @@
 select
     _connection as connection,
     _key as record_key,
+    uniqid,
     organizationcode,
     itemnumber,
     subinventorycode,

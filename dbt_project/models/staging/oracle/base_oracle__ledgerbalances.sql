@@ -8,6 +8,8 @@ select
     detailaccountcombination,
     amounttype,
     currencytype,
+    scenario,
+    errordetail,
     beginningbalance,
     periodactivity,
     endingbalance,

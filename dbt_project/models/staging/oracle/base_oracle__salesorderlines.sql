@@ -6,6 +6,8 @@ select
     fulfilllineid,
     productnumber,
     ordereduom,
+    accountingrule,
+    invoicingrule,
     statuscode,
     orderedquantity,
     unitsellingprice,

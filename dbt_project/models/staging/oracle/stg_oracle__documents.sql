@@ -60,7 +60,7 @@ line_counts as (
         line.connection,
         'ORD-' || line.headerid,
         cast(count(*) as integer),
-        false
+        max(case when coalesce(line.invoicingrule, line.accountingrule) is not null then 1 else 0 end) = 1
     from {{ ref('base_oracle__salesorderlines') }} as line
     {{ join_touched('stg_oracle__documents_touched', 'line.connection', "'ORD-' || line.headerid") }}
     group by line.connection, line.headerid

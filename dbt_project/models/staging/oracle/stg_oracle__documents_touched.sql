@@ -25,6 +25,7 @@
         ('oracle__creditmemoapplications', 'creditmemoid'),
         ('oracle__creditmemoapplications', 'referencetransactionid'),
         ('oracle__salesorderlines', 'headerid', 'ORD-'),
+        ('oracle__salesordertotals', 'headerid', 'ORD-'),
         ('oracle__journalheaders', 'jebatchid', 'JE-'),
         ('oracle__journallines', 'jebatchid', 'JE-')
     ],

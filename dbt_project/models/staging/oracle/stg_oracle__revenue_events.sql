@@ -120,6 +120,26 @@ parts as (
         line.batch_id
     from {{ ref('base_oracle__salesorderlines') }} as line
     {{ join_touched('stg_oracle__documents_touched', 'line.connection', "'ORD-' || line.headerid") }}
+    union all
+    select
+        total.connection,
+        'ORD-' || total.headerid,
+        total.totalcode,
+        'tax',
+        null,
+        null,
+        'oracle__salesordertotals',
+        total.record_key,
+        false,
+        null,
+        null,
+        total.totalamount,
+        null,
+        null,
+        total.batch_id
+    from {{ ref('base_oracle__salesordertotals') }} as total
+    {{ join_touched('stg_oracle__documents_touched', 'total.connection', "'ORD-' || total.headerid") }}
+    where total.totalcode = 'QP_TOTAL_TAX' and total.totalamount <> 0
 ),
 
 sold as (
