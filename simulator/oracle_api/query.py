@@ -27,7 +27,7 @@ def where(text: str, fields: Mapping[str, Field]) -> tuple[str, list[Any]]:
 def _split(text: str) -> list[str]:
     """At semicolons outside of quotes."""
     found = re.findall(r"(?:'(?:[^']|'')*'|[^;'])+", text)
-    if "".join(found).replace(";", "") != text.replace(";", "") or not all(part.strip() for part in found):
+    if not found or "".join(found).replace(";", "") != text.replace(";", "") or not all(part.strip() for part in found):
         raise invalid("q", text)
     return found
 

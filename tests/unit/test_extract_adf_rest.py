@@ -329,11 +329,24 @@ def test_a_line_gets_the_key_of_its_invoice_which_no_line_says():
     assert wire.requests[0].url.params["q"] == f"CustomerTransactionId IN ({listed})"
 
 
-def test_framework_version_one_nests_a_plain_list():
+def test_a_pod_that_answers_as_version_one_nests_a_plain_list():
     wire = Wire().on("GET", f"{BASE}/receivablesInvoices", items([
         {"CustomerTransactionId": 7, "receivablesInvoiceLines": [{"CustomerTransactionLineId": 8}]}]))
     (page,) = opened(wire).pages(stream("receivablesInvoiceLines"), WINDOW, iter(["7"]))
     assert records([page]) == [{"CustomerTransactionId": 7, "CustomerTransactionLineId": 8}]
+
+
+def test_version_one_does_not_say_when_a_list_was_cut_so_children_are_read_by_their_own_address():
+    href = f"https://pod.fa.ocs.oraclecloud.com{BASE}/receivablesInvoices/7/child/receivablesInvoiceLines"
+    linked = {"CustomerTransactionId": 7, "links": [{"rel": "child", "name": "receivablesInvoiceLines", "href": href}]}
+    wire = Wire().on("GET", f"{BASE}/receivablesInvoices", items([linked]))
+    wire.on("GET", f"{BASE}/receivablesInvoices/7/child/receivablesInvoiceLines",
+            items([{"CustomerTransactionLineId": 1}]))
+    extractor = opened(wire, oracle(framework_version=1))
+    (page,) = extractor.pages(stream("receivablesInvoiceLines"), WINDOW, iter(["7"]))
+    assert len(records([page])) == 1
+    assert "expand" not in wire.requests[0].url.params
+    assert wire.requests[1].url.params["orderBy"] == "CustomerTransactionLineId:asc"
 
 
 def test_children_beyond_the_cap_are_read_by_their_own_address():

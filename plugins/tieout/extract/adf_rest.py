@@ -98,7 +98,9 @@ class AdfRestExtractor:
         where = f"connection {connection.name}: options"
         self._base = checked_address(str(options["base_url"]), f"{where}.base_url")
         self._by_offset = options.get("paging") == "offset"
-        self._by_links = options.get("children") == "links"
+        version = int(options.get("framework_version") or 4)
+        # Version 1 nests a plain list, which does not say when it was cut.
+        self._by_links = options.get("children") == "links" or version < 2
         self._may_be_empty = frozenset(listing(options.get("may_be_empty", ()), f"{where}.may_be_empty"))
         self._client = Client(
             connection.name, classify=classify, facts=self.facts, origins=(self._base,), transport=transport,
@@ -106,8 +108,7 @@ class AdfRestExtractor:
             max_wait=settings().http_max_wait_seconds, max_concurrency=connection.defaults.max_concurrency,
         )
         self._client.auth = credential(connection, secrets, self._client, self.facts)
-        self._reader = Reader(self._client, version=int(options.get("framework_version") or 4),
-                              limit=connection.defaults.page_size)
+        self._reader = Reader(self._client, version=version, limit=connection.defaults.page_size)
         self._fields: dict[str, str] = {}  # of streams whose declared attributes are not all served
         self._renamed: dict[str, dict[str, str]] = {}
         self._lists: dict[str, list[Record]] = {}
@@ -291,8 +292,11 @@ class AdfRestExtractor:
             raise SourceError(f"connection {self._connection.name}, stream {stream.name}: no link to {child}",
                               hint="the user's role may not see that child resource")
         self._client.check(url, stream.name)
-        key = tuple(stream.column(word).field for word in stream.key if stream.column(word).field not in inherit)
-        request = Request(stream.name, url, key if not rest else (), order="", only_data=not rest)
+        own = tuple(stream.column(word).field for word in stream.key if stream.column(word).field not in inherit)
+        # Of what lies between, the key is what it hands down: `journalHeaders` of `journalLines` have JeHeaderId.
+        key = own if not rest else tuple(field for child_field, field in inherit.items() if child_field not in above)
+        order = ",".join(f"{name(field)}:asc" for field in key)
+        request = Request(stream.name, url, key, order=order, only_data=not rest)
         for batch in self._reader.all(request):
             for raw in batch.items:
                 found = record_of(raw)
