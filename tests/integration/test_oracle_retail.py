@@ -79,7 +79,7 @@ def test_stock_is_told_by_item_and_place(retail):
 def test_rules_that_move_money_hold(retail):
     report = build.test(int(rows("select max(run_id) from ops.build_watermark")[0][0]),
                         select="path:models/staging/oracle,test_type:unit")
-    assert len(report.results) >= 7
+    assert len(report.nodes) >= 7
 
 
 def test_a_day_later_only_what_changed_is_built_and_all_of_it_ties_out(retail):
