@@ -55,3 +55,7 @@ def fill(put: Callable[..., None]) -> None:
     put("oracle__finbusinessunitslov", "2", businessunitid="2", businessunitname="Stores BU", primaryledgerid="1")
     put("oracle__legalentitieslov", "3", legalentityid="3", name="Stores", legalentityidentifier="1001")
     put("oracle__inventoryonhandbalances", "V|A", organizationcode="V", itemnumber="A", primaryonhandquantity="5")
+    for table in ("codecombination", "dailyrate", "paymentschedule", "receiptheader", "receivableapplication",
+                  "transactiondistribution", "transactionheader", "transactionheaderkeys", "transactionline",
+                  "transactiontype"):
+        put(f"oracle__{table}", "1")

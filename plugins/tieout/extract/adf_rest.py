@@ -25,10 +25,10 @@ where `expand` fails), totals, business_units, ledgers, currencies, rate_types, 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
-from datetime import UTC, date, datetime
-from typing import Any
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import httpx
 
@@ -38,6 +38,7 @@ from tieout.extract import MANNERS, Facts, Page, Window
 from tieout.extract.address import checked_address
 from tieout.extract.adf_auth import credential
 from tieout.extract.adf_errors import classify
+from tieout.extract.adf_finders import Finders
 from tieout.extract.adf_page import (
     Batch,
     Capped,
@@ -52,14 +53,11 @@ from tieout.extract.adf_page import (
 )
 from tieout.extract.adf_query import (
     chunks,
-    combinations,
     expansion,
-    finder_text,
     listing,
     literal,
     name,
     nested,
-    stretches,
     window_conditions,
 )
 from tieout.extract.adf_read import Reader, Request
@@ -67,6 +65,10 @@ from tieout.extract.ahead import read_ahead
 from tieout.extract.http import Client, Refused
 from tieout.settings import settings
 from tieout.spec import Connection, Stream
+
+if TYPE_CHECKING:
+    from tieout.extract.bicc import Extracts
+    from tieout.extract.deliveries import Delivery, KnownFile
 
 log = logs.logger(__name__)
 
@@ -110,15 +112,25 @@ class AdfRestExtractor:
         self._client.auth = credential(connection, secrets, self._client, self.facts)
         self._reader = Reader(self._client, version=version, limit=connection.defaults.page_size)
         self._fields: dict[str, str] = {}  # of streams whose declared attributes are not all served
-        self._renamed: dict[str, dict[str, str]] = {}
-        self._lists: dict[str, list[Record]] = {}
+        self._finders = Finders(connection, self._client, self._reader, self._request, self._listed)
         self._granted: set[tuple[str, str]] = set()
+        self._extracts = self._opened(connection, secrets)
 
     def __enter__(self) -> AdfRestExtractor:
         return self
 
     def __exit__(self, *exc: object) -> None:
         self._client.close()
+        if self._extracts:
+            self._extracts.close()
+
+    @staticmethod
+    def _opened(connection: Connection, secrets: dict[str, str]) -> Extracts | None:
+        if not connection.options.get("extracts"):
+            return None
+        from tieout.extract.bicc import Extracts
+
+        return Extracts(connection, secrets)
 
     def now(self) -> datetime:
         """The `Date` of the latest answer: a little behind the vendor's clock, never ahead of it."""
@@ -127,8 +139,16 @@ class AdfRestExtractor:
         return self._client.date or self._client.clock()
 
     def available(self, stream: Stream) -> bool:
-        """False for a stream of file extracts, which this pod's REST service does not have."""
-        return "store" not in stream.options
+        """Of what comes in two forms, the one that this connection has: file extracts where their folder is told."""
+        return ("replaced_by" if self._extracts else "store") not in stream.options
+
+    def is_delivered(self, stream: Stream) -> bool:
+        """A stream of file extracts comes in deliveries, all others in windows."""
+        return "store" in stream.options
+
+    def deliveries(self, stream: Stream, window: Window, known: Collection[KnownFile]) -> Iterator[Delivery]:
+        """See `Delivers`."""
+        return self._extracts.deliveries(stream, window, known)
 
     def test(self) -> str:
         """Authenticate and ask for one record."""
@@ -142,6 +162,9 @@ class AdfRestExtractor:
 
     def pages(self, stream: Stream, window: Window, parents: Iterator[str] | None = None) -> Iterator[Page]:
         """See `Extractor.pages`. A child stream without `parents` is read whole, or where its `recheck` says."""
+        if "store" in stream.options:
+            yield from self._extracts.pages(stream, window)
+            return
         self._check_grants(stream)
         if parents is not None:
             yield from self._children_of(stream, parents)
@@ -158,7 +181,8 @@ class AdfRestExtractor:
             yield from self._all_children(stream, window)
             return
         if "finder" in stream.options:
-            yield from self._by_finder(stream)
+            for batch in self._finders.all(stream):
+                yield Page(stream.name, batch.body, records="items", noise=_NOISE), len(batch.items)
             return
         request = self._request(stream)
         if stream.mode == "incremental" and stream.cursor and not window.full:
@@ -207,6 +231,13 @@ class AdfRestExtractor:
                 raise
             self._fields[stream.name] = self._served(stream, refusal)
             yield from self._reader.all(replace(request, fields=self._fields[stream.name]))
+
+    def _listed(self, stream: Stream) -> list[Record]:
+        """All records of a short list."""
+        found = [record_of(raw) for batch in self._checked(stream, self._request(stream)) for raw in batch.items]
+        if not found:
+            self._check_empty(stream, Window(None, self.now(), full=True))
+        return found
 
     def _served(self, stream: Stream, refusal: Refused) -> str:
         """The declared fields that `describe` knows. SchemaError where one is missing that is not optional."""
@@ -308,71 +339,6 @@ class AdfRestExtractor:
 
     def _page(self, stream: Stream, records: list[Record], parents: tuple[str, ...] = ()) -> Page:
         return Page(stream.name, listed(records), parents=parents, noise=_NOISE)
-
-    # --- finders
-
-    def _by_finder(self, stream: Stream) -> Iterator[tuple[Page, int]]:
-        """One collection for each combination of what the finder's variables may be."""
-        options = stream.options
-        factors = [self._values(stream, spec) for spec in options.get("each", ())]
-        error_field = options.get("error_field")
-        for values in combinations(factors, options.get("differ", ())):
-            for batch in self._of_finder(stream, values):
-                if error_field:
-                    self._check_told(stream, batch, str(error_field), values)
-                yield Page(stream.name, batch.body, records="items", noise=_NOISE), len(batch.items)
-
-    def _of_finder(self, stream: Stream, values: dict[str, str]) -> Iterator[Batch]:
-        template = str(stream.options["finder"])
-        renamed = self._renamed.get(stream.name, {})
-        request = replace(self._request(stream), is_keyed=False)
-        try:
-            yield from self._reader.all(replace(request, finder=finder_text(template, values, renamed)))
-        except Refused as refusal:
-            others = {str(k): str(v) for k, v in (stream.options.get("alternatives") or {}).items()}
-            if refusal.status != 400 or renamed or not others:
-                raise
-            found = list(self._reader.all(replace(request, finder=finder_text(template, values, others))))
-            self._renamed[stream.name] = others
-            yield from found
-
-    def _values(self, stream: Stream, spec: dict[str, Any]) -> list[dict[str, str]]:
-        """What one entry of `each` offers: an option of the connection, fields of another resource, or days."""
-        where = f"connection {self._connection.name}, stream {stream.name}"
-        if "option" in spec:
-            word = str(spec["option"])
-            found = self._connection.options.get(word) or spec.get("default")
-            if not found:
-                raise ConfigError(f"{where}: options.{word} is needed", hint="or leave the stream out of `streams`")
-            return [{spec["as"]: each} for each in listing(found, f"{where}: options.{word}")]
-        today, first = self._client.time().date(), date.fromisoformat(self._connection.start_date)
-        if "days" in spec:
-            return stretches(first, today, int(spec["days"]), spec["as"])
-        if "resource" in spec:
-            records = self._list(str(spec["resource"]))
-            if "start" in spec:  # periods that have begun, and are not before the first day of interest
-                records = [r for r in records if str(value_of(r, spec["start"]))[:10] <= today.isoformat()
-                           and str(value_of(r, spec["end"]))[:10] >= first.isoformat()]
-            return [{word: str(value_of(each, field)) for word, field in spec["as"].items()} for each in records]
-        raise ConfigError(f"{where}: `each` is one of option, resource, days", hint="see source.yml")
-
-    def _list(self, stream_name: str) -> list[Record]:
-        """All records of a short list, read once."""
-        if stream_name not in self._lists:
-            stream = self._connection.source.stream(stream_name)
-            self._lists[stream_name] = [
-                record_of(raw) for batch in self._checked(stream, self._request(stream)) for raw in batch.items
-            ]
-            if not self._lists[stream_name]:
-                self._check_empty(stream, Window(None, self.now(), full=True))
-        return self._lists[stream_name]
-
-    def _check_told(self, stream: Stream, batch: Batch, field: str, values: dict[str, str]) -> None:
-        for raw in batch.items:
-            if text := value_of(record_of(raw), field):
-                shown = ", ".join(f"{word} {value}" for word, value in values.items())
-                raise SourceError(f"connection {self._connection.name}, stream {stream.name} ({shown}): {text}",
-                                  hint="the vendor answers 200 and tells the failure in the record")
 
     # --- what the user may see
 

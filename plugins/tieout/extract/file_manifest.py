@@ -45,10 +45,14 @@ class Lot:
     paper: Found | None = None
 
 
-def complete(place: Place, listed: Sequence[Found], ready: Ready, now: datetime) -> tuple[list[Lot], list[str]]:
-    """Lots that may be read, by name, and the names of files that are waited for."""
+def complete(place: Place, listed: Sequence[Found], ready: Ready, now: datetime, pattern: str = "**",
+             ) -> tuple[list[Lot], list[str]]:
+    """Lots that may be read, by name, and the names of files that are waited for.
+
+    `pattern`: the stream's files; what else a manifest lists is another stream's business.
+    """
     if ready.manifest:
-        return _by_manifest(place, listed, ready)
+        return _by_manifest(place, listed, ready, pattern)
     lots, waiting = [], []
     for one in listed:
         told = _told_beside(place, one, ready)
@@ -113,17 +117,19 @@ def _is_restless(one: Found, ready: Ready, now: datetime) -> bool:
     return -1 <= age < ready.quiet.total_seconds()
 
 
-def _by_manifest(place: Place, listed: Sequence[Found], ready: Ready) -> tuple[list[Lot], list[str]]:
+def _by_manifest(place: Place, listed: Sequence[Found], ready: Ready, pattern: str) -> tuple[list[Lot], list[str]]:
     at_hand = {one.name: one for one in listed}
     lots, waiting, claimed = [], [], set()
     for paper in place.find(ready.manifest or ""):
         lot = _read(place, paper, ready)
         base = PurePosixPath(paper.name).parent
         names = {str(base / name): told for name, told in lot.pop("files").items()}
+        names = {name: told for name, told in names.items() if pattern == "**" or PurePosixPath(name).match(pattern)}
         claimed |= names.keys()
         ours = [(at_hand[name], told) for name, told in names.items() if name in at_hand]
-        if not ours and names:
-            continue  # another stream's manifest
+        if not ours:
+            waiting += [] if pattern == "**" else names
+            continue  # another stream's manifest, or one that is ahead of its files
         if missing := sorted(names.keys() - at_hand.keys()):
             waiting += missing
             continue

@@ -27,3 +27,22 @@ select
     batch_id
 from {{ ref('base_oracle__creditmemoapplications') }}
 where coalesce(islatestapplication, true) and lower(applicationstatus) = 'applied' and referencetransactionid is not null
+union all
+select
+    connection,
+    record_key,
+    case
+        when arreceivableapplicationapplicationtype = 'CM' then arreceivableapplicationcustomertrxid
+        else 'RCT-' || arreceivableapplicationcashreceiptid
+    end,
+    case when arreceivableapplicationapplicationtype = 'CM' then 'credit' else 'receipt' end,
+    arreceivableapplicationappliedcustomertrxid,
+    cast(null as {{ dbt.type_string() }}),
+    arreceivableapplicationamountapplied,
+    arreceivableapplicationapplydate,
+    batch_id
+from {{ ref('base_oracle__receivableapplication') }}
+where
+    coalesce(arreceivableapplicationdisplay, 'Y') = 'Y'
+    and arreceivableapplicationstatus = 'APP'
+    and arreceivableapplicationappliedcustomertrxid is not null

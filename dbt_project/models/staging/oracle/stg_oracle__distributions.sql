@@ -29,3 +29,28 @@ select
     accountingdate,
     batch_id
 from {{ ref('base_oracle__receivablescreditmemodistributions') }}
+union all
+-- Rows of account sets are models of accounting, not accounting.
+select
+    distribution.connection,
+    distribution.racusttrxlinegldistcustomertrxid,
+    distribution.record_key,
+    distribution.racusttrxlinegldistaccountclass,
+    account.codecombinationsegment1 || '.' || account.codecombinationsegment2 || '.' || account.codecombinationsegment3
+    || '.' || account.codecombinationsegment4,
+    'oracle__transactiondistribution',
+    line.racustomertrxlinelinenumber,
+    distribution.racusttrxlinegldistamount,
+    distribution.racusttrxlinegldistacctdamount,
+    distribution.racusttrxlinegldistgldate,
+    distribution.batch_id
+from {{ ref('base_oracle__transactiondistribution') }} as distribution
+left join {{ ref('base_oracle__codecombination') }} as account
+    on
+        distribution.connection = account.connection
+        and distribution.racusttrxlinegldistcodecombinationid = account.record_key
+left join {{ ref('base_oracle__transactionline') }} as line
+    on
+        distribution.connection = line.connection
+        and distribution.racusttrxlinegldistcustomertrxlineid = line.record_key
+where coalesce(distribution.racusttrxlinegldistaccountsetflag, 'N') <> 'Y'

@@ -10,6 +10,8 @@
     headers=[
         {'stream': 'oracle__receivablesinvoices', 'type': 'type_code'},
         {'stream': 'oracle__receivablescreditmemos', 'type': 'type_code'},
+        {'stream': 'oracle__transactionheader'},
+        {'stream': 'oracle__receiptheader', 'prefix': 'RCT-'},
         {'stream': 'oracle__standardreceipts', 'type': 'type_code', 'prefix': 'RCT-'},
         {'stream': 'oracle__salesordersfororderhub', 'type': 'type_code', 'prefix': 'ORD-'},
         {'stream': 'oracle__journalbatches', 'type': 'type_code', 'prefix': 'JE-', 'where': 'is_document'}
@@ -24,6 +26,13 @@
         ('oracle__standardreceiptapplications', 'referencetransactionid'),
         ('oracle__creditmemoapplications', 'creditmemoid'),
         ('oracle__creditmemoapplications', 'referencetransactionid'),
+        ('oracle__transactionheaderkeys', 'racustomertrxcustomertrxid'),
+        ('oracle__transactionline', 'racustomertrxlinecustomertrxid'),
+        ('oracle__transactiondistribution', 'racusttrxlinegldistcustomertrxid'),
+        ('oracle__paymentschedule', 'arpaymentschedulecustomertrxid'),
+        ('oracle__receivableapplication', 'arreceivableapplicationcashreceiptid', 'RCT-'),
+        ('oracle__receivableapplication', 'arreceivableapplicationcustomertrxid'),
+        ('oracle__receivableapplication', 'arreceivableapplicationappliedcustomertrxid'),
         ('oracle__salesorderlines', 'headerid', 'ORD-'),
         ('oracle__salesordertotals', 'headerid', 'ORD-'),
         ('oracle__journalheaders', 'jebatchid', 'JE-'),

@@ -1,4 +1,4 @@
-{# currencyRates: one FromCurrency is ConversionRate of ToCurrency. Which type is whose day's rate is the company's choice. #}
+{# currencyRates, or DailyRate of extracts: one FromCurrency is ConversionRate of ToCurrency. Which type is whose day's rate is the company's choice. #}
 with rates as (
     select
         connection,
@@ -10,6 +10,17 @@ with rates as (
         1 as priority,
         conversiondate as rate_date
     from {{ ref('base_oracle__currencyrates') }}
+    union all
+    select
+        connection,
+        dailyratefromcurrency,
+        dailyratetocurrency,
+        'day',
+        'to per from',
+        dailyrateconversionrate,
+        1,
+        dailyrateconversiondate
+    from {{ ref('base_oracle__dailyrate') }}
 )
 
 {{ select_contract('fx_rates', 'rates') }}

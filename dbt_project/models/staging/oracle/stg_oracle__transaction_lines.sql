@@ -79,3 +79,30 @@ select
     batch_id
 from {{ ref('base_oracle__receivablescreditmemolines') }}
 where linefreightcreditamount <> 0
+union all
+select
+    line.connection,
+    line.racustomertrxlinecustomertrxid,
+    line.record_key,
+    case line.racustomertrxlinelinetype when 'TAX' then 'tax' when 'FREIGHT' then 'freight' else 'item' end,
+    item.itemnumber,
+    line.racustomertrxlineuomcode,
+    line.racustomertrxlinesalesorder,
+    line.racustomertrxlineaccountingruleid,
+    'oracle__transactionline',
+    line.record_key,
+    line.racustomertrxlinelinenumber,
+    coalesce(line.racustomertrxlinequantityinvoiced, line.racustomertrxlinequantitycredited),
+    line.racustomertrxlineextendedamount,
+    cast(null as date),
+    cast(null as date),
+    line.batch_id
+from {{ ref('base_oracle__transactionline') }} as line
+left join (
+    select
+        connection,
+        itemid,
+        min(itemnumber) as itemnumber
+    from {{ ref('base_oracle__itemsv2') }}
+    group by connection, itemid
+) as item on line.connection = item.connection and line.racustomertrxlineinventoryitemid = item.itemid
