@@ -90,7 +90,7 @@ def test_duckdb_and_polars_read_the_files_as_we_landed_them(pod, tmp_path):
 @pytest.mark.parametrize(("model", "columns"), [
     ("documents", "document_id, document_type, document_number, legal_entity_id, customer_id, currency_code, status, "
      "reference, posting_period, header_total_amount, exchange_rate, is_posting, is_voided, is_pending, document_date, "
-     "due_date"),
+     "case when not is_pending then due_date end"),  # an incomplete transaction has no payment schedule yet
     ("revenue_events", "document_id, event_type, leg, product_id, quantity, currency_code, net_amount, tax_amount, "
      "total_amount, functional_amount, event_date, posting_date, period, scope, scope_reason"),
     ("gl_entries", "document_id, account_code, account_kind, amount, functional_amount, functional_currency_code, "
@@ -118,7 +118,7 @@ def test_a_later_extract_holds_what_changed_and_a_vanished_key_is_a_deletion(pod
     loads = {load.stream: load for load in land_connection(
         settings().company.connection("oracle_files"), None, streams=STORES)}
     assert 0 < loads["TransactionHeader"].landed < 60
-    assert loads["TransactionHeaderKeys"].deleted == 1
+    assert loads["TransactionHeaderKeys"].deleted == 2  # ours, and the duplicate that the day itself takes back
     assert loads["TransactionHeader"].deleted == 0  # what an extract does not hold is unchanged, not gone
     there = ("select count(*) from staging.stg_oracle__documents "
              f"where connection = 'oracle_files' and document_id = '{gone}'")

@@ -533,3 +533,10 @@ def test_a_token_of_our_own_names_its_certificate_and_its_user():
 def test_a_way_to_authenticate_says_which_option_it_needs():
     with pytest.raises(ConfigError, match="auth oauth2_client needs options.token_url"):
         opened(Wire(), oracle("oauth2_client"))
+
+
+def test_a_company_without_a_credit_memo_is_no_company_without_a_grant():
+    wire = Wire().on("GET", f"{BASE}/receivablesCreditMemos", items([]), always=True)
+    extractor = opened(wire, oracle(business_units=["Stores BU"]))
+    for name in ("receivablesCreditMemos", "receivablesCreditMemoLines"):
+        assert records(list(extractor.pages(stream(name), ALL))) == []

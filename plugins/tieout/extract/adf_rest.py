@@ -148,7 +148,8 @@ class AdfRestExtractor:
 
     def deliveries(self, stream: Stream, window: Window, known: Collection[KnownFile]) -> Iterator[Delivery]:
         """See `Delivers`."""
-        return self._extracts.deliveries(stream, window, known)
+        yield from self._extracts.deliveries(stream, window, known)
+        self.facts.notes.update(self._extracts.facts.notes)  # what is waited for, and what came too late
 
     def test(self) -> str:
         """Authenticate and ask for one record."""
