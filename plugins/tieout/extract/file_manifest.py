@@ -7,6 +7,7 @@ manifest lists and that is not there yet is waited for; one that differs from it
 
 from __future__ import annotations
 
+import fnmatch
 import hashlib
 import json
 from dataclasses import dataclass, field
@@ -45,14 +46,11 @@ class Lot:
     paper: Found | None = None
 
 
-def complete(place: Place, listed: Sequence[Found], ready: Ready, now: datetime, pattern: str = "**",
+def complete(place: Place, listed: Sequence[Found], pattern: str, ready: Ready, now: datetime,
              ) -> tuple[list[Lot], list[str]]:
-    """Lots that may be read, by name, and the names of files that are waited for.
-
-    `pattern`: the stream's files; what else a manifest lists is another stream's business.
-    """
+    """Lots that may be read, by name, and the names of files that are waited for. pattern: of the stream's files."""
     if ready.manifest:
-        return _by_manifest(place, listed, ready, pattern)
+        return _by_manifest(place, listed, pattern, ready)
     lots, waiting = [], []
     for one in listed:
         told = _told_beside(place, one, ready)
@@ -117,19 +115,21 @@ def _is_restless(one: Found, ready: Ready, now: datetime) -> bool:
     return -1 <= age < ready.quiet.total_seconds()
 
 
-def _by_manifest(place: Place, listed: Sequence[Found], ready: Ready, pattern: str) -> tuple[list[Lot], list[str]]:
+def _by_manifest(place: Place, listed: Sequence[Found], pattern: str, ready: Ready) -> tuple[list[Lot], list[str]]:
+    """A manifest may list the files of several streams: those that the stream's pattern takes are its own."""
     at_hand = {one.name: one for one in listed}
     lots, waiting, claimed = [], [], set()
     for paper in place.find(ready.manifest or ""):
         lot = _read(place, paper, ready)
         base = PurePosixPath(paper.name).parent
-        names = {str(base / name): told for name, told in lot.pop("files").items()}
-        names = {name: told for name, told in names.items() if pattern == "**" or PurePosixPath(name).match(pattern)}
+        every = {str(base / name): told for name, told in lot.pop("files").items()}
+        names = {name: told for name, told in every.items() if fnmatch.fnmatchcase(name, pattern)}
         claimed |= names.keys()
+        if not names:
+            continue  # another stream's manifest
+        if len(names) < len(every):
+            lot["totals"] = {}  # they are of other files too
         ours = [(at_hand[name], told) for name, told in names.items() if name in at_hand]
-        if not ours:
-            waiting += [] if pattern == "**" else names
-            continue  # another stream's manifest, or one that is ahead of its files
         if missing := sorted(names.keys() - at_hand.keys()):
             waiting += missing
             continue

@@ -78,7 +78,7 @@ class FilesExtractor:
         """See `Delivers`."""
         options = self._options(stream)
         listed = self._place.find(options.files)
-        lots, waiting = file_manifest.complete(self._place, listed, options.ready, self.now(), options.files)
+        lots, waiting = file_manifest.complete(self._place, listed, options.files, options.ready, self.now())
         if waiting:
             notes = self.facts.notes.setdefault("files_waited_for", {})
             notes[stream.name] = {"count": len(waiting), "names": sorted(waiting)[:SHOWN]}
