@@ -28,6 +28,7 @@ _SYSTEMS = {
     "salesforce": ("simulator.salesforce_rows:Salesforce", "simulator.salesforce_api:SalesforceApi"),
     "generic": ("simulator.own_crm_rows:OwnCrm", "simulator.own_crm:OwnCrmDrops"),
     "netsuite": ("simulator.netsuite_rows:NetSuite", "simulator.netsuite_api:NetSuiteApi"),
+    "oracle": ("simulator.oracle_rows:Oracle", "simulator.oracle_api:OracleApi"),
 }
 
 

@@ -70,6 +70,65 @@ FAULTS: dict[tuple[str, str], str] = {
         "update raw.netsuite__currencyrate set exchangerate = 1.2, id = '2', _key = '2' "
         "where ctid = (select max(ctid) from raw.netsuite__currencyrate)",
     ("landing/netsuite__subsidiary", "currency_known"): "update raw.netsuite__subsidiary set currency = '9'",
+    ("landing/oracle__receivablesinvoices", "type_known"):
+        "update raw.oracle__receivablesinvoices set transactiontype = 'Zzz'",
+    ("landing/oracle__receivablesinvoices", "status_known"):
+        "update raw.oracle__receivablesinvoices set invoicestatus = 'Zzz'",
+    ("landing/oracle__receivablesinvoices", "currency_is_iso"):
+        "update raw.oracle__receivablesinvoices set invoicecurrencycode = 'EURO'",
+    ("landing/oracle__receivablesinvoices", "unit_known"):
+        "update raw.oracle__receivablesinvoices set businessunit = 'Shops BU'",
+    ("landing/oracle__receivablesinvoices", "date_present"):
+        "update raw.oracle__receivablesinvoices set transactiondate = null",
+    ("landing/oracle__receivablesinvoices", "date_sane"):
+        "update raw.oracle__receivablesinvoices set transactiondate = '0206-05-04'",
+    ("landing/oracle__receivablesinvoices", "accounting_date_present"):
+        "update raw.oracle__receivablesinvoices set accountingdate = null",
+    ("landing/oracle__receivablesinvoices", "amount_present"):
+        "update raw.oracle__receivablesinvoices set enteredamount = null",
+    ("landing/oracle__receivablesinvoices", "rate_positive"):
+        "update raw.oracle__receivablesinvoices set conversionrate = 0",
+    ("landing/oracle__receivablescreditmemos", "type_known"):
+        "update raw.oracle__receivablescreditmemos set transactiontype = 'Zzz'",
+    ("landing/oracle__receivablescreditmemos", "status_known"):
+        "update raw.oracle__receivablescreditmemos set creditmemostatus = 'Zzz'",
+    ("landing/oracle__receivablescreditmemos", "never_positive"):
+        "update raw.oracle__receivablescreditmemos set enteredamount = 10",
+    ("landing/oracle__invoice_parts", "invoice_present"): "update {table} set customertransactionid = '99'",
+    ("landing/oracle__credit_parts", "credit_memo_present"): "update {table} set customertransactionid = '99'",
+    ("landing/oracle__distributions", "class_known"):
+        "insert into {table} (_connection, _key, _is_deleted, _batch_id, _row_hash, customertransactionid, "
+        "accountclass, amount) select 'oracle', '9', false, 1, 1, min(customertransactionid), 'Zzz', 5 from {table}",
+    ("landing/oracle__distributions", "receivable_equals_the_rest"):
+        "update {table} set amount = amount - 1 where accountclass = 'Revenue'",
+    ("landing/oracle__standardreceipts", "status_known"): "update raw.oracle__standardreceipts set status = 'Zzz'",
+    ("landing/oracle__standardreceipts", "currency_is_iso"):
+        "update raw.oracle__standardreceipts set currency = 'EURO'",
+    ("landing/oracle__standardreceipts", "amount_present"): "update raw.oracle__standardreceipts set amount = null",
+    ("landing/oracle__standardreceiptapplications", "receipt_present"):
+        "update raw.oracle__standardreceiptapplications set standardreceiptid = '99'",
+    ("landing/oracle__currencyrates", "rate_present"):
+        "update raw.oracle__currencyrates set conversionrate = null",
+    ("landing/oracle__currencyrates", "rate_positive"):
+        "update raw.oracle__currencyrates set conversionrate = -conversionrate",
+    ("landing/oracle__currencyrates", "not_quoted_the_other_way_round"):
+        "update raw.oracle__currencyrates set conversionrate = 0.85 where fromcurrency = 'GBP'",
+    ("landing/oracle__ledgerslov", "currency_is_iso"): "update raw.oracle__ledgerslov set currencycode = 'PND'",
+    ("landing/oracle__salesordersfororderhub", "status_known"):
+        "update raw.oracle__salesordersfororderhub set statuscode = 'Zzz'",
+    ("landing/oracle__salesordersfororderhub", "one_live_version_per_number"):
+        "insert into raw.oracle__salesordersfororderhub (_connection, _key, _is_deleted, _batch_id, _row_hash, "
+        "headerid, ordernumber, statuscode) values ('oracle', '12', false, 1, 1, '12', '100010', 'OPEN')",
+    ("landing/oracle__order_parts", "order_present"): "update {table} set headerid = '99'",
+    ("landing/oracle__journallines", "debits_equal_credits"):
+        "update raw.oracle__journallines set accounteddr = 118 where jelinenumber = 1",
+    ("landing/oracle__journallines", "journal_present"): "update raw.oracle__journallines set jeheaderid = '99'",
+    ("landing/oracle__ledgerbalances", "activity_is_what_journals_posted"):
+        "update raw.oracle__ledgerbalances set periodactivity = periodactivity + 1, endingbalance = endingbalance + 1",
+    ("landing/oracle__ledgerbalances", "reaches_from_beginning_to_end"):
+        "update raw.oracle__ledgerbalances set endingbalance = 0",
+    ("landing/oracle__finbusinessunitslov", "ledger_known"):
+        "update raw.oracle__finbusinessunitslov set primaryledgerid = '99'",
     ("landing/salesforce__opportunity", "won_is_closed"): "update raw.salesforce__opportunity set isclosed = null",
     ("landing/salesforce__opportunity", "currency_is_iso"):
         "update raw.salesforce__opportunity set currencyisocode = 'US$'",

@@ -16,6 +16,7 @@ import psycopg
 from ruamel.yaml import YAML
 
 from tests.conftest import ROOT, clear_settings, demo_company, open_folder
+from tests.controls import synthetic_oracle
 from tieout import localpg
 
 FOREVER = 9223372036854775807
@@ -116,6 +117,7 @@ def fill_raw(connection: psycopg.Connection) -> None:
         batch = 2 if system == "salesforce" else 1
         insert(connection, f"raw.{table}", _key=key, _connection=system, _batch_id=batch, **values)
 
+    synthetic_oracle.fill(put)
     put("netsuite__currency", "1", id="1", symbol="USD", name="US Dollar")
     put("netsuite__currency", "2", id="2", symbol="EUR", name="Euro")
     put("netsuite__subsidiary", "1", id="1", name="US01", currency="1")

@@ -57,6 +57,7 @@ class Page:
 MANNERS: dict[str, tuple[tuple[str, ...], bool]] = {
     "soql": (("attributes",), False),
     "suiteql": (("links",), True),
+    "adf_rest": (("links",), False),
     "files": ((), True),
     "rest": ((), True),
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from tieout.extract import Page, Window
@@ -51,3 +51,9 @@ class Delivers(Protocol):
 
         Raises SourceError for a file that differs from its manifest or cannot be read; those before it were yielded.
         """
+
+
+def delivers(extractor: Any, stream: Stream) -> bool:
+    """Whether this stream comes in deliveries. An extractor of which only some do has `is_delivered(stream)`."""
+    told = getattr(extractor, "is_delivered", None)
+    return isinstance(extractor, Delivers) and (told is None or told(stream))

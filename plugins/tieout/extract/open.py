@@ -17,6 +17,7 @@ PROTOCOLS = {
     "rest": ("tieout.extract.rest", "RestExtractor"),
     "sql": ("tieout.extract.sql", "SqlExtractor"),
     "suiteql": ("tieout.extract.suiteql", "SuiteqlExtractor"),
+    "adf_rest": ("tieout.extract.adf_rest", "AdfRestExtractor"),
 }
 
 

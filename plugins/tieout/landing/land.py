@@ -18,7 +18,7 @@ import psycopg
 from tieout import logs, settings
 from tieout.errors import ArchiveDamaged, LandingError, WarehouseError
 from tieout.extract import Facts, Window, as_sent
-from tieout.extract.deliveries import Delivers
+from tieout.extract.deliveries import delivers
 from tieout.landing import archive, deletes, drift, filebook, ledger, loader, mapping, parents, phases, quarantine
 from tieout.landing.held import Held
 from tieout.landing.ledger import LoadResult, Totals
@@ -159,7 +159,7 @@ def _land_locked(connection: Connection, stream: Stream, window: Window, extract
                   at_hand=extractor.at_hand)
         if stream.explode:
             return _land_exploded(db, job, replaced)
-        if isinstance(extractor, Delivers):
+        if delivers(extractor, stream):
             return _land_delivered(db, job, extractor)
         wanted: Iterator[str] | None = None if given is None else iter(given)
         if stream.parent and given is None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from tieout import logs
 from tieout.errors import ConfigError
 from tieout.extract import Window
-from tieout.extract.deliveries import Delivers
+from tieout.extract.deliveries import delivers
 from tieout.landing import ledger
 from tieout.landing.land import land_again, land_stream
 from tieout.landing.ledger import LoadResult
@@ -51,7 +51,7 @@ def land_connection(connection: Connection, run_id: int | None, *, start: dateti
                 if not source.available(stream):
                     source.facts.notes.setdefault("not_offered", []).append(stream.name)
                     continue
-                window = (Window(None, end, full=full) if isinstance(source, Delivers)
+                window = (Window(None, end, full=full) if delivers(source, stream)
                           else _window(connection, stream, start, end, full=full, backfill=backfill))
                 if backfill and stream.parent:
                     result = land_again(connection, stream, window, source, run_id, archives.get(stream.parent.stream))
