@@ -158,7 +158,7 @@ class Defaults(_Frozen):
 
 
 class Source(_Frozen):
-    """A system: its protocol, ways to authenticate, and streams."""
+    """A system: its protocol, ways to authenticate, and streams. `options`: protocol words of every stream."""
 
     system: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{1,29}$")]
     title: str
@@ -169,6 +169,7 @@ class Source(_Frozen):
     required: tuple[str, ...] = ()
     optional: tuple[str, ...] = ()
     defaults: Defaults = Defaults()
+    options: dict[str, Any] = {}
     streams: tuple[Stream, ...] = Field(min_length=1)
 
     @model_validator(mode="before")
@@ -177,7 +178,7 @@ class Source(_Frozen):
         """Fill what YAML leaves to convention: table, column name (vendor's word in lower case) and vendor's word."""
         if not isinstance(data, dict) or not isinstance(data.get("streams"), dict):
             return data
-        streams = []
+        streams, shared = [], data.get("options") or {}
         for name, raw in data["streams"].items():
             if not isinstance(raw, dict):
                 raise ValueError(f"stream {name}: expected a mapping")
@@ -186,7 +187,7 @@ class Source(_Frozen):
                 column = {"type": column} if isinstance(column, str) else dict(column or {})
                 columns.append({"name": str(word).lower(), "field": str(word), **column})
             streams.append({
-                **raw, "name": name, "columns": columns,
+                **raw, "name": name, "columns": columns, "options": {**shared, **(raw.get("options") or {})},
                 "table": raw.get("table", f"{data.get('system')}__{name.lower()}"),
             })
         return {**data, "streams": streams}

@@ -55,6 +55,7 @@ class Page:
 MANNERS: dict[str, tuple[tuple[str, ...], bool]] = {
     "soql": (("attributes",), False),
     "suiteql": (("links",), True),
+    "odata": (("__metadata", "@odata.etag", "@odata.id", "@odata.editLink", "@odata.type", "@odata.context"), False),
 }
 
 

@@ -6,6 +6,7 @@ Standards: RFC 6749 (client credentials), RFC 7523 (JWT bearer and client assert
 from __future__ import annotations
 
 import time
+from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -74,6 +75,23 @@ class Bearer:
         self._ends = None if lifetime is None else self._monotonic() + lifetime * _EARLY
         if renewal:
             self._facts.token_refreshes += 1
+
+
+class Basic:
+    """A user and a password on every request (RFC 7617)."""
+
+    def __init__(self, user: str, password: str) -> None:
+        word = b64encode(f"{user}:{password}".encode()).decode()
+        logs.register_secret(word)
+        self.header = f"Basic {word}"
+
+    def apply(self, request: httpx.Request) -> str:
+        """Sets the header."""
+        request.headers["Authorization"] = self.header
+        return ""
+
+    def renew(self, used: str) -> None:
+        """There is nothing to renew: a wrong password stays wrong."""
 
 
 class OAuth1:

@@ -14,6 +14,7 @@ from tieout.spec import Connection
 PROTOCOLS = {
     "soql": ("tieout.extract.soql", "SoqlExtractor"),
     "suiteql": ("tieout.extract.suiteql", "SuiteqlExtractor"),
+    "odata": ("tieout.extract.odata", "OdataExtractor"),
 }
 
 
