@@ -87,6 +87,7 @@ class Stream(_Frozen):
     `parent`: rows belong to a parent document, whose change re-reads and replaces all of its rows
     (`parent.stream`, and `parent.column`, the column here that holds the parent's key).
     `explode`: rows are nested in the parent's records under this path; the parent's pages feed this stream.
+    `blank_keys`: a blank part of the key is a value like any other, unless all of them are (ABAP's initial values).
     `lookups`: columns by which a build finds current rows, where `parent` is not one already; each gets an index.
     `options`: protocol words, read only by the protocol in `extract/`.
     """
@@ -100,6 +101,7 @@ class Stream(_Frozen):
     deletes: Deletes = Deletes()
     parent: ParentLink | None = None
     explode: str | None = None
+    blank_keys: bool = False
     lookups: tuple[str, ...] = ()
     columns: tuple[Column, ...]
     control_totals: tuple[str, ...] = ()

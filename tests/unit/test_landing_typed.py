@@ -260,7 +260,7 @@ def test_ticks_that_are_no_date_are_refused(sent, code):
 
 def test_a_stamp_of_a_file_is_no_date_when_it_has_a_time_of_day():
     column = Column(name="c", type="date", field="C")
-    stamps = pa.array([datetime(2026, 1, 1), datetime(2026, 1, 1, 12), None], pa.timestamp("us"))  # noqa: DTZ001
+    stamps = pa.array([datetime(2026, 1, 1), datetime(2026, 1, 1, 12), None], pa.timestamp("us"))
     array, faults = type_column(column, stamps, 3, ANGELES)
     assert array.to_pylist()[0] == date(2026, 1, 1)
     assert [(fault.row, fault.code) for fault in faults] == [(1, "type_error")]

@@ -16,7 +16,7 @@ Words of a stream (`options` in source.yml; those of the source are their defaul
   service_option  the connection's option that names the service; without a value the stream is not offered
   set         the entity set; the stream's name unless told
   filter      of every request
-  created     a second property by which the window is asked for: a record that never changed has no stamp of change
+  stamps      further properties by which a window is asked for: a record that never changed has no stamp of change
   paging      key (default) or server
   query       words of every request: {sap-client: client} takes the connection's option `client`
   feature     the set may be absent

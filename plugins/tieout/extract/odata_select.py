@@ -51,7 +51,7 @@ class Select:
         """Only what changed in the window. Days are those of `zone`, the last one included: a day says no more."""
         cursor = self.stream.column(self.stream.cursor).field
         options = self.stream.options
-        stamps = [cursor, options["created"]] if options.get("created") else [cursor]
+        stamps = dict.fromkeys([cursor, *options.get("stamps", ())])
         asked = [self._between(name, window, zone) for name in stamps if name in self.types]
         found = [each for each in asked if each]
         if len(found) < len(asked) or not found:
