@@ -1,8 +1,8 @@
 """Generate the simulated company, and let its clock advance.
 
-The state of the company is a function of (seed, size, level, now): every chain of documents is planned from its number
-alone, for its whole life, and rendered as of `now`. Advancing renders the chains that change between two moments twice
-and writes the difference, so that a day costs what changed.
+The state of the company is a function of (seed, size, level, unit, now): every chain of documents is planned from its
+number alone, for its whole life, and rendered as of `now`. Advancing renders the chains that change between two moments
+twice and writes the difference, so that a day costs what changed.
 """
 
 from __future__ import annotations
@@ -11,52 +11,37 @@ import random
 import sqlite3
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
-from simulator import customers, key, netsuite_rows, reference, salesforce_rows, store
+from simulator import key, store, systems
 from simulator.clock import DAY, FIRST_DAY, LAST_DAY, end_of, moment_of, stamp_text
+from simulator.customers import Party
 from simulator.documents import Chain
-from simulator.netsuite_rows import Books
 from simulator.plan import CHAIN_BITS, Plan, World
-from simulator.salesforce_rows import Deals
 from simulator.scenarios import MINIMUM, SCENARIOS
 from simulator.schema import tables
 from simulator.store import State
+from simulator.systems import Row
+from simulator.units import FIRST, unit
 
 SIZES = {"1k": 1_000, "50k": 50_000, "1m": 1_000_000}
 HORIZON = 100  # days ahead of now for which chains are planned: deals are opened before they are won
 SETTLED = 270  # days before the end by which the first chains of a scenario start, so that each class has ripened
 _BATCH = 4_000
 
-COLUMNS: dict[str, tuple[str, ...]] = reference.COLUMNS | {
-    "netsuite__transaction": netsuite_rows.TRANSACTION_COLUMNS,
-    "netsuite__transactionline": netsuite_rows.LINE_COLUMNS,
-    "netsuite__transactionaccountingline": netsuite_rows.LEDGER_COLUMNS,
-    "netsuite__nexttransactionlinelink": netsuite_rows.LINK_COLUMNS,
-    "netsuite__deletedrecord": netsuite_rows.DELETED_COLUMNS,
-    "netsuite__customer": customers.ERP_COLUMNS,
-    "netsuite__customeraddressbook": customers.BOOK_COLUMNS,
-    "netsuite__customeraddressbookentityaddress": customers.ADDRESS_COLUMNS,
-    "netsuite__customersubsidiaryrelationship": customers.RELATION_COLUMNS,
-    "salesforce__Account": customers.CRM_COLUMNS,
-    "salesforce__Opportunity": salesforce_rows.DEAL_COLUMNS,
-    "salesforce__OpportunityLineItem": salesforce_rows.DEAL_LINE_COLUMNS,
-    "salesforce__Contract": salesforce_rows.CONTRACT_COLUMNS,
-    "salesforce__Order": salesforce_rows.ORDER_COLUMNS,
-    "salesforce__OrderItem": salesforce_rows.ORDER_LINE_COLUMNS,
-}
-Row = tuple[str, tuple]
 
 
 class Company:
     """A company of a seed, size and level. Chains below `history` are of the 24 months, others of the days after."""
 
-    def __init__(self, seed: int, size: str, level: int) -> None:
+    def __init__(self, seed: int, size: str, level: int, of: str = FIRST) -> None:
         if size not in SIZES or level not in (1, 2, 3):
             raise ValueError(f"size is one of {', '.join(SIZES)} and level 1, 2 or 3, not {size!r} and {level!r}")
-        self.world = World(seed, size, level)
-        self._deals, self._books = Deals(self.world), Books(self.world)
-        self._schedule = _schedule(seed, SIZES[size])
+        place = unit(of)
+        self.world = World(place.seed(seed), size, level, place)
+        self._systems = (self.world.crm, self.world.erp)
+        self._schedule = _schedule(self.world.seed, SIZES[size])
         self.history = len(self._schedule)
         self._daily = [name for name, s in SCENARIOS.items() if s.daily]
         self._ordinary = max(2, self.history // (LAST_DAY - FIRST_DAY))
@@ -90,8 +75,18 @@ class Company:
 
     def rows(self, chain: Chain, now: int) -> Iterator[Row]:
         """All records of a chain as of `now`."""
-        yield from self._deals.rows(chain, now)
-        yield from self._books.rows(chain, now)
+        for system in self._systems:
+            yield from system.chain(chain, now)
+
+    def reference(self, now: int) -> Iterator[Row]:
+        """All master data as of `now`, but for parties."""
+        for system in self._systems:
+            yield from system.reference(now)
+
+    def party(self, party: Party, now: int) -> Iterator[Row]:
+        """All records of a party as of `now`."""
+        for system in self._systems:
+            yield from system.party(party, now)
 
     def moved(self, from_day: int, to_day: int) -> list[int]:
         """Let one customer move on each day after `from_day`, up to `to_day`; their places among the parties."""
@@ -102,32 +97,32 @@ class Company:
         return places
 
 
-def generate(folder: Path, *, seed: int = 42, size: str = "1k", level: int = 1) -> State:
-    """Write a company's 24 months to `folder`: sim.db, key.json, state.json. Replaces what is there."""
+def generate(folder: Path, *, seed: int = 42, size: str = "1k", level: int = 1, of: str = FIRST) -> State:
+    """Write 24 months of a unit's company to `folder`: sim.db, key.json, state.json. Replaces what is there."""
     folder = Path(folder)
-    company = Company(seed, size, level)
+    company = Company(seed, size, level, of)
     now = end_of(LAST_DAY)
-    state = State(seed, size, level, stamp_text(now))
+    state = State(seed, size, level, stamp_text(now), of)
     (folder / store.STATE).unlink(missing_ok=True)
     for name in ("key.json", "key.json.gz"):
         (folder / name).unlink(missing_ok=True)
-    database = store.create(folder)
+    database = store.create(folder, state.tables())
     database.execute("BEGIN")
-    _write(database, reference.rows(company.world, now))
+    _write(database, company.reference(now))
     parties = company.world.customers
-    _write(database, (row for party in parties.parties for row in parties.rows(party, now)))
+    _write(database, (row for party in parties.parties for row in company.party(party, now)))
     pending: list[Row] = []
     for number in company.numbers(LAST_DAY + HORIZON):
         chain = company.chain(number)
         pending += company.rows(chain, now)
-        _note(database, chain, now)
+        _note(database, company.world, chain, now)
         if len(pending) > _BATCH * 50:
             _write(database, pending)
             pending = []
     _write(database, pending)
     key.write_key(folder, database, state, parties)
     database.execute("COMMIT")
-    store.finish(database)
+    store.finish(database, state.tables())
     database.close()
     store.write_state(folder, state)
     return state
@@ -140,22 +135,22 @@ def advance(folder: Path, days: int = 1) -> State:
     folder = Path(folder)
     before = store.read_state(folder)
     old, new = moment_of(before.now), moment_of(before.now) + days * DAY
-    company = Company(before.seed, before.size, before.level)
-    state = State(before.seed, before.size, before.level, stamp_text(new))
+    company = Company(before.seed, before.size, before.level, before.unit)
+    state = replace(before, now=stamp_text(new))
     company.moved(LAST_DAY, old // DAY)
     database = store.open_for_writing(folder)
     database.execute("BEGIN IMMEDIATE")
-    _replace(database, reference.rows(company.world, old), reference.rows(company.world, new))
+    _replace(database, company.reference(old), company.reference(new))
     parties = company.world.customers
-    standing = {i: list(parties.rows(parties.parties[i], old)) for i in range(len(parties.parties))}
+    standing = {i: list(company.party(parties.parties[i], old)) for i in range(len(parties.parties))}
     for index in company.moved(old // DAY, new // DAY):
-        _replace(database, standing[index], parties.rows(parties.parties[index], new))
+        _replace(database, standing[index], company.party(parties.parties[index], new))
     known = company.numbers(old // DAY + HORIZON)
     changed = [n for (n,) in database.execute("SELECT chain FROM sim__chain WHERE next_change < ?", (stamp_text(new),))]
     for number in (*changed, *company.numbers(new // DAY + HORIZON)[len(known) :]):
         chain = company.chain(number)
         _replace(database, company.rows(chain, old), company.rows(chain, new))
-        _note(database, chain, new)
+        _note(database, company.world, chain, new)
     key.write_key(folder, database, state, parties)
     database.execute("COMMIT")
     database.close()
@@ -172,12 +167,12 @@ def _schedule(seed: int, orders: int) -> list[tuple[str, int]]:
     return found
 
 
-def _note(database: sqlite3.Connection, chain: Chain, now: int) -> None:
+def _note(database: sqlite3.Connection, world: World, chain: Chain, now: int) -> None:
     upcoming = chain.next_change(now)
     text = stamp_text(upcoming) if upcoming is not None else None
     database.execute("INSERT OR REPLACE INTO sim__chain VALUES (?, ?, ?)", (chain.number, chain.scenario, text))
     database.execute("DELETE FROM sim__key WHERE chain = ?", (chain.number,))
-    database.executemany("INSERT INTO sim__key VALUES (?, ?, ?)", key.answers(chain, now))
+    database.executemany("INSERT INTO sim__key VALUES (?, ?, ?)", key.answers(world, chain, now))
 
 
 def _write(database: sqlite3.Connection, rows: Iterable[Row], *, replace: bool = False) -> None:
@@ -188,7 +183,7 @@ def _write(database: sqlite3.Connection, rows: Iterable[Row], *, replace: bool =
     for table, found in by_table.items():
         places = _key_places(table)
         found.sort(key=lambda row, places=places: [row[place] for place in places])
-        store.write(database, table, COLUMNS[table], found, replace=replace)
+        store.write(database, table, _columns(table), found, replace=replace)
 
 
 def _replace(database: sqlite3.Connection, before: Iterable[Row], after: Iterable[Row]) -> None:
@@ -203,8 +198,12 @@ def _replace(database: sqlite3.Connection, before: Iterable[Row], after: Iterabl
         store.delete(database, table, keys)
 
 
+def _columns(table: str) -> tuple[str, ...]:
+    return systems.renders(table.partition("__")[0]).columns[table]
+
+
 def _key_places(table: str) -> list[int]:
-    return [COLUMNS[table].index(name) for name in tables()[table].key]
+    return [_columns(table).index(name) for name in tables()[table].key]
 
 
 def _key(row: Row) -> tuple[str, tuple]:

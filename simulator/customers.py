@@ -10,34 +10,16 @@ else. Spelling differs by level (see `names.spelled`). Four ERP customers are th
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from simulator import names
-from simulator.clock import DAY, FIRST_DAY, stamp_text
-from simulator.ids import Permutation, salesforce_id
+from simulator.clock import DAY, FIRST_DAY
+from simulator.ids import Permutation
 from simulator.money import CURRENCIES, ENTITIES
-from simulator.schema import names_in
+from simulator.units import Unit
 
 COUNTS = {"1k": 170, "50k": 8_000, "1m": 120_000}
-CRM_COLUMNS = names_in("""
-    Id Name AccountNumber Type OwnerId Industry BillingStreet BillingCity BillingState BillingPostalCode
-    BillingCountry BillingCountryCode Phone Website IsPersonAccount CurrencyIsoCode ERP_Customer_ID__c Tax_ID__c
-    CreatedDate CreatedById LastModifiedDate LastModifiedById SystemModstamp IsDeleted
-""")
-ERP_COLUMNS = names_in("""
-    id entityid companyname altname email phone url currency terms searchstage accountnumber externalid
-    vatregnumber defaultbillingaddress defaultshippingaddress isperson isinactive datecreated lastmodifieddate
-""")
-BOOK_COLUMNS = names_in("""
-    internalid entity addressbookaddress label defaultbilling defaultshipping
-""")
-ADDRESS_COLUMNS = names_in("""
-    nkey recordowner addressee addr1 city state zip country override lastmodifieddate
-""")
-RELATION_COLUMNS = names_in("""
-    id entity subsidiary isprimarysub
-""")
 _TERMS = {2: 30, 3: 14, 4: 45}
 
 
@@ -97,11 +79,23 @@ def agree(account: Record, customer: Record) -> bool:
 
 
 class Customers:
-    """All parties of a company of this seed, size and level. Holds nothing that depends on the clock but moves."""
+    """All parties of a company of this seed, size and level. Holds nothing that depends on the clock but moves.
 
-    def __init__(self, seed: int, size: str, level: int, owners: list[str]) -> None:
+    `account_id` and `customer_id`: how the unit's CRM and ERP make an id of a number.
+    """
+
+    def __init__(
+        self,
+        seed: int,
+        size: str,
+        level: int,
+        unit: Unit,
+        account_id: Callable[[int], str],
+        customer_id: Callable[[int], str | int],
+    ) -> None:
         self._draw = random.Random(f"{seed}/customers")
-        self._level, self._owners = level, owners
+        self._level, self._unit = level, unit
+        self._account_id, self._customer_id = account_id, customer_id
         bits = max(10, (COUNTS[size] * 8).bit_length())
         self._account_numbers = Permutation(seed, "account", bits)
         self._customer_numbers = Permutation(seed, "customer", bits)
@@ -119,13 +113,13 @@ class Customers:
         self.taxed = [p for p in self.shared if p.taxed and ENTITIES[p.entity].tax]
 
     def _make(self, count: int) -> None:
-        entities = list(ENTITIES)
+        entities = list(self._unit.entities)
         for index in range(count):
             # the first ones spread over all entities, in their own and in foreign currency, whatever the size
             entity = (
                 entities[index % 5]
                 if index < 40
-                else self._draw.choices(entities, [e.share for e in ENTITIES.values()])[0]
+                else self._draw.choices(entities, [e.share for e in self._unit.entities.values()])[0]
             )
             party = self._party(entity, foreign=index % 4 == 3 if index < 40 else self._draw.random() < 0.25)
             if index < 40 or self._draw.random() < 0.82:
@@ -136,7 +130,7 @@ class Customers:
         for _ in range(count // 2):
             self._prospect(buyers)
         self._wrong_links([p for p in buyers if p.crm])
-        for entity in list(ENTITIES)[1:]:
+        for entity in list(self._unit.entities)[1:]:
             self._sister(entity)
 
     def _party(self, entity: str, *, foreign: bool) -> Party:
@@ -174,7 +168,7 @@ class Customers:
         created = (FIRST_DAY - draw.randint(30, 900)) * DAY + draw.randint(21_600, 72_000)
         if system == "crm":
             return Record(
-                salesforce_id("001", number),
+                self._account_id(number),
                 number,
                 name,
                 names.address(draw, party.country),
@@ -183,7 +177,7 @@ class Customers:
                 created,
             )
         return Record(
-            number + 100,
+            self._customer_id(number),
             number,
             name,
             names.address(draw, party.country),
@@ -238,10 +232,10 @@ class Customers:
 
     def _prospect(self, buyers: list[Party]) -> None:
         draw = self._draw
-        party = self._party(draw.choice(list(ENTITIES)), foreign=False)
+        party = self._party(draw.choice(list(self._unit.entities)), foreign=False)
         if draw.random() < 0.15:
             twin = draw.choice(buyers)
-            elsewhere = [e for e in ENTITIES.values() if e.country != twin.country]
+            elsewhere = [e for e in self._unit.entities.values() if e.country != twin.country]
             entity = draw.choice(elsewhere)
             party.name, party.entity, party.country, party.currency = (
                 twin.name,
@@ -255,13 +249,13 @@ class Customers:
         party.crm.append(self._record(party, "crm", names.spelled(draw, party.name, party.country, 1)))
 
     def _sister(self, entity: str) -> None:
-        found = ENTITIES[entity]
+        found, parent = ENTITIES[entity], next(iter(self._unit.entities.values()))
         party = Party(
             len(self.parties),
             f"IC {found.name}",
             found.country,
-            "US01",
-            "USD",
+            parent.code,
+            parent.currency,
             "halden.example",
             2,
             False,
@@ -284,90 +278,4 @@ class Customers:
         for party in self.shared:
             for account in party.crm:
                 for customer in party.erp:
-                    yield "salesforce", str(account.id), "netsuite", str(customer.id)
-
-    def rows(self, party: Party, now: int) -> Iterator[tuple[str, tuple]]:
-        """(table, row) of the party's records as they are at `now`."""
-        for account in party.crm:
-            yield "salesforce__Account", self._account_row(party, account, now)
-        for customer in party.erp:
-            yield from self._customer_rows(party, customer, now)
-
-    def _account_row(self, party: Party, record: Record, now: int) -> tuple:
-        where, changed = record.address_at(now), stamp_text(record.changed(now))
-        owner = self._owners[record.number % len(self._owners)]
-        return (
-            record.id,
-            record.name,
-            f"A-{record.number:06d}",
-            "Customer - Direct" if party.erp else "Prospect",
-            owner,
-            None,
-            where["street"],
-            where["city"],
-            where["state"] or None,
-            where["zip"],
-            names.COUNTRIES[where["country"]],
-            where["country"],
-            f"+00 {record.number:07d}",
-            f"https://www.{record.domain}" if record.domain else None,
-            0,
-            party.currency,
-            record.external,
-            record.tax_id,
-            stamp_text(record.created),
-            owner,
-            changed,
-            owner,
-            changed,
-            0,
-        )
-
-    def _customer_rows(self, party: Party, record: Record, now: int) -> Iterator[tuple[str, tuple]]:
-        where, changed = record.address_at(now), stamp_text(record.changed(now))
-        by_url = record.domain is not None and record.number % 3
-        book, place = record.number * 2 + 11, record.number * 2 + 12
-        yield (
-            "netsuite__customer",
-            (
-                record.id,
-                f"CUST{record.number:06d}",
-                record.name,
-                record.name,
-                f"billing@{record.domain}" if record.domain else None,
-                f"+00 {record.number:07d}",
-                f"https://{record.domain}" if by_url else None,
-                CURRENCIES[party.currency].number,
-                party.terms,
-                "CUSTOMER",
-                None,
-                record.external,
-                record.tax_id,
-                book,
-                book,
-                0,
-                0,
-                stamp_text(record.created),
-                changed,
-            ),
-        )
-        yield "netsuite__customeraddressbook", (book, record.id, place, where["street"], 1, 1)
-        yield (
-            "netsuite__customeraddressbookentityaddress",
-            (
-                place,
-                book,
-                record.name,
-                where["street"],
-                where["city"],
-                where["state"] or None,
-                where["zip"],
-                where["country"],
-                0,
-                changed,
-            ),
-        )
-        yield (
-            "netsuite__customersubsidiaryrelationship",
-            (record.number + 5, record.id, ENTITIES[party.entity].number, 1),
-        )
+                    yield self._unit.crm, str(account.id), self._unit.erp, str(customer.id)

@@ -41,7 +41,7 @@ class CrmOrder:
     number: str
     created: int
     reference: str
-    synced: tuple[int, int] | None = None
+    synced: tuple[int, str | int] | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -87,7 +87,7 @@ class Doc:
     """
 
     kind: str
-    id: int
+    id: str | int
     slot: int
     number: str
     party: Party
@@ -104,7 +104,7 @@ class Doc:
     external: str | None = None
     reference: str | None = None
     source: Doc | None = None
-    dangling: int | None = None
+    dangling: str | int | None = None
     deal: Deal | None = None
     garbled: bool = False  # its only reference is misspelled: nothing deterministic joins it
     schedule: bool = False

@@ -23,6 +23,7 @@ from simulator.clock import DAY, stamp_text
 from simulator.customers import Customers, agree
 from simulator.documents import BILLS, CREDITS, Chain, Deal, Doc, Planted
 from simulator.money import CURRENCIES, amount_text
+from simulator.plan import World
 from simulator.store import State
 
 VERSION = 1
@@ -36,8 +37,9 @@ class KeyFault(AssertionError):
 class Answers:
     """The answers of one chain at one moment."""
 
-    def __init__(self, chain: Chain, now: int) -> None:
+    def __init__(self, world: World, chain: Chain, now: int) -> None:
         self.chain, self.now, self.today = chain, now, now // DAY
+        self._crm, self._erp = world.crm, world.erp
         self.docs = [doc for doc in chain.docs if doc.seen(now)]
         self.deals = [deal for deal in chain.deals if deal.won(now)]
         self.planted = [p for p in chain.planted if all(self._holds(d) for d in p.documents)]
@@ -172,8 +174,8 @@ class Answers:
         self.groups.append(
             {
                 "hop": hop,
-                "left": _named(left),
-                "right": _named(right),
+                "left": self._named(left),
+                "right": self._named(right),
                 "scenario": self.chain.scenario,
                 "names_agree": agreed,
             }
@@ -186,7 +188,7 @@ class Answers:
             {
                 "hop": hop,
                 "reason": reason,
-                "documents": _named(documents),
+                "documents": self._named(documents),
                 "amount": amount_text(amount, CURRENCIES[currency].decimals),
                 "currency": currency,
                 "names_agree": agreed,
@@ -194,17 +196,17 @@ class Answers:
             }
         )
 
+    def _named(self, records: Iterable[Deal | Doc]) -> list[list[str]]:
+        systems = ((self._crm if isinstance(record, Deal) else self._erp, record) for record in records)
+        return [[system.system, system.key_id(record)] for system, record in systems]
+
     def _where(self) -> str:
         return f"chain {self.chain.number} ({self.chain.scenario}) at {stamp_text(self.now)}"
 
 
-def _named(records: Iterable[Deal | Doc]) -> list[list[str]]:
-    return [["salesforce" if isinstance(r, Deal) else "netsuite", str(r.id)] for r in records]
-
-
-def answers(chain: Chain, now: int) -> Iterator[tuple[int, str, str]]:
+def answers(world: World, chain: Chain, now: int) -> Iterator[tuple[int, str, str]]:
     """(chain, kind, JSON text) of a chain's groups and breaks at `now`, as kept in `sim__key`."""
-    for kind, entry in Answers(chain, now).entries():
+    for kind, entry in Answers(world, chain, now).entries():
         yield chain.number, kind, entry
 
 
@@ -213,7 +215,8 @@ def write_key(folder: Path, database: sqlite3.Connection, state: State, customer
     counts = dict(database.execute("SELECT scenario, count(*) FROM sim__chain GROUP BY 1 ORDER BY 1"))
     path = folder / ("key.json" if state.size == "1k" else "key.json.gz")
     with gzip.open(path, "wt", encoding="utf-8") if path.suffix == ".gz" else path.open("w", encoding="utf-8") as out:
-        head = {"version": VERSION, "seed": state.seed, "size": state.size, "level": state.level, "now": state.now}
+        head = {"version": VERSION, "seed": state.seed, "size": state.size, "level": state.level, "now": state.now,
+                "unit": state.unit}
         out.write(json.dumps(head)[:-1])
         for kind in ("groups", "breaks"):
             found = database.execute("SELECT entry FROM sim__key WHERE kind = ? ORDER BY chain, rowid", (kind,))

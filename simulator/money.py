@@ -26,7 +26,7 @@ class Currency:
 
 @dataclass(frozen=True)
 class Entity:
-    """A legal entity = a NetSuite subsidiary. `tax` in basis points of the net amount."""
+    """A legal entity: a NetSuite subsidiary, a company code. `number` within its unit; `tax` in basis points of net."""
 
     code: str
     number: int
@@ -56,6 +56,16 @@ ENTITIES = {
         Entity("DE01", 3, "EUR", "DE", 1900, "Halden Germany", "Halden Deutschland GmbH", 21),
         Entity("JP01", 4, "JPY", "JP", 1000, "Halden Japan", "Halden Japan KK", 10),
         Entity("KW01", 5, "KWD", "KW", 0, "Halden Kuwait", "Halden Kuwait WLL", 6),
+        Entity("DE10", 1, "EUR", "DE", 1900, "Halden Works", "Halden Werke GmbH", 42),
+        Entity("US10", 2, "USD", "US", 800, "Halden Works US", "Halden Works Inc.", 24),
+        Entity("GB10", 3, "GBP", "GB", 2000, "Halden Works UK", "Halden Works Limited", 14),
+        Entity("JP10", 4, "JPY", "JP", 1000, "Halden Works Japan", "Halden Works KK", 14),
+        Entity("KW10", 5, "KWD", "KW", 0, "Halden Works Kuwait", "Halden Works WLL", 6),
+        Entity("GB20", 1, "GBP", "GB", 2000, "Halden Stores", "Halden Stores Limited", 42),
+        Entity("US20", 2, "USD", "US", 800, "Halden Stores US", "Halden Stores Inc.", 24),
+        Entity("DE20", 3, "EUR", "DE", 1900, "Halden Stores Germany", "Halden Stores GmbH", 14),
+        Entity("JP20", 4, "JPY", "JP", 1000, "Halden Stores Japan", "Halden Stores KK", 14),
+        Entity("KW20", 5, "KWD", "KW", 0, "Halden Stores Kuwait", "Halden Stores WLL", 6),
     )
 }
 ELIMINATION = Entity("XE01", 6, "USD", "US", 0, "Halden Eliminations", "Halden Eliminations", 0)

@@ -11,12 +11,35 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from simulator import netsuite_master
 from simulator.catalog import Product
-from simulator.clock import DAY, date_text, month_of, stamp_text
-from simulator.documents import CREDITS, Chain, Doc, lines_at
+from simulator.clock import DAY, date_text, stamp_text
+from simulator.customers import Party
+from simulator.documents import CREDITS, Chain, Deal, Doc, lines_at
 from simulator.money import CURRENCIES, Rates, amount_text, converted, decimal_text, rate_text
+from simulator.netsuite_master import (
+    ACCRUALS,
+    BANK,
+    COGS,
+    ESTIMATES,
+    EXPENSE,
+    FX,
+    INCOME,
+    INVENTORY,
+    ORDERS,
+    PRIMARY,
+    RECEIVABLE,
+    SCHEDULE,
+    SECOND,
+    SISTER_SALES,
+    SISTERS,
+    TAX,
+    TAX_ITEM,
+    UNDEPOSITED,
+    period_id,
+)
 from simulator.plan import LINE_BITS, World
-from simulator.schema import names_in
+from simulator.schema import Table, names_in, of_system
 
 TRANSACTION_COLUMNS = names_in("""
     id tranid transactionnumber type abbrevtype recordtype status approvalstatus entity currency postingperiod
@@ -52,25 +75,11 @@ RECORD_TYPES = {
     "Estimate": "estimate",
     "Journal": "journalentry",
 }
+_PREFIXES = {
+    "SalesOrd": "SO", "CustInvc": "INV", "CashSale": "CS", "CustCred": "CM", "CashRfnd": "CR", "CustPymt": "PYMT",
+    "Estimate": "EST", "Journal": "JE",
+}
 NON_POSTING = ("SalesOrd", "Estimate")
-# internal ids of accounts, see `reference`
-BANK, UNDEPOSITED, RECEIVABLE, SISTERS, INVENTORY, TAX, ACCRUALS = 1, 2, 3, 4, 5, 6, 7
-DEFERRED, PRODUCTS, SERVICES, SOFTWARE, SISTER_SALES, COGS, EXPENSE, FX, ORDERS, ESTIMATES = (
-    8,
-    9,
-    10,
-    11,
-    12,
-    13,
-    14,
-    15,
-    16,
-    17,
-)
-INCOME = {"Hardware": PRODUCTS, "Services": SERVICES, "Software": SOFTWARE}
-PRIMARY, SECOND = 1, 2
-TAX_ITEM = 15
-SCHEDULE = 7
 _TRANSACTION_RECORDS = -30
 
 
@@ -98,21 +107,57 @@ def second_base(base: str) -> str:
     return "EUR" if base == "USD" else "USD"
 
 
-def period_id(day: int) -> int:
-    """Internal id of the month's accounting period."""
-    year, month = month_of(day)
-    return (year - 2020) * 20 + month + 100
+class NetSuite:
+    """The ERP's records of a company; see `systems.System`. Holds no state of its own."""
 
-
-class Books:
-    """Renders chains as rows. One per world; holds no state of its own."""
+    system, role = "netsuite", "erp"
+    columns = netsuite_master.COLUMNS | {
+        "netsuite__transaction": TRANSACTION_COLUMNS,
+        "netsuite__transactionline": LINE_COLUMNS,
+        "netsuite__transactionaccountingline": LEDGER_COLUMNS,
+        "netsuite__nexttransactionlinelink": LINK_COLUMNS,
+        "netsuite__deletedrecord": DELETED_COLUMNS,
+    }
 
     def __init__(self, world: World) -> None:
+        self._world = world
         self._products: tuple[Product, ...] = world.products
         self._rates: Rates = world.rates
         self._lines, self._numbers = world.slots["line"], world.slots["number"]
 
-    def rows(self, chain: Chain, now: int) -> Iterator[tuple[str, tuple]]:
+    @staticmethod
+    def tables() -> tuple[Table, ...]:
+        """The records that the account has."""
+        return of_system("netsuite")
+
+    @staticmethod
+    def customer_id(number: int) -> int:
+        """The internal id of a customer."""
+        return number + 100
+
+    @staticmethod
+    def document_id(kind: str, number: int) -> int:
+        """The internal id of a transaction."""
+        return 1_000 + number
+
+    @staticmethod
+    def document_number(kind: str, number: int) -> str:
+        """What people call a transaction (`tranid`)."""
+        return f"{_PREFIXES[kind]}{100_000 + number}"
+
+    def key_id(self, record: Deal | Doc) -> str:
+        """A transaction is named by its internal id."""
+        return str(record.id)
+
+    def reference(self, now: int) -> Iterator[tuple[str, tuple]]:
+        """(table, row) of accounts, periods, books, currencies, rates and items."""
+        return netsuite_master.rows(self._world, now)
+
+    def party(self, party: Party, now: int) -> Iterator[tuple[str, tuple]]:
+        """(table, row) of a party's customers."""
+        return netsuite_master.customer_rows(party, now)
+
+    def chain(self, chain: Chain, now: int) -> Iterator[tuple[str, tuple]]:
         """(table, row) of all ERP documents of the chain that are seen at `now`."""
         seen = [doc for doc in chain.docs if doc.seen(now)]
         for doc in seen:

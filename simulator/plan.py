@@ -7,27 +7,29 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+from simulator import systems
 from simulator.catalog import Product, catalog
 from simulator.clock import DAY, next_month_start
 from simulator.customers import Customers, Party
 from simulator.documents import QUANTITY, Chain, CrmOrder, Deal, Doc, Line, Planted
-from simulator.ids import Permutation, salesforce_id
+from simulator.ids import Permutation
 from simulator.money import CURRENCIES, ENTITIES, RATE_SCALE, Rates, rounded, tax_on
+from simulator.units import FIRST, UNITS, Unit
 
 CHAIN_BITS = {"1k": 13, "50k": 17, "1m": 22}
 SLOT_BITS = 6
 LINE_BITS = 6
-OWNERS = [salesforce_id("005", 7_000 + 37 * n) for n in range(12)]
 _NICE = {"USD": 100, "EUR": 100, "GBP": 100, "JPY": 100, "KWD": 100}
 
 
 @dataclass(frozen=True)
 class World:
-    """What all chains of a company share. Everything follows from seed, size and level."""
+    """What all chains of a unit's company share. Everything follows from seed, size, level and unit."""
 
     seed: int
     size: str
     level: int
+    unit: Unit = UNITS[FIRST]
 
     @cached_property
     def rates(self) -> Rates:
@@ -42,7 +44,18 @@ class World:
     @cached_property
     def customers(self) -> Customers:
         """Who buys."""
-        return Customers(self.seed, self.size, self.level, OWNERS)
+        crm, erp = map(systems.renders, self.unit.systems)
+        return Customers(self.seed, self.size, self.level, self.unit, crm.account_id, erp.customer_id)
+
+    @cached_property
+    def crm(self) -> systems.System:
+        """Renders what happened as the unit's CRM shows it."""
+        return systems.renders(self.unit.crm)(self)
+
+    @cached_property
+    def erp(self) -> systems.System:
+        """Renders what happened as the unit's ERP shows it."""
+        return systems.renders(self.unit.erp)(self)
 
     @cached_property
     def slots(self) -> dict[str, Permutation]:
@@ -110,13 +123,18 @@ class Plan:
         self._slots += 1
         return (self.chain.number << SLOT_BITS) + self._slots - 1
 
-    def erp_id(self, slot: int) -> int:
-        """NetSuite's internal id of a transaction."""
-        return 1_000 + self.world.slots["id"](slot)
+    def erp_id(self, kind: str, slot: int) -> str | int:
+        """The ERP's id of a document."""
+        return systems.renders(self.world.unit.erp).document_id(kind, self.world.slots["id"](slot))
 
-    def crm_id(self, prefix: str, slot: int) -> str:
-        """Salesforce's id."""
-        return salesforce_id(prefix, self.world.slots["crm"](slot))
+    def crm_number(self, slot: int) -> int:
+        """What the CRM makes an id of."""
+        return self.world.slots["crm"](slot)
+
+    @property
+    def crm(self) -> type[systems.System]:
+        """The unit's CRM, which makes ids."""
+        return systems.renders(self.world.unit.crm)
 
     # --- the CRM
 
@@ -137,7 +155,7 @@ class Plan:
         account = draw.choice(party.crm)
         product = self.world.products[lines[0].product]
         deal = Deal(
-            self.crm_id("006", slot),
+            self.crm.deal_id(self.crm_number(slot)),
             slot,
             f"{party.name}: {product.name}",
             party,
@@ -150,7 +168,7 @@ class Plan:
             **more,
         )  # type: ignore[arg-type]
         if outcome == "won" and draw.random() < 0.2:
-            deal.contract = self.crm_id("800", self.slot())
+            deal.contract = self.crm.contract_id(self.crm_number(self.slot()))
         self.chain.deals.append(deal)
         return deal
 
@@ -160,7 +178,7 @@ class Plan:
         number = self.world.slots["order number"]((self.chain.number << 3) + self._orders)
         self._orders += 1
         deal.order = CrmOrder(
-            self.crm_id("801", slot),
+            self.crm.order_id(self.crm_number(slot)),
             slot,
             f"{number:08d}",
             deal.closed + self.days(0, 2) * DAY + 900,
@@ -183,18 +201,8 @@ class Plan:
         currency = str(values["currency"])
         values.setdefault("rate", self.world.rates.rate(entity.currency, currency, day))
         customer = self.draw.choice(party.erp)
-        prefix = {
-            "SalesOrd": "SO",
-            "CustInvc": "INV",
-            "CashSale": "CS",
-            "CustCred": "CM",
-            "CashRfnd": "CR",
-            "CustPymt": "PYMT",
-            "Estimate": "EST",
-            "Journal": "JE",
-        }[kind]
-        number = f"{prefix}{100_000 + self.world.slots['number'](slot)}"
-        doc = Doc(kind, self.erp_id(slot), slot, number, party, customer, entity, day=day, lines=lines, **values)  # type: ignore[arg-type]
+        number = systems.renders(self.world.unit.erp).document_number(kind, self.world.slots["number"](slot))
+        doc = Doc(kind, self.erp_id(kind, slot), slot, number, party, customer, entity, day=day, lines=lines, **values)  # type: ignore[arg-type]
         self.chain.docs.append(doc)
         return doc
 

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from simulator import salesforce_master
 from simulator.catalog import Product
 from simulator.clock import DAY, date_text, month_of, stamp_text
-from simulator.documents import Chain, CrmOrder, Deal, Line, gone, lines_at, midway
+from simulator.customers import Party
+from simulator.documents import Chain, CrmOrder, Deal, Doc, Line, gone, lines_at, midway
 from simulator.ids import salesforce_id
 from simulator.money import CURRENCIES, amount_text, decimal_text
-from simulator.plan import LINE_BITS, OWNERS, World
-from simulator.schema import names_in
+from simulator.plan import LINE_BITS, World
+from simulator.salesforce_master import OWNERS, account_rows
+from simulator.schema import Table, names_in, of_system
 
 AUDIT = names_in("""
     CreatedDate CreatedById LastModifiedDate LastModifiedById SystemModstamp IsDeleted
@@ -62,14 +65,61 @@ _STAGES = {  # name: probability, forecast category, its name
 }
 
 
-class Deals:
-    """Renders the CRM's side of chains as rows."""
+class Salesforce:
+    """The CRM's records of a company; see `systems.System`."""
+
+    system, role = "salesforce", "crm"
+    columns = salesforce_master.COLUMNS | {
+        "salesforce__Opportunity": DEAL_COLUMNS,
+        "salesforce__OpportunityLineItem": DEAL_LINE_COLUMNS,
+        "salesforce__Contract": CONTRACT_COLUMNS,
+        "salesforce__Order": ORDER_COLUMNS,
+        "salesforce__OrderItem": ORDER_LINE_COLUMNS,
+    }
 
     def __init__(self, world: World) -> None:
+        self._world = world
         self._products: tuple[Product, ...] = world.products
         self._lines, self._numbers = world.slots["crm line"], world.slots["number"]
 
-    def rows(self, chain: Chain, now: int) -> Iterator[tuple[str, tuple]]:
+    @staticmethod
+    def tables() -> tuple[Table, ...]:
+        """The objects that the organisation has."""
+        return of_system("salesforce")
+
+    @staticmethod
+    def account_id(number: int) -> str:
+        """An Account's id."""
+        return salesforce_id("001", number)
+
+    @staticmethod
+    def deal_id(number: int) -> str:
+        """An Opportunity's id."""
+        return salesforce_id("006", number)
+
+    @staticmethod
+    def order_id(number: int) -> str:
+        """An Order's id."""
+        return salesforce_id("801", number)
+
+    @staticmethod
+    def contract_id(number: int) -> str:
+        """A Contract's id."""
+        return salesforce_id("800", number)
+
+    def key_id(self, record: Deal | Doc) -> str:
+        """A deal is named by its id."""
+        return str(record.id)
+
+    def reference(self, now: int) -> Iterator[tuple[str, tuple]]:
+        """(table, row) of the lists, rates, products and users."""
+        return salesforce_master.rows(self._world, now)
+
+    def party(self, party: Party, now: int) -> Iterator[tuple[str, tuple]]:
+        """(table, row) of a party's accounts."""
+        return account_rows(party, now)
+
+    def chain(self, chain: Chain, now: int) -> Iterator[tuple[str, tuple]]:
         """(table, row) of all CRM records of the chain that are seen at `now`."""
         for deal in chain.deals:
             if not deal.seen(now):

@@ -20,6 +20,8 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
+from simulator import systems
+
 Kind = Literal["id", "text", "integer", "amount", "rate", "boolean", "date", "stamp"]
 KINDS = {"id", "text", "integer", "amount", "rate", "boolean", "date", "stamp"}
 
@@ -37,7 +39,7 @@ class Field:
 class Table:
     """`sim.db` calls it `<system>__<name>`. `key` is unique; `indexes` are what a server filters by."""
 
-    system: Literal["salesforce", "netsuite"]
+    system: str
     name: str
     key: tuple[str, ...]
     fields: tuple[Field, ...]
@@ -145,9 +147,26 @@ _SALESFORCE_INDEXES: dict[str, tuple[tuple[str, ...], ...]] = {
 
 @cache
 def tables() -> dict[str, Table]:
-    """All tables by their name in SQLite."""
-    found = [*_netsuite(), *_salesforce()]
+    """All tables of all systems by their name in SQLite."""
+    found = [table for system in systems.known() for table in systems.renders(system).tables()]
     return {table.sql_name: table for table in found}
+
+
+@cache
+def of_system(system: str) -> tuple[Table, ...]:
+    """The tables of the two systems whose fields are listed here."""
+    return tuple({"netsuite": _netsuite, "salesforce": _salesforce}[system]())
+
+
+def parsed(system: str, text: str) -> list[Table]:
+    """Tables of a text like `_NETSUITE`: `table | key | indexes | name:kind …`, a block per table."""
+    found = []
+    for block in _blocks(text):
+        name, key, indexes, words = (part.strip() for part in block.split("|"))
+        fields = tuple(Field(*word.split(":")) for word in words.split())
+        split = tuple(tuple(index.split(",")) for index in indexes.split(";") if index)
+        found.append(Table(system, name, tuple(key.split(",")), fields, split))
+    return found
 
 
 def names_in(text: str) -> tuple[str, ...]:
@@ -161,13 +180,7 @@ def table(system: str, name: str) -> Table:
 
 
 def _netsuite() -> list[Table]:
-    found = []
-    for block in _blocks(_NETSUITE):
-        name, key, indexes, words = (part.strip() for part in block.split("|"))
-        fields = tuple(Field(*word.split(":")) for word in words.split())
-        split = tuple(tuple(index.split(",")) for index in indexes.split(";") if index)
-        found.append(Table("netsuite", name, tuple(key.split(",")), fields, split))
-    return found
+    return parsed("netsuite", _NETSUITE)
 
 
 def _blocks(text: str) -> list[str]:

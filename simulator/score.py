@@ -17,6 +17,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from simulator.units import FIRST, unit
+
 Document = tuple[str, str]  # (system, id)
 Group = tuple[Iterable[Document], Iterable[Document]]
 CURRENT = 9223372036854775807
@@ -50,8 +52,10 @@ def score(folder: Path, connection: Any) -> dict[str, Any]:
     `false_auto`, `unexplained`, `auto_match_rate`, each unrestricted and `restricted`.
     """
     key = read_key(folder)
-    members = _members(connection)
-    found = _breaks(connection) + _scoped(connection)
+    of = unit(key.get("unit", FIRST))
+    mine = [of.connection(system) for system in of.systems]
+    members = _members(connection, mine)
+    found = _breaks(connection, mine) + _scoped(connection, mine)
     key_of = _key_groups(key)
     result = {
         "seed": key["seed"],
@@ -81,35 +85,37 @@ def _rows(connection: Any, sql: str) -> list[tuple]:
     return connection.execute(sql).fetchall()
 
 
-def _members(connection: Any) -> dict[tuple[str, str], list[tuple[str, Document, Decimal]]]:
+def _members(connection: Any, mine: list[str]) -> dict[tuple[str, str], list[tuple[str, Document, Decimal]]]:
     """Confirmed matches: (hop, match_key) → [(side, document, group amount)]."""
     rows = _rows(
         connection,
         f"""
-        select m.hop, m.match_key, m.side, d.source_system, d.document_id, m.group_amount
+        select m.hop, m.match_key, m.side, d.source_system, d.document_id, m.group_amount, d.connection
         from marts.rec_match_member m
         join marts.rec_match r on r.match_key = m.match_key and r.superseded_run = {CURRENT}
-        join (select distinct document_key, source_system, document_id from marts.fct_revenue
+        join (select distinct document_key, source_system, document_id, connection from marts.fct_revenue
               where superseded_run = {CURRENT}) d on d.document_key = m.document_key
         where m.superseded_run = {CURRENT} and r.status = 'confirmed'
     """,
     )
     matches: dict[tuple[str, str], list] = defaultdict(list)
-    for hop, match_key, side, system, document_id, amount in rows:
-        matches[hop, match_key].append((side, (system, document_id), amount))
+    for hop, match_key, side, system, document_id, amount, where in rows:
+        if where in mine:
+            matches[hop, match_key].append((side, (system, document_id), amount))
     return matches
 
 
-def _breaks(connection: Any) -> list[Found]:
-    """Breaks, each with the documents that its own row names."""
+def _breaks(connection: Any, mine: list[str]) -> list[Found]:
+    """Breaks of this unit, each with the documents that its own row names."""
     rows = _rows(
         connection,
         f"""
         with document as (
-            select distinct document_key, source_system, document_id
+            select distinct document_key, source_system, document_id, connection
             from marts.fct_revenue where superseded_run = {CURRENT}
         )
-        select b.break_key, b.hop, b.reason_code, b.amount, b.currency_code, d.source_system, d.document_id
+        select b.break_key, b.hop, b.reason_code, b.amount, b.currency_code, d.source_system, d.document_id,
+               d.connection
         from marts.rec_break b
         left join document d on d.document_key in (b.document_key, b.counter_document_key)
         where b.superseded_run = {CURRENT}
@@ -117,7 +123,9 @@ def _breaks(connection: Any) -> list[Found]:
     )
     documents: dict[str, set[Document]] = defaultdict(set)
     facts: dict[str, tuple] = {}
-    for break_key, hop, reason, amount, currency, system, document_id in rows:
+    for break_key, hop, reason, amount, currency, system, document_id, where in rows:
+        if where is not None and where not in mine:
+            continue
         if system is not None:
             documents[break_key].add((system, document_id))
         facts[break_key] = (hop, reason, amount, currency)
@@ -128,19 +136,20 @@ def _breaks(connection: Any) -> list[Found]:
     ]
 
 
-def _scoped(connection: Any) -> list[Found]:
+def _scoped(connection: Any, mine: list[str]) -> list[Found]:
     """Documents scoped out as intercompany or non-posting, once each."""
     rows = _rows(
         connection,
         f"""
-        select distinct d.reason_code, f.source_system, f.document_id
+        select distinct d.reason_code, f.source_system, f.document_id, f.connection
         from marts.rec_document d
         join marts.fct_revenue f on f.document_key = d.document_key and f.superseded_run = {CURRENT}
         where d.superseded_run = {CURRENT} and d.outcome = 'scoped_out' and d.reason_code in ('H1', 'H2')
     """,
     )
     return [
-        Found("", reason, frozenset({(system, document_id)}), Decimal(0), "") for reason, system, document_id in rows
+        Found("", reason, frozenset({(system, document_id)}), Decimal(0), "")
+        for reason, system, document_id, where in rows if where in mine
     ]
 
 

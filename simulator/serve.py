@@ -1,4 +1,4 @@
-"""Both stand-in vendors over HTTP: `start(folder)` in a thread, for tests and the demo; `main(folder)` to stand alone.
+"""A unit's stand-in vendors: `start(folder)` in a thread, for tests and the demo; `main(folders)` to stand alone.
 
 Each vendor has its own port, and answers at any host name that leads there.
 """
@@ -10,23 +10,24 @@ import socket
 import threading
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import uvicorn
+from ruamel.yaml import YAML
 
+from simulator import systems
 from simulator.credentials import credentials
-from simulator.habits import Habits, NetSuiteAccount, SalesforceOrg
-from simulator.money import ENTITIES
-from simulator.netsuite_api import NetSuiteApi
-from simulator.salesforce_api import SalesforceApi
+from simulator.habits import Habits
 from simulator.served import Clock
 from simulator.store import read_state
+from simulator.units import FIRST, unit
 
 HOST = "127.0.0.1"
-CONNECTIONS = {"salesforce": "salesforce_global", "netsuite": "netsuite_global"}
+CONNECTIONS = {system: unit(FIRST).connection(system) for system in unit(FIRST).systems}
 _REMEMBERED = 100_000
 
 
@@ -42,18 +43,17 @@ class Seen:
 
 
 class Endpoints:
-    """Running servers. A context manager; `stop()` frees ports, threads and files.
+    """A unit's running servers. A context manager; `stop()` frees ports, threads and files.
 
-    `salesforce` and `netsuite` are the apps, whose `habits`, `org` and `account` may be changed while they run.
-    `log` remembers the latest requests.
+    `apps`: {system: its stand-in}, whose `habits` and account may be changed while it runs. `log` remembers the latest
+    requests.
     """
 
     def __init__(self, folder: Path, apps: dict[str, Any], sockets: dict[str, socket.socket]) -> None:
         self.folder = folder
-        self.salesforce: SalesforceApi = apps["salesforce"]
-        self.netsuite: NetSuiteApi = apps["netsuite"]
+        self.unit = unit(read_state(folder).unit)
+        self.apps = apps
         self.log: deque[Seen] = deque(maxlen=_REMEMBERED)
-        self._apps = apps
         self._ports = {sock.getsockname()[1]: system for system, sock in sockets.items()}
         self._urls = {system: f"http://{HOST}:{port}" for port, system in self._ports.items()}
         config = uvicorn.Config(
@@ -67,6 +67,8 @@ class Endpoints:
             if not self._thread.is_alive():
                 raise RuntimeError("the simulated vendors did not start; see the log above")
             time.sleep(0.01)
+        for system, app in apps.items():
+            app.start(self._urls[system])
 
     async def _dispatch(self, scope: Any, receive: Any, send: Any) -> None:
         """Which vendor was called is told by the port. Remembers the request."""
@@ -79,7 +81,7 @@ class Endpoints:
                 self.log.append(Seen(system, scope["method"], scope["path"], message["status"], taken))
             await send(message)
 
-        await self._apps[system](scope, receive, remembering)
+        await self.apps[system](scope, receive, remembering)
 
     def __enter__(self) -> Endpoints:
         return self
@@ -92,8 +94,18 @@ class Endpoints:
         self._server.should_exit = True
         self._server.force_exit = True
         self._thread.join(timeout=10)
-        for app in self._apps.values():
+        for app in self.apps.values():
             app.close()
+
+    @property
+    def salesforce(self) -> Any:
+        """Salesforce's stand-in."""
+        return self.apps["salesforce"]
+
+    @property
+    def netsuite(self) -> Any:
+        """NetSuite's stand-in."""
+        return self.apps["netsuite"]
 
     @property
     def salesforce_url(self) -> str:
@@ -106,6 +118,11 @@ class Endpoints:
         return self._urls["netsuite"]
 
     @property
+    def urls(self) -> dict[str, str]:
+        """{system: base URL}."""
+        return dict(self._urls)
+
+    @property
     def secrets(self) -> dict[str, dict[str, str]]:
         """{connection: {secret: value}} with the names of source.yml, for every way to authenticate."""
         return secrets(self.folder)
@@ -114,50 +131,80 @@ class Endpoints:
         """`TIEOUT_SECRET_<CONNECTION>__<NAME>` for all secrets."""
         return environment(self.folder)
 
+    def connections(self) -> dict[str, dict[str, Any]]:
+        """{name: connection} as in tieout.yml."""
+        return {
+            self.unit.connection(system): {**app.connection(self._urls[system], self.unit), **self._of_unit}
+            for system, app in self.apps.items()
+        }
+
+    @property
+    def _of_unit(self) -> dict[str, str]:
+        return {} if self.unit.name == FIRST else {"unit": self.unit.name}
+
     def tieout_yml(self, path: Path) -> Path:
-        """Write a `tieout.yml` with both connections."""
-        path.write_text(_tieout_yml(self._urls, self.netsuite.account), encoding="utf-8")
-        return path
+        """Write a `tieout.yml` with the unit's connections."""
+        return tieout_yml(path, [self])
 
 
 def start(
     folder: Path,
     *,
     habits: Habits | None = None,
-    salesforce: SalesforceOrg | None = None,
-    netsuite: NetSuiteAccount | None = None,
     ports: Mapping[str, int] | None = None,
+    **accounts: Any,
 ) -> Endpoints:
-    """Serve a folder in a thread of this process. A port of 0, or none, is a free one."""
-    read_state(folder)
+    """Serve a folder in a thread of this process. A port of 0, or none, is a free one.
+
+    `accounts`: {system: switches of that vendor's edition, see `habits`}.
+    """
+    of = unit(read_state(folder).unit)
+    if strange := set(accounts) - set(of.systems):
+        raise ValueError(f"{of.name} has no {', '.join(sorted(strange))}: its systems are {', '.join(of.systems)}")
     ports = ports or {}
-    sockets = {system: _listen(ports.get(system, 0)) for system in CONNECTIONS}
+    sockets = {system: _listen(ports.get(system, 0)) for system in of.systems}
     keys, clock, habits = credentials(folder), Clock(folder), habits or Habits()
     apps = {
-        "salesforce": SalesforceApi(folder, keys["salesforce"], salesforce or SalesforceOrg(), habits, clock),
-        "netsuite": NetSuiteApi(folder, keys["netsuite"], netsuite or NetSuiteAccount(), habits, clock),
+        system: systems.serves(system)(folder, keys[system], accounts.get(system), habits, clock)
+        for system in of.systems
     }
     return Endpoints(folder, apps, sockets)
 
 
-def main(folder: Path, ports: Mapping[str, int] | None = None) -> None:
-    """Serve until SIGINT or SIGTERM; prints the addresses. For `python -m simulator serve`."""
+def main(folders: Iterable[Path], ports: Mapping[str, int] | None = None) -> None:
+    """Serve until SIGINT or SIGTERM; prints the addresses. For `python -m simulator serve`.
+
+    `ports`: {connection: port}.
+    """
     done = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: done.set())
-    with start(folder, ports=ports) as endpoints:
-        print(f"Salesforce {endpoints.salesforce_url}\nNetSuite   {endpoints.netsuite_url}", flush=True)
+    with start_all(folders, ports) as running:
+        for endpoints in running:
+            for system, url in endpoints.urls.items():
+                print(f"{endpoints.unit.connection(system):<26} {url}", flush=True)
         done.wait()
+
+
+@contextmanager
+def start_all(folders: Iterable[Path], ports: Mapping[str, int] | None = None) -> Iterator[list[Endpoints]]:
+    """Serve several folders, each with a thread of its own. `ports`: {connection: port}."""
+    with ExitStack() as stack:
+        running = []
+        for folder in folders:
+            of = unit(read_state(folder).unit)
+            given = {system: (ports or {}).get(of.connection(system), 0) for system in of.systems}
+            running.append(stack.enter_context(start(folder, ports=given)))
+        yield running
 
 
 def secrets(folder: Path) -> dict[str, dict[str, str]]:
     """{connection: {secret: value}} of a folder, whether it is served or not."""
-    keys = credentials(folder)
-    names = {
-        "salesforce": ("consumer_key", "consumer_secret", "username", "private_key"),
-        "netsuite": ("consumer_key", "consumer_secret", "token_id", "token_secret", "certificate_id", "private_key"),
+    of = unit(read_state(folder).unit)
+    return {
+        of.connection(system): {name: keys[name] for name in systems.serves(system).secret_names}
+        for system, keys in credentials(folder).items()
     }
-    return {CONNECTIONS[system]: {name: keys[system][name] for name in wanted} for system, wanted in names.items()}
 
 
 def environment(folder: Path) -> dict[str, str]:
@@ -168,37 +215,23 @@ def environment(folder: Path) -> dict[str, str]:
     }
 
 
+def tieout_yml(path: Path, running: Iterable[Endpoints]) -> Path:
+    """Write a `tieout.yml` with the connections of all units that run."""
+    found = {name: connection for endpoints in running for name, connection in endpoints.connections().items()}
+    company = {
+        "version": 1, "group": {"currency": "USD", "fiscal_year_start_month": 1}, "connections": found,
+    }
+    yaml = YAML()
+    yaml.width = 120
+    with path.open("w", encoding="utf-8") as file:
+        file.write("# A simulated company: written when its stand-in vendors start.\n")
+        yaml.dump(company, file)
+    return path
+
+
 def _listen(port: int) -> socket.socket:
     sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     sock.bind((HOST, port))
     return sock
 
-
-def _tieout_yml(urls: dict[str, str], account: NetSuiteAccount) -> str:
-    entities = {str(entity.number): entity.code for entity in ENTITIES.values()}
-    mapped = ", ".join(f'"{number}": {code}' for number, code in entities.items())
-    default = next(iter(entities.values()))
-    return f"""\
-# A simulated company: written when its stand-in vendors start.
-version: 1
-group: {{currency: USD, fiscal_year_start_month: 1}}
-connections:
-  {CONNECTIONS["salesforce"]}:
-    system: salesforce
-    auth: jwt_bearer
-    time_zone: UTC
-    legal_entity: {default}
-    fields:
-      Account: {{erp_customer_id: ERP_Customer_ID__c, tax_id: Tax_ID__c}}
-      Opportunity: {{selling_entity: Selling_Entity__c}}
-      Order: {{erp_order_id: ERP_Order_ID__c}}
-    options: {{login_url: "{urls["salesforce"]}"}}
-  {CONNECTIONS["netsuite"]}:
-    system: netsuite
-    auth: tba
-    time_zone: {account.time_zone}
-    legal_entity: {default}
-    legal_entities: {{{mapped}}}
-    options: {{account: "{account.account}", base_url: "{urls["netsuite"]}"}}
-"""

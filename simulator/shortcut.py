@@ -17,13 +17,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from simulator import store
+from simulator.units import FIRST, unit
 
 if TYPE_CHECKING:
     import psycopg
 
     from tieout.spec import Stream
 
-CONNECTIONS = {"salesforce": "salesforce_global", "netsuite": "netsuite_global"}
+CONNECTIONS = {system: unit(FIRST).connection(system) for system in unit(FIRST).systems}
 BATCH = 1
 
 

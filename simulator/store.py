@@ -13,7 +13,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from simulator.schema import tables
+from simulator import systems
+from simulator.schema import Table, tables
+from simulator.units import FIRST, unit
 
 DATABASE = "sim.db"
 STATE = "state.json"
@@ -34,6 +36,11 @@ class State:
     size: str
     level: int
     now: str
+    unit: str = FIRST
+
+    def tables(self) -> list[Table]:
+        """The tables of the unit's systems."""
+        return [table for system in unit(self.unit).systems for table in systems.renders(system).tables()]
 
 
 def write_state(folder: Path, state: State) -> None:
@@ -51,8 +58,11 @@ def read_state(folder: Path) -> State:
     return State(**json.loads(path.read_text(encoding="utf-8")))
 
 
-def create(folder: Path) -> sqlite3.Connection:
-    """A new, empty `sim.db` for bulk writing; replaces an older one. Call `finish` when the rows are in."""
+def create(folder: Path, made: Iterable[Table] | None = None) -> sqlite3.Connection:
+    """A new, empty `sim.db` for bulk writing; replaces an older one. Call `finish` when the rows are in.
+
+    `made`: the tables; of the first unit unless given.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     for suffix in ("", "-wal", "-shm"):
         (folder / f"{DATABASE}{suffix}").unlink(missing_ok=True)
@@ -60,15 +70,15 @@ def create(folder: Path) -> sqlite3.Connection:
     database.execute("PRAGMA journal_mode = WAL")
     database.execute("PRAGMA synchronous = OFF")
     database.execute("PRAGMA cache_size = -262144")
-    for table in tables().values():
+    for table in State(0, "", 0, "").tables() if made is None else made:
         database.execute(table.ddl())
     database.executescript(_OWN)
     return database
 
 
-def finish(database: sqlite3.Connection) -> None:
+def finish(database: sqlite3.Connection, made: Iterable[Table] | None = None) -> None:
     """Index what `create` and `write` have filled."""
-    for table in tables().values():
+    for table in State(0, "", 0, "").tables() if made is None else made:
         for statement in table.index_ddl():
             database.execute(statement)
     database.execute("ANALYZE")

@@ -31,6 +31,7 @@ def demo(
     size: Size = "1k",
     level: Level = 2,
     next_day: Annotated[bool, typer.Option("--next-day", help="First let one day pass in the company.")] = False,
+    unit: Annotated[list[str] | None, typer.Option("--unit", help="Only these business units; repeatable.")] = None,
     home: Annotated[Path, typer.Option("--home", help="Where the demo lives.")] = place.DEMO,
     json: Json = False,
 ) -> None:
@@ -40,7 +41,7 @@ def demo(
     logs.configure("console", "WARNING")
     out = show.console()
     with progress.listening(show.Lines(out) if not json else _silent):
-        ran = room.run(home.resolve(), seed=seed, size=size, level=level, days=int(next_day))
+        ran = room.run(home.resolve(), seed=seed, size=size, level=level, days=int(next_day), units=unit or ())
     report = newest_report()
     if json:
         from tieout.publish import pointer, summary
@@ -80,6 +81,7 @@ def score(
     size: Size = "1k",
     level: Level = 2,
     days: Annotated[int, typer.Option("--days", help="Days to pass, each with a run, after the first run.")] = 0,
+    unit: Annotated[str, typer.Option("--unit", help="Which business unit.")] = "global",
     json: Json = False,
 ) -> None:
     """Compare the reconciliation with the simulated company's answer key, per hop and break class."""
@@ -91,11 +93,11 @@ def score(
         if not place.exists(here):
             raise ConfigError("there is no demo to score", hint="`make demo`, or `tieout score --seed 7`")
         place.enter(here)
-        result = scratch.compare(here.home)
+        result = scratch.compare(here.home, unit)
     else:
         out = show.console()
         with progress.listening(_silent if json else show.Lines(out)):
-            result = scratch.score(seed=seed, size=size, level=level, days=days)
+            result = scratch.score(seed=seed, size=size, level=level, days=days, unit=unit)
     if json:
         show.as_json(result)
     else:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json as jsonlib
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
 import typer
 
-from tieout import freshness, health, show
+from tieout import freshness, health, place, show
 from tieout.cli_work import enter
 from tieout.place import Place
 
@@ -42,11 +41,7 @@ def status(json: Json = False, check: Check = False, every: Full = False) -> Non
 
 def _now(here: Place) -> datetime:
     """The company's clock: that of a simulated one stands still, and its data are fresh by it."""
-    state = here.home / "company" / "state.json"
-    if state.is_file():
-        text = jsonlib.loads(state.read_text(encoding="utf-8"))["now"]
-        return datetime.fromisoformat(text).replace(tzinfo=UTC)
-    return datetime.now(UTC)
+    return place.simulated_now(here.home) or datetime.now(UTC)
 
 
 def _publication(out: Any, facts: dict[str, Any]) -> None:

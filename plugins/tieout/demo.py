@@ -1,4 +1,4 @@
-"""The demo: a simulated company, its vendors' stand-ins, and the real DAGs, run in this one process.
+"""The demo: simulated business units, their vendors' stand-ins, and the real DAGs, run in this one process.
 
 Everything lives under `.tieout/demo`. What exists is continued from: a second run lands what is new, which is nothing
 until the company's clock advances. The simulator is imported here and in `scratch.py`, inside functions, and nowhere
@@ -13,7 +13,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -43,8 +43,10 @@ class Ran:
     seconds: float
 
 
-def run(home: Path, *, seed: int, size: str, level: int, days: int = 0) -> Ran:
+def run(home: Path, *, seed: int, size: str, level: int, days: int = 0, units: Sequence[str] = ()) -> Ran:
     """Prepare what is missing, let `days` pass, run the landing DAGs and `revenue`.
+
+    `units`: business units to have; all unless given. Those that exist already stay.
 
     Raises DemoError with the failed task and the path of the log; TieoutError where a part does not start.
     """
@@ -53,7 +55,7 @@ def run(home: Path, *, seed: int, size: str, level: int, days: int = 0) -> Ran:
     with timed("warehouse") as step:
         place.enter(here)
         step.facts = localpg.status(home)
-    _company(home, seed, size, level, days)
+    prepare(home, seed=seed, size=size, level=level, days=days, units=units)
     with vendors(home), quiet(home / "logs" / "demo.log") as log:
         _warehouse_tables()
         dags = _airflow(home)
@@ -64,19 +66,35 @@ def run(home: Path, *, seed: int, size: str, level: int, days: int = 0) -> Ran:
 
 
 def simulated_now(home: Path) -> datetime:
-    """The company's clock, aware, UTC."""
-    state = json.loads((home / "company" / "state.json").read_text(encoding="utf-8"))
-    return datetime.fromisoformat(state["now"]).replace(tzinfo=UTC)
+    """The companies' clock, aware, UTC."""
+    now = place.simulated_now(home)
+    if now is None:
+        raise ConfigError("there is no simulated company yet", hint="run `make demo` first")
+    return now
 
 
-def prepare(home: Path, *, seed: int = 42, size: str = "1k", level: int = 2) -> None:
-    """Generate the company unless it exists: what `tieout up` needs before it serves the vendors."""
-    _company(home, seed, size, level, days=0)
+def prepare(
+    home: Path, *, seed: int = 42, size: str = "1k", level: int = 2, days: int = 0, units: Sequence[str] = ()
+) -> None:
+    """Generate the units' companies unless they exist, and let `days` pass. A unit that joins later has their clock."""
+    if days:
+        simulated_now(home)
+    _move_in(home / "company")
+    from simulator.units import UNITS, unit  # noqa: TID251 - the demo makes the companies
+
+    try:
+        wanted = [unit(name).name for name in units] or list(UNITS)
+    except ValueError as error:
+        raise ConfigError(str(error)) from None
+    known = place.companies(home)
+    clock = place.simulated_now(home)
+    for name in [*known, *(name for name in wanted if name not in known)]:
+        _company(home / "company" / name, name, seed, size, level, clock, days)
 
 
 @contextmanager
 def vendors(home: Path) -> Iterator[None]:
-    """Both vendors' stand-ins in a process of their own, for the duration; this process gets the connections' secrets.
+    """The vendors' stand-ins in a process of their own, for the duration; this process gets the connections' secrets.
 
     Joins those of `tieout up` where they run.
     """
@@ -112,18 +130,21 @@ def start_vendors(home: Path) -> stack.Started:
 
 
 def serve(home: Path) -> None:
-    """Serve the company of `home` until TERM or INT; `tieout.yml` and `vendors.env` (0600) appear when it is ready."""
+    """Serve the companies until TERM or INT; `tieout.yml` and `vendors.env` (0600) appear when it is ready."""
     from simulator import serve as simulator  # noqa: TID251 - the demo starts the stand-ins
 
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    with simulator.start(home / "company", ports=_remembered_ports(home)) as endpoints:
-        urls = {"salesforce": endpoints.salesforce_url, "netsuite": endpoints.netsuite_url}
-        ports = {system: int(url.rpartition(":")[2]) for system, url in urls.items()}
+    with simulator.start_all(place.companies(home).values(), _remembered_ports(home)) as running:
+        ports = {
+            endpoints.unit.connection(system): int(url.rpartition(":")[2])
+            for endpoints in running for system, url in endpoints.urls.items()
+        }
         (home / "vendors.json").write_text(json.dumps(ports), encoding="utf-8")
-        endpoints.tieout_yml(home / "tieout.yml")
-        lines = [f"{name}={value}".replace("\n", "\\n") for name, value in endpoints.environment().items()]
+        simulator.tieout_yml(home / "tieout.yml", running)
+        known = {name: value for endpoints in running for name, value in endpoints.environment().items()}
+        lines = [f"{name}={value}".replace("\n", "\\n") for name, value in known.items()]
         half = home / "vendors.env.half"
         with os.fdopen(os.open(half, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as handle:
             handle.write("\n".join(lines) + "\n")
@@ -135,31 +156,38 @@ def _remembered_ports(home: Path) -> dict[str, int]:
     """The ports of last time where they are still free: a `tieout.yml` that does not change rebuilds nothing."""
     path = home / "vendors.json"
     known = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    return {system: port for system, port in known.items() if stack.is_free(port)}
+    return {connection: port for connection, port in known.items() if stack.is_free(port)}
 
 
-def _company(home: Path, seed: int, size: str, level: int, days: int) -> None:
-    folder = home / "company"
-    exists = (folder / "state.json").is_file()
-    if days and not exists:
-        raise ConfigError("there is no simulated company yet", hint="run `make demo` first")
-    with timed("company") as step:
-        if not exists:
-            from simulator import company  # noqa: TID251 - the demo makes the company
+def _company(
+    folder: Path, name: str, seed: int, size: str, level: int, clock: datetime | None, days: int
+) -> None:
+    """Generate a unit's company up to `clock`, or let days pass in it."""
+    from simulator import company, store  # noqa: TID251 - the demo makes the companies
 
-            company.generate(folder, seed=seed, size=size, level=level)
-            verb = "generated"
-        elif days:
-            from simulator import company  # noqa: TID251
-
-            company.advance(folder, days=days)
-            verb = f"{days} day{'s' if days > 1 else ''} passed"
+    with timed("company", name) as step:
+        if (folder / "state.json").is_file():
+            verb = f"{days} day{'s' if days > 1 else ''} passed" if days else "exists"
         else:
-            verb = "exists"
-        facts = json.loads((folder / "state.json").read_text(encoding="utf-8"))
-        step.facts = (
-            f"{verb}: {facts['size']} orders, seed {facts['seed']}, level {facts['level']}; now {facts['now']} UTC"
-        )
+            state = company.generate(folder, seed=seed, size=size, level=level, of=name)
+            began = datetime.fromisoformat(state.now).replace(tzinfo=UTC)
+            days += (clock - began).days if clock else 0
+            verb = "generated"
+        if days:
+            company.advance(folder, days=days)
+        facts = store.read_state(folder)
+        step.facts = f"{verb}: {facts.size} orders, seed {facts.seed}, level {facts.level}; now {facts.now} UTC"
+
+
+def _move_in(folder: Path) -> None:
+    """The company of a demo that was made before there were units is the first unit's."""
+    from simulator.units import FIRST  # noqa: TID251
+
+    if (folder / "state.json").is_file():
+        aside = folder.with_name("company.first")
+        folder.rename(aside)
+        folder.mkdir()
+        aside.rename(folder / FIRST)
 
 
 def _warehouse_tables() -> None:

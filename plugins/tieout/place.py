@@ -9,7 +9,9 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
@@ -62,6 +64,17 @@ def enter(place: Place, *, start: bool = True) -> None:
 def exists(place: Place) -> bool:
     """Whether there is anything at the place: false for the demo before `make demo`."""
     return place.kind != "demo" or (place.home / "tieout.yml").is_file()
+
+
+def companies(home: Path) -> dict[str, Path]:
+    """{business unit: folder of its simulated company} of a demo, as far as they exist."""
+    return {state.parent.name: state.parent for state in sorted((home / "company").glob("*/state.json"))}
+
+
+def simulated_now(home: Path) -> datetime | None:
+    """The clock of a demo's companies, aware, UTC: it stands still until they advance. None where there are none."""
+    told = (json.loads((folder / "state.json").read_text(encoding="utf-8")) for folder in companies(home).values())
+    return max((datetime.fromisoformat(state["now"]).replace(tzinfo=UTC) for state in told), default=None)
 
 
 def _has_passwords() -> bool:

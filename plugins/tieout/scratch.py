@@ -13,7 +13,7 @@ from tieout import demo, localpg, place, settings, steps
 from tieout.errors import GateError
 
 
-def score(*, seed: int, size: str, level: int, days: int = 0) -> dict[str, Any]:
+def score(*, seed: int, size: str, level: int, days: int = 0, unit: str = "global") -> dict[str, Any]:
     """What `simulator.score` says about a company of that seed, with `seconds` and the gates' verdict.
 
     A failed gate does not end the scoring: it is a result, under `gate`.
@@ -24,25 +24,27 @@ def score(*, seed: int, size: str, level: int, days: int = 0) -> dict[str, Any]:
     home = Path(tempfile.gettempdir()) / f"tieout-score-{secrets.token_hex(6)}"
     home.mkdir(mode=0o711)
     try:
-        company.generate(home / "company", seed=seed, size=size, level=level)
+        folder = home / "company" / unit
+        company.generate(folder, seed=seed, size=size, level=level, of=unit)
         place.enter(place.demo(home))
         with demo.vendors(home), demo.quiet(home / "score.log"):
             verdicts = [_once()]
             for _ in range(days):
-                company.advance(home / "company", days=1)
+                company.advance(folder, days=1)
                 verdicts.append(_once())
-        return {**compare(home), "gate": verdicts[-1], "days": days, "seconds": round(time.monotonic() - begun, 1)}
+        seconds = round(time.monotonic() - begun, 1)
+        return {**compare(home, unit), "gate": verdicts[-1], "days": days, "seconds": seconds}
     finally:
         remove(home)
 
 
-def compare(home: Path) -> dict[str, Any]:
-    """The marts as they stand against the key of `home`'s company."""
+def compare(home: Path, unit: str = "global") -> dict[str, Any]:
+    """The marts as they stand against the key of a unit's company."""
     from simulator import score as simulator  # noqa: TID251 - the only reader of the answer key
     from tieout.warehouse import connect
 
     with connect("transformer", application="tieout score") as connection:
-        return simulator.score(home / "company", connection)
+        return simulator.score(home / "company" / unit, connection)
 
 
 def remove(home: Path) -> None:

@@ -214,12 +214,16 @@ class Source(_Frozen):
 
 
 class Connection(_Frozen):
-    """One company's connection to one system. Secrets are not here: see `secrets.py`."""
+    """One company's connection to one system. Secrets are not here: see `secrets.py`.
+
+    `unit`: the business unit whose CRM and ERP belong together. Numbers and ids mean something within a unit only.
+    """
 
     name: ConnectionName
     system: str
     auth: str
     time_zone: str
+    unit: str = Field(default="", pattern=r"^([a-z][a-z0-9_]{0,39})?$")
     schedule: str | None = "0 * * * *"
     freshness: Age | None = None  # how old data may be; None: what the schedule promises
     start_date: str = "2024-01-01"

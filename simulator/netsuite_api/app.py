@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import operator
+import secrets
 import sqlite3
 import threading
 from collections import OrderedDict
@@ -13,10 +14,12 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 import orjson
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
+from simulator.credentials import pem
 from simulator.habits import Habits, NetSuiteAccount
 from simulator.netsuite_api import dates
 from simulator.netsuite_api.auth import TOKEN_PATH, Auth
@@ -26,10 +29,12 @@ from simulator.netsuite_api.select import MOST_RESULTS, Statement, translate
 from simulator.netsuite_api.template import template
 from simulator.netsuite_api.typed import Preferences
 from simulator.served import Clock, Database
+from simulator.units import Unit
 
 SUITEQL = "/services/rest/query/v1/suiteql"
 RECORDS = "/services/rest/record/v1/"
 MOST_ROWS = 1000
+_KEY_BITS = 3072
 _JSON = "application/vnd.oracle.resource+json; type=collection"
 _ERROR = "application/vnd.oracle.resource+json; type=error"
 _REMEMBERED = 512
@@ -39,9 +44,12 @@ _OPERATIONS = {"+": operator.add, "-": operator.sub, "*": operator.mul, "/": ope
 class NetSuiteApi:
     """An ASGI app over one folder. `account` and `habits` may be changed while it runs."""
 
+    secret_names = ("consumer_key", "consumer_secret", "token_id", "token_secret", "certificate_id", "private_key")
+
     def __init__(
-        self, folder: Path, keys: dict[str, str], account: NetSuiteAccount, habits: Habits, clock: Clock
+        self, folder: Path, keys: dict[str, str], account: NetSuiteAccount | None, habits: Habits, clock: Clock
     ) -> None:
+        account = account or NetSuiteAccount()
         self.account, self.habits, self.clock = account, habits, clock
         self.folder = folder
         self.auth = Auth(keys, account, habits)
@@ -67,6 +75,32 @@ class NetSuiteApi:
                 self._running -= 1
         response.headers["Date"] = self.clock.http_date()
         await response(scope, receive, send)
+
+    @staticmethod
+    def make_keys() -> dict[str, str]:
+        """Consumer, token and certificate."""
+        key = rsa.generate_private_key(public_exponent=65537, key_size=_KEY_BITS)
+        curve = pem(ec.generate_private_key(ec.SECP256R1()))
+        return {
+            **{name: secrets.token_hex(32) for name in ("consumer_key", "consumer_secret", "token_id", "token_secret")},
+            "certificate_id": secrets.token_urlsafe(32),
+            **pem(key),
+            "ec_certificate_id": secrets.token_urlsafe(32),
+            "ec_private_key": curve["private_key"],
+            "ec_public_key": curve["public_key"],
+        }
+
+    def connection(self, url: str, unit: Unit) -> dict[str, Any]:
+        """As in tieout.yml."""
+        entities = {str(entity.number): entity.code for entity in unit.entities.values()}
+        return {
+            "system": "netsuite", "auth": "tba", "time_zone": self.account.time_zone,
+            "legal_entity": next(iter(unit.entities)), "legal_entities": entities,
+            "options": {"account": self.account.account, "base_url": url},
+        }
+
+    def start(self, url: str) -> None:
+        """It speaks HTTP alone."""
 
     def close(self) -> None:
         """Free connections; the server must have stopped."""

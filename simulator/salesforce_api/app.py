@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+import secrets
 import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,10 +13,12 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 import orjson
+from cryptography.hazmat.primitives.asymmetric import rsa
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
+from simulator.credentials import pem
 from simulator.habits import Habits, SalesforceOrg
 from simulator.salesforce_api.catalog import Catalog, Entity
 from simulator.salesforce_api.compile import compile_query
@@ -26,9 +29,11 @@ from simulator.salesforce_api.results import Cursors, Spool
 from simulator.salesforce_api.sessions import Sessions
 from simulator.salesforce_api.soql import parse
 from simulator.served import Clock, Database
+from simulator.units import Unit
 
 NEWEST, OLDEST = 67, 31
 _LONGEST_ADDRESS = 16_384
+_KEY_BITS = 2048
 _JSON = "application/json;charset=UTF-8"
 _DATA = re.compile(r"/services/data/(v(\d+)\.0)/?(.*)")
 _RELEASES = ("Winter", "Spring", "Summer")
@@ -74,7 +79,12 @@ class Answer:
 class SalesforceApi:
     """An ASGI app over one folder. `org` and `habits` may be changed while it runs."""
 
-    def __init__(self, folder: Path, keys: dict[str, str], org: SalesforceOrg, habits: Habits, clock: Clock) -> None:
+    secret_names = ("consumer_key", "consumer_secret", "username", "private_key")
+
+    def __init__(
+        self, folder: Path, keys: dict[str, str], org: SalesforceOrg | None, habits: Habits, clock: Clock
+    ) -> None:
+        org = org or SalesforceOrg()
         self.org, self.habits, self.clock = org, habits, clock
         self.database = Database(folder, _prepare)
         self.catalog = Catalog(org)
@@ -111,6 +121,32 @@ class SalesforceApi:
         body = await request.body()
         response = await run_in_threadpool(self._answer, request, body)
         await response(scope, receive, send)
+
+    @staticmethod
+    def make_keys() -> dict[str, str]:
+        """A connected app and its certificate."""
+        key = rsa.generate_private_key(public_exponent=65537, key_size=_KEY_BITS)
+        return {
+            "consumer_key": f"3MVG9{secrets.token_urlsafe(60)[:75]}",
+            "consumer_secret": secrets.token_hex(32).upper(),
+            "username": "integration@global.example",
+            **pem(key),
+        }
+
+    def connection(self, url: str, unit: Unit) -> dict[str, Any]:
+        """As in tieout.yml."""
+        return {
+            "system": "salesforce", "auth": "jwt_bearer", "time_zone": "UTC", "legal_entity": next(iter(unit.entities)),
+            "fields": {
+                "Account": {"erp_customer_id": "ERP_Customer_ID__c", "tax_id": "Tax_ID__c"},
+                "Opportunity": {"selling_entity": "Selling_Entity__c"},
+                "Order": {"erp_order_id": "ERP_Order_ID__c"},
+            },
+            "options": {"login_url": url},
+        }
+
+    def start(self, url: str) -> None:
+        """It speaks HTTP alone."""
 
     def close(self) -> None:
         """Free files and connections; the server must have stopped."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from simulator.documents import QUANTITY
-from simulator.ids import salesforce_id
 from simulator.plan import Plan, part
 from simulator.scenarios.registry import alone, scenario, won
 
@@ -46,14 +45,14 @@ def invoicealone(plan: Plan) -> None:
 @scenario(20)
 def dangling_order(plan: Plan) -> None:
     order = alone(plan, "SalesOrd")
-    order.external = salesforce_id("801", plan.world.slots["copy"](plan.slot()) + (1 << 40))
+    order.external = plan.crm.order_id(plan.world.slots["copy"](plan.slot()) + (1 << 40))
     plan.pay(plan.bill(order))
 
 
 @scenario(15)
 def dangling_source(plan: Plan) -> None:
     bill = alone(plan, "CustInvc")
-    bill.dangling = plan.erp_id(plan.slot())
+    bill.dangling = plan.erp_id("SalesOrd", plan.slot())
     plan.pay(bill)
 
 

@@ -28,10 +28,10 @@ def main(home: Path) -> dict[str, Any]:
     """States of the backfill's runs; per table of raw and marts the rows in the one, in the other, in only one of them;
     and what the comparison says after a cent was changed.
     """
-    company.generate(home / "company", seed=11, size="1k", level=1)
+    company.generate(home / "company" / "global", seed=11, size="1k", level=1)
     place.enter(place.demo(home))
     steps.check = lambda *_: None  # the gates are tested elsewhere, and take a second each
-    with serve.start(home / "company") as endpoints:
+    with serve.start(home / "company" / "global") as endpoints:
         path = endpoints.tieout_yml(home / "tieout.yml")
         daily(path, demo.simulated_now(home))
         settings.apply(endpoints.environment())
@@ -44,7 +44,7 @@ def main(home: Path) -> dict[str, Any]:
         dags = airflow_support.load_dags(settings.ROOT / "dags")
         first = demo.simulated_now(home)
         for _ in range(DAYS):
-            company.advance(home / "company", days=1)
+            company.advance(home / "company" / "global", days=1)
             for name in names:
                 state = airflow_support.run_dag(dags[f"land_{name}"], demo.simulated_now(home))
                 assert state[""] == "success", state

@@ -279,6 +279,6 @@ def test_a_difference_that_nobody_planted_is_a_fault(world):
         if chain.scenario == "clean" and orders and faults < 5:
             orders[0].lines = [replace(line, amount=line.amount + 100) for line in orders[0].lines]
             with pytest.raises(KeyFault, match="deal_order differs"):
-                list(answers(chain, now))
+                list(answers(there.world, chain, now))
             faults += 1
     assert faults == 5

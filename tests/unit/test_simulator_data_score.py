@@ -102,7 +102,7 @@ class Marts:
         database.executescript("""
             attach ':memory:' as marts;
             create table marts.fct_revenue (document_key text,
-                source_system text, document_id text, superseded_run integer);
+                source_system text, document_id text, connection text, superseded_run integer);
             create table marts.rec_match (match_key text, hop text, status text, superseded_run integer);
             create table marts.rec_match_member (match_key text, hop text, side text,
                 document_key text, group_amount numeric,
@@ -114,7 +114,7 @@ class Marts:
                 hop text, outcome text, reason_code text, superseded_run integer);
             create table marts.rec_summary (hop text, unexplained_amount numeric, superseded_run integer);
         """)
-        fill = [("fct_revenue", (key, *named)) for key, named in DOCUMENTS.items()]
+        fill = [("fct_revenue", (key, *named, f"{named[0]}_global")) for key, named in DOCUMENTS.items()]
         fill += [("rec_match", (key, hop, "confirmed")) for key, (hop, _, _) in self.matches.items()]
         for key, (hop, left, right) in self.matches.items():
             fill += [
