@@ -27,6 +27,7 @@ Row = tuple[str, tuple]
 _SYSTEMS = {
     "salesforce": ("simulator.salesforce_rows:Salesforce", "simulator.salesforce_api:SalesforceApi"),
     "netsuite": ("simulator.netsuite_rows:NetSuite", "simulator.netsuite_api:NetSuiteApi"),
+    "sap": ("simulator.sap_rows:Sap", "simulator.sap_api:SapApi"),
 }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import itertools
 import re
+import secrets
 import sqlite3
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
+from simulator.habits import Habits
 from simulator.sap_api.auth import TOKEN_PATH, Auth
 from simulator.sap_api.entities import EntitySet, services
 from simulator.sap_api.errors import BAD_OPTION, BUSINESS, NO_SERVICE, TECHNICAL, SapError, Unauthorised
@@ -22,7 +24,9 @@ from simulator.sap_api.filters import Filter, order_by, selected
 from simulator.sap_api.metadata import metadata
 from simulator.sap_api.system import SapSystem
 from simulator.sap_api.wire import read_literal, record
+from simulator.sap_numbers import company_code, sales_organisation
 from simulator.served import Clock, Database
+from simulator.units import Unit
 
 ROOT = "/sap/opu/odata/sap/"
 _OPTIONS = {"$format", "$select", "$expand", "$filter", "$orderby", "$top", "$skip", "$inlinecount", "$skiptoken"}
@@ -31,10 +35,15 @@ _KEY = re.compile(r"(?:(\w+)=)?((?:datetimeoffset|datetime|time|guid)?'(?:[^']|'
 
 
 class SapApi:
-    """An ASGI app over one folder. `system` may be changed while it runs."""
+    """An ASGI app over one folder; see `systems.StandIn`. `system` may be changed while it runs."""
 
-    def __init__(self, folder: Path, keys: dict[str, str], system: SapSystem, clock: Clock) -> None:
-        self.system, self.clock = system, clock
+    secret_names = ("username", "password", "client_id", "client_secret")
+
+    def __init__(
+        self, folder: Path, keys: dict[str, str], account: SapSystem | None, habits: Habits, clock: Clock
+    ) -> None:
+        system = account or SapSystem()
+        self.system, self.habits, self.clock = system, habits, clock
         self.auth = Auth(keys, system, clock)
         self.database = Database(folder, lambda _connection: None)
         self._calls = itertools.count(1)
@@ -45,6 +54,27 @@ class SapApi:
         response = await run_in_threadpool(self._answer, request, body)
         response.headers["Date"] = self.clock.http_date()
         await response(scope, receive, send)
+
+    @staticmethod
+    def make_keys() -> dict[str, str]:
+        """A technical user, and an OAuth client."""
+        return {
+            "username": "TIEOUT", "password": secrets.token_urlsafe(24),
+            "client_id": f"TIEOUT_{secrets.token_hex(4)}", "client_secret": secrets.token_urlsafe(32),
+        }
+
+    def connection(self, url: str, unit: Unit) -> dict[str, Any]:
+        """As in tieout.yml."""
+        entities = {company_code(entity): entity.code for entity in unit.entities.values()}
+        entities |= {sales_organisation(entity): entity.code for entity in unit.entities.values()}
+        return {
+            "system": "sap", "auth": "basic", "time_zone": "UTC", "legal_entity": next(iter(unit.entities)),
+            "legal_entities": entities,
+            "options": {"base_url": url, "client": self.system.client, "exchange_rate_service": "ZFI_EXCHANGERATE_CDS"},
+        }
+
+    def start(self, url: str) -> None:
+        """It speaks HTTP only."""
 
     def close(self) -> None:
         """Free connections; the server must have stopped."""
