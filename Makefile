@@ -1,6 +1,6 @@
 # Tieout. `make help` lists the targets. Needs Python >= 3.11 and make; everything else comes from the hash locks.
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-next-day test faults lint bench up down psql clean lock docs env
+.PHONY: help demo demo-next-day test faults lint bench peers up down psql clean lock docs env
 
 BIN := .venv/bin
 UV := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
@@ -38,6 +38,10 @@ lint: env ## ruff with import rules, import-linter, yamllint, sqlfluff on the mo
 bench: env ## speed as ratios to a limit measured in the same run; writes build/bench.json
 	@$(BIN)/python -m tests.bench
 
+peers: env ## install dlt and a Singer target into .venv-peers, so that `make bench` sets them beside ours
+	@$(BIN)/python -m venv .venv-peers
+	@$(BIN)/uv pip install --quiet --python .venv-peers/bin/python --require-hashes -r requirements/peers.lock
+
 up: env ## Airflow (scheduler, api-server, dag-processor, triggerer) on the embedded Postgres
 	@$(BIN)/tieout up
 
@@ -53,6 +57,7 @@ docs: env ## write docs/data-dictionary.md from the models
 lock: env ## resolve requirements/*.in into locks with hashes and without hosts
 	$(UV) requirements/runtime.in -o requirements/runtime.lock
 	$(UV) requirements/dev.in -c requirements/runtime.lock -o requirements/dev.lock
+	$(UV) requirements/peers.in -o requirements/peers.lock
 
 clean: ## stop everything and remove the demo, build output and caches (not .venv)
 	@if [ -x $(BIN)/tieout ]; then $(BIN)/tieout down --remove-demo; fi

@@ -9,7 +9,7 @@ class TieoutError(Exception):
     exit_code = 1
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
-        self.hint = hint
+        self.message, self.hint = message, hint
         super().__init__(f"{message}\n  → {hint}" if hint else message)
 
 
@@ -49,6 +49,10 @@ class LandingError(TieoutError):
     """A batch could not be committed. Nothing of it is visible."""
 
     exit_code = 4
+
+
+class ArchiveDamaged(LandingError):
+    """A file of the archive is missing, cut short, or not what was recorded when it was written."""
 
 
 class ReloadGuardError(LandingError):

@@ -52,6 +52,7 @@ max_wal_size = 2GB
 checkpoint_timeout = 15min
 synchronous_commit = on
 jit = off
+client_connection_check_interval = 2s
 timezone = 'UTC'
 log_timezone = 'UTC'
 log_line_prefix = '%m [%p] %u@%d %a '

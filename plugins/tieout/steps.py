@@ -60,15 +60,14 @@ def open_run(
     *,
     dag_run_id: str | None = None,
 ) -> int:
-    """Draw a run id. `logical_at`: the instant for which the run stands; for a revenue run `landed_until()`."""
+    """Draw a run id. `logical_at`: the instant for which the run stands; for a revenue run `landed_until()`.
+
+    Earlier runs of the same kind and label that were cut off are closed.
+    """
     if kind == "revenue" and logical_at is None:
         logical_at = landed_until()
     with _books() as books:
-        row = books.execute(
-            "insert into ops.run (kind, label, logical_at, dag_run_id) values (%s, %s, %s, %s) returning run_id",
-            (kind, label, logical_at, dag_run_id),
-        ).fetchone()
-    return row[0]
+        return stepbook.open_run(books, kind, label, logical_at, dag_run_id)
 
 
 def landed_until() -> datetime:
@@ -110,12 +109,11 @@ def land(
     from tieout.landing.land import land_connection
 
     chosen = settings().company.connection(connection)
-    run_id = open_run("land", connection, end, dag_run_id=dag_run_id)
     started = time.monotonic()
     with (
         timed("land", connection) as step,
         logs.bound(connection=connection),
-        _recording(run_id, "land", close=True) as facts,
+        _landing(connection, end, dag_run_id) as (run_id, facts),
     ):
         loads = tuple(
             land_connection(
@@ -146,12 +144,11 @@ def reland(
     from tieout.landing import land as room
 
     chosen = settings().company.connection(connection)
-    run_id = open_run("land", connection)
     started = time.monotonic()
     with (
         timed("reland", connection) as step,
-        _recording(run_id, "land", close=True) as facts,
-        logs.bound(run=run_id, connection=connection),
+        logs.bound(connection=connection),
+        _landing(connection) as (run_id, facts),
     ):
         loads = tuple(room.reland(chosen, batch_ids, run_id, progress or _tell_load))
         result = LandReport(connection, run_id, None, None, loads, time.monotonic() - started)
@@ -194,6 +191,8 @@ def build(run_id: int, *, full_refresh: bool = False) -> BuildReport:
 
     with timed("build", f"run {run_id}") as step, _recording(run_id, "build") as facts:
         result = transform.run(run_id, full_refresh)
+        with _books() as books:  # no earlier run can go on now
+            stepbook.close_interrupted(books, "revenue", "revenue")
         facts |= _plain(result)
         how = "complete" if result.is_full else "incremental"
         step.facts = f"{result.models} models, {result.rows:,} rows, {how} ({result.reason})"
@@ -328,21 +327,41 @@ def _newest_build(run_id: int) -> None:
         )
 
 
-def _books() -> psycopg.Connection:
-    from tieout.warehouse import connect
+@contextmanager
+def _books() -> Iterator[psycopg.Connection]:
+    from tieout.warehouse import connect, present
 
-    return connect("loader", application="tieout steps")
+    with present("its book-keeping"), connect("loader", application="tieout steps") as books:
+        yield books
+
+
+@contextmanager
+def _landing(
+    connection: str, end: datetime | None = None, dag_run_id: str | None = None
+) -> Iterator[tuple[int, dict[str, Any]]]:
+    """A landing run of its own, from begin to end. Yields its id and the facts of its step."""
+    entry = stepbook.begin_landing(connection, end, dag_run_id)
+    with _recorded(entry, close=True) as facts:
+        yield entry.run_id, facts
 
 
 @contextmanager
 def _recording(run_id: int, step: str, *, close: bool = False) -> Iterator[dict[str, Any]]:
     """Record the step in `ops.step`, its error in `ops.run.error` too; `close` ends the run. Yields its facts."""
+    with _recorded(stepbook.begin(run_id, step, closes=close), close=close) as facts:
+        yield facts
+
+
+@contextmanager
+def _recorded(entry: stepbook.Entry, *, close: bool) -> Iterator[dict[str, Any]]:
+    from tieout.warehouse import present
+
     facts: dict[str, Any] = {}
     failure: BaseException | None = None
     error: str | None = None
-    entry = stepbook.begin(run_id, step)
+    step = entry.step
     try:
-        with logs.bound(run=run_id, step=step):
+        with logs.bound(run=entry.run_id, step=step), present(f"{step} of run {entry.run_id}"):
             lineage.started(entry)
             yield facts
     except BaseException as problem:

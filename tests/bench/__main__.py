@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 ROOT = Path(__file__).resolve().parents[2]
-MODULES = ("bench_landing", "bench_transform", "bench_history")
+MODULES = ("bench_landing", "bench_peers", "bench_transform", "bench_history")
 
 
 def main() -> int:
@@ -49,7 +49,7 @@ def _table(figures: list[dict]) -> Table:
     for one in figures:
         table.add_row(
             one["name"], f"{one['value']:,.2f}", one["unit"], f"{one['limit']:,.2f}", f"{one['ratio']:.2f}",
-            one["goal"], "yes" if reached(one) else "no",
+            one["goal"], ("yes" if reached(one) else "no") if one["goal"] else "a peer",
         )
     return table
 

@@ -16,7 +16,7 @@ import pytest
 from tests.conftest import clear_settings, demo_company
 from tests.integration.conftest import Rows, current, land, stream_of
 from tests.integration.fake_extractor import json_page
-from tieout.errors import LandingError
+from tieout.errors import ArchiveDamaged, LandingError
 from tieout.extract import Page
 from tieout.landing import archive as archive_room
 from tieout.landing import quarantine, replay
@@ -57,7 +57,7 @@ def test_archived_pages_land_as_the_originals_did(netsuite: Connection, rows: Ro
     ]
     result = land(netsuite, "transactionline", pages)
     before = rows("select _key, _row_hash, foreignamount, _extra from raw.netsuite__transactionline")
-    kept = list(archive_room.pages(result.archive_uri, "transactionline"))
+    kept = list(archive_room.pages(result.archived, "transactionline"))
     assert {key for page in kept for key in page.parents} == {"1", "2"}
     assert [page.deleted for page in kept if page.body != b"[]"] == [False, True]
     other = netsuite.model_copy(update={"name": "copy"})
@@ -112,7 +112,7 @@ def test_fsspec_url_as_archive(netsuite: Connection, monkeypatch: pytest.MonkeyP
     clear_settings()
     result = land(netsuite, "item", [json_page("item", [item("1")])])
     assert result.archive_uri.startswith("memory://")
-    (page,) = archive_room.pages(result.archive_uri, "item")
+    (page,) = archive_room.pages(result.archived, "item")
     assert json.loads(page.body) == [item("1")]
     with pytest.raises(LandingError):
         land(netsuite, "item", _broken)
@@ -129,8 +129,9 @@ def _broken(window: object, parents: object) -> Iterator[Page]:
 def test_missing_archive_is_an_error(netsuite: Connection) -> None:
     with pytest.raises(LandingError, match="no archive"):
         reland(netsuite, [12345])
-    with pytest.raises(LandingError, match="cannot be read"):
-        list(archive_room.pages("file:///nowhere/x.parquet", "item"))
+    nowhere = archive_room.Archived("file:///nowhere/x.parquet", "00", 1, "netsuite.item, batch 7")
+    with pytest.raises(ArchiveDamaged, match="netsuite.item, batch 7: .*x.parquet is missing"):
+        list(archive_room.pages(nowhere, "item"))
 
 
 # --- quarantine -------------------------------------------------------------------------------------------------------

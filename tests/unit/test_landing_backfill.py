@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from tieout.errors import ConfigError
-from tieout.landing.backfill import Request, unsound
+from tieout.landing.backfill import Request
 
 LOW, HIGH = date(2026, 2, 26), date(2026, 3, 3)
 
@@ -39,16 +39,3 @@ def test_the_same_request_is_the_same_whatever_the_order_of_streams():
     different = [Request("crm", LOW, HIGH), Request("crm", LOW, HIGH, 2), Request("crm", LOW, HIGH, source="archive"),
                  Request("crm", LOW, HIGH, zone="Asia/Tokyo"), one]
     assert len({str(request.arguments) for request in different}) == len(different)
-
-
-def test_a_file_is_sound_only_with_the_bytes_that_were_written(tmp_path):
-    import hashlib
-
-    path = tmp_path / "a.parquet"
-    path.write_bytes(b"evidence")
-    digest = hashlib.sha256(b"evidence").hexdigest()
-    assert unsound(path.as_uri(), digest) is None
-    path.write_bytes(b"evidencf")
-    assert "sha256 differs" in unsound(path.as_uri(), digest)
-    path.unlink()
-    assert "cannot be read" in unsound(path.as_uri(), digest)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from zoneinfo import ZoneInfo
 
 from tieout.errors import ConfigError, LandingError
-from tieout.landing import windows
+from tieout.landing import archive, windows
 from tieout.warehouse import connect
 
 if TYPE_CHECKING:
@@ -156,22 +156,6 @@ def archived(connection: str, streams: Sequence[str], request: Request) -> list[
             "order by batch_id", (connection, list(streams), high, low, low)).fetchall()
 
 
-def unsound(uri: str, sha256: str | None) -> str | None:
-    """Why an archived file cannot be landed again; None where its bytes are the ones that the ledger knows."""
-    import hashlib
-
-    import fsspec
-
-    digest = hashlib.sha256()
-    try:
-        with fsspec.open(uri, "rb") as handle:
-            while block := handle.read(1 << 20):
-                digest.update(block)
-    except OSError as error:
-        return f"cannot be read ({error.strerror or error})"
-    return None if digest.hexdigest() == sha256 else "is not what was written: its sha256 differs"
-
-
 @contextmanager
 def opened(connection: Connection, request: Request, *, resume: bool | None = None) -> Iterator[Work]:
     """The backfill of that request, for this process alone. `resume` None: go on with an unfinished one of the same
@@ -261,7 +245,7 @@ def _reland(connection: Connection, work: Work, units: list[Unit], steps: Steps,
 def _instead(connection: Connection, work: Work, unit: Unit, problem: str, steps: Steps, or_vendor: bool,
              tell: Tell) -> None:
     """The vendor is asked for the window of an archived batch that cannot be read."""
-    where = f"{connection.name}.{unit.stream}: the archive of batch {unit.source_batch_id} {problem}"
+    where = f"{connection.name}.{unit.stream}: the archive of batch {unit.source_batch_id} cannot be landed: {problem}"
     if not or_vendor:
         raise LandingError(where, hint="give the same command with --or-vendor to ask the vendor for its window, or "
                                        "restore the file; what was landed stays")
@@ -273,7 +257,7 @@ def _instead(connection: Connection, work: Work, unit: Unit, problem: str, steps
                         streams=_with_parents(connection, [unit.stream]))
     own = next((result for result in results if result.stream == unit.stream), None)
     tell(work.mark(unit, state="landed", run_id=report.run_id, batch_id=own and own.batch_id,
-                   received=own and own.received, note=f"from the vendor: the archive {problem}"))
+                   received=own and own.received, note=f"from the vendor: {problem}"))
     _check(work, [unit], steps)
 
 
@@ -317,20 +301,27 @@ def _with_parents(connection: Connection, names: Iterable[str]) -> list[str]:
     return wanted
 
 
-def _files(connection: str, units: Sequence[Unit]) -> dict[int, tuple]:
+def _files(connection: str, units: Sequence[Unit]) -> dict[int, tuple[archive.Archived, datetime | None]]:
     with connect("loader", application="tieout backfill") as db:
-        rows = db.execute("select batch_id, archive_uri, archive_sha256, archive_pruned_at from ops.load "
-                          "where connection = %s and batch_id = any(%s)",
+        rows = db.execute("select batch_id, stream, archive_uri, archive_sha256, archive_bytes, archive_pruned_at "
+                          "from ops.load where connection = %s and batch_id = any(%s) and archive_uri is not null",
                           (connection, [unit.source_batch_id for unit in units])).fetchall()
-    return {row[0]: row[1:] for row in rows}
+    return {number: (archive.Archived(*facts, archive.place(connection, stream, number)), pruned_at)
+            for number, stream, *facts, pruned_at in rows}
 
 
-def _problem(file: tuple | None) -> str | None:
-    if file is None or file[0] is None:
-        return "is not in the ledger any more"
-    if file[2] is not None:
-        return f"was pruned by the retention policy on {file[2]:%Y-%m-%d}"
-    return unsound(file[0], file[1])
+def _problem(file: tuple[archive.Archived, datetime | None] | None) -> str | None:
+    """Why an archived file cannot be landed again; None where its bytes are the ones that the ledger knows."""
+    if file is None:
+        return "it is not in the ledger any more"
+    archived, pruned_at = file
+    if pruned_at is not None:
+        return f"it was pruned by the retention policy on {pruned_at:%Y-%m-%d}"
+    try:
+        archive.verify(archived)
+    except LandingError as damage:
+        return damage.message
+    return None
 
 
 # --- the books --------------------------------------------------------------------------------------------------------

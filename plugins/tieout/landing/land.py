@@ -10,13 +10,13 @@ import time
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import psycopg
 
 from tieout import logs, settings
-from tieout.errors import LandingError, WarehouseError
+from tieout.errors import ArchiveDamaged, LandingError, WarehouseError
 from tieout.extract import Facts, Window, as_sent
 from tieout.landing import archive, deletes, drift, ledger, loader, mapping, parents, phases, quarantine
 from tieout.landing.held import Held
@@ -82,9 +82,11 @@ def land_stream(connection: Connection, stream: Stream, window: Window, extracto
 
 
 def land_again(connection: Connection, stream: Stream, window: Window, extractor: Extractor, run_id: int | None,
-               parent_uri: str | None) -> LoadResult:
-    """As `land_stream`; a child stream also reads the lines of every document in the parent's archive `parent_uri`."""
-    return _land_locked(connection, stream, window, extractor, run_id, None, parent_uri)
+               parent_archive: archive.Archived | None) -> LoadResult:
+    """As `land_stream`; a child stream also reads the lines of every document in its parent's archive. Where that is
+    damaged, nobody knows which documents they are: the complete set is read.
+    """
+    return _land_locked(connection, stream, window, extractor, run_id, None, parent_archive)
 
 
 def land_pages(connection: Connection, stream: Stream, pages: Iterable[Page], run_id: int | None = None, *, mode: str,
@@ -104,25 +106,35 @@ def reland(connection: Connection, batch_ids: Iterable[int], run_id: int | None 
            on_progress: Callable[[LoadResult], None] | None = None) -> list[LoadResult]:
     """Land archived batches again, oldest first, without asking the vendor: after a column was declared, for example.
 
-    A key whose current version is younger than the archived batch keeps it.
+    A key whose current version is younger than the archived batch keeps it. Raises ArchiveDamaged, with the command
+    that brings the records again, before a row of a damaged file is believed; what landed before it stays.
     """
     results = []
     with connect("loader", autocommit=True, application=f"tieout reland {connection.name}") as db:
         for batch_id in sorted(batch_ids):
-            found = db.execute("select stream, archive_uri, archive_sha256, archive_bytes from ops.load "
-                               "where batch_id = %s and connection = %s and state = 'committed'",
-                               (batch_id, connection.name)).fetchone()
-            if found is None or found[1] is None:
+            found = ledger.archived_batch(db, connection.name, batch_id)
+            if found is None:
                 raise LandingError(f"batch {batch_id} of {connection.name} has no archive", hint="see ops.load")
-            name, uri, sha256, size = found
-            stream = next(s for s in connection.selected() if s.name == name)
-            job = Job(connection, stream, "archive", None, run_id, source_batch=batch_id,
-                      archived_as=archive.Archived(uri, sha256, size))
-            with ledger.stream_lock(db, connection.name, [name]):
-                results.append(_attempt(db, job, lambda u=uri, n=name: _archived(connection, u, n), Facts))
+            stream, archived = next(s for s in connection.selected() if s.name == found.stream), found.archived
+            job = Job(connection, stream, "archive", None, run_id, source_batch=batch_id, archived_as=archived)
+            try:
+                with ledger.stream_lock(db, connection.name, [stream.name]):
+                    results.append(_attempt(db, job, lambda a=archived, s=stream: _archived(connection, a, s), Facts))
+            except ArchiveDamaged as damage:
+                raise ArchiveDamaged(damage.message, hint=_backfill(job, found.window)) from damage
             if on_progress:
                 on_progress(results[-1])
     return results
+
+
+def _backfill(job: Job, window: Window | None) -> str:
+    """The command that brings a damaged batch's records again."""
+    if window is None:
+        return "the batch stands for no window: restore the file from a copy, or backfill the days of its records"
+    if window.start is None:
+        return f"ask the vendor for all of it: tieout land {job.connection.name} --full --stream {job.stream.name}"
+    start, end = window.start.astimezone(UTC), window.end.astimezone(UTC) + timedelta(days=1, microseconds=-1)
+    return f"tieout backfill {job.connection.name} --from {start:%F} --to {end:%F} --stream {job.stream.name}"
 
 
 def land_connection(*args: Any, **kwargs: Any) -> list[LoadResult]:
@@ -133,21 +145,22 @@ def land_connection(*args: Any, **kwargs: Any) -> list[LoadResult]:
 
 
 def _land_locked(connection: Connection, stream: Stream, window: Window, extractor: Extractor, run_id: int | None,
-                 given: Iterable[str] | None, parent_uri: str | None) -> LoadResult:
+                 given: Iterable[str] | None, parent_archive: archive.Archived | None) -> LoadResult:
+    replaced = _replace_damaged_parents(connection, stream, window, extractor, run_id) if stream.explode else set()
     with connect("loader", autocommit=True, application=f"tieout land {connection.name}.{stream.name}") as db, \
             ledger.stream_lock(db, connection.name, [stream.name]):
         job = Job(connection, stream, "full" if window.full or stream.mode == "full" else "incremental", window, run_id,
                   at_hand=extractor.at_hand)
         if stream.explode:
-            return _land_exploded(db, job)
+            return _land_exploded(db, job, replaced)
         wanted: Iterator[str] | None = None if given is None else iter(given)
         if stream.parent and given is None:
             job = replace(job, parent_batch_id=parents.latest_batch(db, connection, stream))
             since = parents.read_until(db, connection, stream)
-            if since is None or job.mode == "full":
+            if since is None or job.mode == "full" or not (parent_archive is None or _is_sound(parent_archive)):
                 job = replace(job, mode="full", window=Window(None, window.end, full=True))
             else:
-                wanted = parents.changed(connection, stream, since, parent_uri)
+                wanted = parents.changed(connection, stream, since, parent_archive)
         before = extractor.facts.so_far()
 
         def pages() -> Iterator[Page]:
@@ -158,16 +171,43 @@ def _land_locked(connection: Connection, stream: Stream, window: Window, extract
         return _attempt(db, job, pages, lambda: extractor.facts.since(before))
 
 
-def _land_exploded(db: psycopg.Connection, job: Job) -> LoadResult:
-    """Nested records: one batch per batch of the parent that was not read yet, in order. Returns the last."""
+def _is_sound(archived: archive.Archived) -> bool:
+    """Whether an archive is what was recorded. That it is not is in the log, and what is done about it."""
+    try:
+        archive.verify(archived)
+    except ArchiveDamaged as damage:
+        log.warning("%s: the vendor is asked again", damage.message)
+        return False
+    return True
+
+
+def _replace_damaged_parents(connection: Connection, stream: Stream, window: Window, extractor: Extractor,
+                             run_id: int | None) -> set[int]:
+    """Ask the vendor again for what parent batches with damaged archives stand for, before their nested records are
+    read from there: one window that covers them all. The new batch stands beside them. Returns the damaged ones.
+    """
+    with connect("loader", autocommit=True, application=f"tieout parents {connection.name}.{stream.name}") as db:
+        damaged = [one for one in parents.unread_archives(db, connection, stream) if not _is_sound(one.archived)]
+    if damaged:
+        parent, again = connection.source.stream(stream.parent.stream), parents.covering(damaged, window.end)
+        _land_locked(connection, parent, again, extractor, run_id, None, None)
+    return {one.batch_id for one in damaged}
+
+
+def _land_exploded(db: psycopg.Connection, job: Job, replaced: Collection[int]) -> LoadResult:
+    """Nested records: one batch per batch of the parent that was not read yet, in order. Returns the last.
+
+    `replaced`: batches of the parent whose damaged archives a later batch makes up for.
+    """
     latest = parents.latest_batch(db, job.connection, job.stream)  # first: a batch that commits now is read next time
-    unread = parents.unread_archives(db, job.connection, job.stream)
-    for batch_id, uri in unread[:-1]:
+    unread = [(one.batch_id, one.archived) for one in parents.unread_archives(db, job.connection, job.stream)
+              if one.batch_id not in replaced]
+    for batch_id, archived in unread[:-1]:
         _attempt(db, replace(job, mode="incremental", parent_batch_id=batch_id),
-                 lambda u=uri: parents.exploded(job.connection, job.stream, u), Facts)
-    batch_id, uri = unread[-1] if unread else (latest, None)
+                 lambda a=archived: parents.exploded(job.connection, job.stream, a), Facts)
+    batch_id, last = unread[-1] if unread else (latest, None)
     return _attempt(db, replace(job, mode="incremental", parent_batch_id=batch_id),
-                    lambda: parents.exploded(job.connection, job.stream, uri), Facts)
+                    lambda: parents.exploded(job.connection, job.stream, last), Facts)
 
 
 def _lines(extractor: Extractor, job: Job, wanted: Iterator[str], *, by_stamp: bool) -> Iterator[Page]:
@@ -182,8 +222,8 @@ def _lines(extractor: Extractor, job: Job, wanted: Iterator[str], *, by_stamp: b
         yield from extractor.pages(job.stream, job.window, _chain(first, wanted))
 
 
-def _archived(connection: Connection, uri: str, stream: str) -> Iterator[Page]:
-    return (as_sent(connection.source.protocol, page) for page in archive.pages(uri, stream))
+def _archived(connection: Connection, archived: archive.Archived, stream: Stream) -> Iterator[Page]:
+    return (as_sent(connection.source.protocol, page) for page in archive.pages(archived, stream.name))
 
 
 def _chain(first: str, rest: Iterator[str]) -> Iterator[str]:
@@ -203,10 +243,10 @@ def _attempt(db: psycopg.Connection, job: Job, pages: Any, cost: Callable[[], Fa
         with db.transaction(), phases.measured() as spent:
             result = _load(db, job, batch_id, pages, writer)
             result = replace(result, **ledger.cost_values(cost(), spent), seconds=round(time.monotonic() - started, 3))
-            ledger.commit(db, batch_id, _ledger_values(job, result, writer))
+            ledger.commit(db, batch_id, _ledger_values(job, result))
     except BaseException as error:
         if writer is not None:
-            writer.discard()
+            writer.discard(in_doubt=db.broken)  # a commit whose answer never came may have happened
         _record_failure(db, batch_id, error, cost())
         if isinstance(error, psycopg.OperationalError):
             raise WarehouseError(f"{job.where}: Postgres went away while landing: {str(error).strip()}",
@@ -247,7 +287,7 @@ def _load(db: psycopg.Connection, job: Job, batch_id: int, pages: Any, writer: a
             archived = writer.finish() if writer else archived
             held = stack.enter_context(closing(Held()))
             spool.clear()
-            again = _archived(job.connection, archived.uri, job.stream.name) if archived else iter(())
+            again = _archived(job.connection, archived, job.stream) if archived else iter(())
             loaded = _copy(db, job, target, again, None, spool, held)
         spool.load(db)
         totals = loaded.shaper.totals
@@ -348,18 +388,18 @@ def _result(job: Job, batch_id: int, loaded: Loaded, deleted: int, archived: arc
         batch_id=batch_id, connection=job.connection.name, stream=job.stream.name, mode=job.mode, **totals.rows,
         deleted=deleted, control_totals=totals.as_json(), drift=changed, fields=drift.fields_of(loaded.parser, shaper),
         archive_uri=archived.uri if archived else None, archive_sha256=archived.sha256 if archived else None,
+        archive_bytes=archived.bytes if archived else None,
         cursor_low=shaper.cursor_low, cursor_high=shaper.cursor_high,
         window_start=job.window.start if job.window else None, window_end=job.window.end if job.window else None,
         requests=0, seconds=0.0)
 
 
-def _ledger_values(job: Job, result: LoadResult, writer: archive.Writer | None) -> dict[str, Any]:
-    size = writer.finished.bytes if writer and writer.finished else job.archived_as and job.archived_as.bytes
+def _ledger_values(job: Job, result: LoadResult) -> dict[str, Any]:
     return {
         "mode": result.mode, "received": result.received, "landed": result.landed, "unchanged": result.unchanged,
         "replayed": result.replayed, "quarantined": result.quarantined, "deleted": result.deleted,
         "control_totals": result.control_totals, "drift": result.drift, "archive_uri": result.archive_uri,
-        "archive_sha256": result.archive_sha256, "archive_bytes": size, "cursor_low": result.cursor_low,
+        "archive_sha256": result.archive_sha256, "archive_bytes": result.archive_bytes, "cursor_low": result.cursor_low,
         "cursor_high": result.cursor_high, "parent_batch_id": job.parent_batch_id,
         "window_start": result.window_start, "window_end": result.window_end, "fields": result.fields,
         "source_batch_id": job.source_batch, **{name: getattr(result, name) for name in ledger.COST},

@@ -10,13 +10,15 @@ from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from tieout import logs
+from tieout import logs, settings
 from tieout.errors import LandingError
+from tieout.extract import Window
+from tieout.landing import archive
 
 if TYPE_CHECKING:
     import psycopg
 
-    from tieout.extract import Facts, Window
+    from tieout.extract import Facts
     from tieout.spec import Connection, Stream
 
 OUTCOMES = ("received", "landed", "unchanged", "replayed", "quarantined")
@@ -69,6 +71,7 @@ class LoadResult:
     drift: dict[str, Any]
     archive_uri: str | None
     archive_sha256: str | None
+    archive_bytes: int | None
     cursor_low: datetime | None
     cursor_high: datetime | None
     window_start: datetime | None
@@ -82,20 +85,65 @@ class LoadResult:
     phases: dict[str, float] = field(default_factory=dict)
     fields: dict[str, Any] = field(default_factory=dict, repr=False)
 
+    @property
+    def archived(self) -> archive.Archived | None:
+        """The batch's archive, to be read again."""
+        if self.archive_uri is None or self.archive_sha256 is None or self.archive_bytes is None:
+            return None
+        where = archive.place(self.connection, self.stream, self.batch_id)
+        return archive.Archived(self.archive_uri, self.archive_sha256, self.archive_bytes, where)
+
+
+@dataclass(frozen=True)
+class ArchivedBatch:
+    """A committed batch with its archive. `window`: what it stood for; None where its records came from elsewhere than
+    from the vendor.
+    """
+
+    batch_id: int
+    stream: str
+    archived: archive.Archived
+    window: Window | None
+
+
+def archived_batch(db: psycopg.Connection, connection: str, batch_id: int) -> ArchivedBatch | None:
+    """A committed batch that has an archive."""
+    found = _archived(db, connection, "batch_id = %s", (batch_id,))
+    return found[0] if found else None
+
+
+def archived_batches(db: psycopg.Connection, connection: str, stream: str, after: int) -> list[ArchivedBatch]:
+    """A stream's committed batches with archives after a batch, in order."""
+    return _archived(db, connection, "stream = %s and batch_id > %s", (stream, after))
+
+
+def _archived(db: psycopg.Connection, connection: str, which: str, words: tuple[Any, ...]) -> list[ArchivedBatch]:
+    found = db.execute(
+        "select batch_id, stream, archive_uri, archive_sha256, archive_bytes, mode, window_start, window_end "
+        f"from ops.load where connection = %s and state = 'committed' and archive_uri is not null and {which} "
+        "order by batch_id", (connection, *words)).fetchall()
+    return [ArchivedBatch(batch_id, stream,
+                          archive.Archived(uri, sha256, size, archive.place(connection, stream, batch_id)),
+                          Window(start, end, full=mode == "full") if end else None)
+            for batch_id, stream, uri, sha256, size, mode, start, end in found]
+
 
 @contextmanager
 def stream_lock(db: psycopg.Connection, connection: str, streams: list[str]) -> Iterator[None]:
     """Hold the (connection, stream) locks; another process waits. `db` in autocommit. Taken in one order: no deadlock.
 
-    Whoever holds the lock is alone, so a load that still reads 'running' was cut off: it is recorded as failed.
+    Whoever holds the lock is alone, so a load that still reads 'running' was cut off: it is recorded as failed, and
+    what it left in the archive is removed.
     """
     for stream in sorted(streams):
         db.execute("select pg_advisory_lock(ops.stream_lock(%s, %s))", (connection, stream))
     try:
-        db.execute(
+        cut_off = db.execute(
             "update ops.load set state = 'failed', error = 'interrupted: its process ended before it could commit', "
-            "finished_at = clock_timestamp() where state = 'running' and connection = %s and stream = any(%s)",
-            (connection, streams))
+            "finished_at = clock_timestamp() where state = 'running' and connection = %s and stream = any(%s) "
+            "returning stream, batch_id, window_end, started_at", (connection, streams)).fetchall()
+        for stream, batch_id, *moments in cut_off:
+            archive.remove_leavings(settings.settings().archive, connection, stream, batch_id, filter(None, moments))
         yield
     finally:
         if not db.closed and not db.broken:
@@ -144,7 +192,7 @@ def fail(db: psycopg.Connection, batch_id: int, error: BaseException, cost: Fact
     db.execute("update ops.load set state = 'failed', error = %(error)s, finished_at = clock_timestamp(), "
                "requests = %(requests)s, bytes = %(bytes)s, retries = %(retries)s, "
                "waited_seconds = %(waited_seconds)s, token_refreshes = %(token_refreshes)s "
-               "where batch_id = %(batch_id)s",
+               "where batch_id = %(batch_id)s and state = 'running'",
                {**cost_values(cost), "phases": None, "batch_id": batch_id,
                 "error": logs.redact(f"{type(error).__name__}: {error}")[:4000].replace("\x00", "")})
 

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 from psycopg import sql
 
 from tieout.errors import SourceError
-from tieout.extract import Page
-from tieout.landing import archive
+from tieout.extract import Page, Window
+from tieout.landing import archive, ledger
 from tieout.warehouse import connect
 
 if TYPE_CHECKING:
     import psycopg
 
+    from tieout.landing.ledger import ArchivedBatch
     from tieout.spec import Connection, Stream
 
 
@@ -34,8 +36,9 @@ def read_until(db: psycopg.Connection, connection: Connection, stream: Stream) -
                       {"c": connection.name, "s": stream.name}).fetchone()[0]
 
 
-def changed(connection: Connection, stream: Stream, since: int, parent_uri: str | None) -> Iterator[str]:
-    """Keys of the parents with a version after batch `since`, and of all records in the archive `parent_uri`.
+def changed(connection: Connection, stream: Stream, since: int,
+            parent_archive: archive.Archived | None) -> Iterator[str]:
+    """Keys of the parents with a version after batch `since`, and of all records in `parent_archive`.
 
     And of those that lines of a later batch belong to and that are not there: a document made and deleted between two
     looks at the documents never lands, but its lines may have. Read through a cursor of its own, so that a million
@@ -43,8 +46,8 @@ def changed(connection: Connection, stream: Stream, since: int, parent_uri: str 
     """
     parent = connection.source.stream(stream.parent.stream)
     seen: set[str] = set()
-    if parent_uri:
-        for key in archive.keys(parent_uri):
+    if parent_archive:
+        for key in archive.keys(parent_archive):
             if key not in seen:
                 seen.add(key)
                 yield key
@@ -66,15 +69,20 @@ def changed(connection: Connection, stream: Stream, since: int, parent_uri: str 
                 yield key
 
 
-def unread_archives(db: psycopg.Connection, connection: Connection, stream: Stream) -> list[tuple[int, str]]:
-    """(batch, archive) of the parent's batches that this stream has not read yet, in order."""
-    return db.execute(
-        "select batch_id, archive_uri from ops.load where connection = %s and stream = %s and state = 'committed' "
-        "and archive_uri is not null and batch_id > %s order by batch_id",
-        (connection.name, stream.parent.stream, read_until(db, connection, stream) or 0)).fetchall()
+def unread_archives(db: psycopg.Connection, connection: Connection, stream: Stream) -> list[ArchivedBatch]:
+    """The parent's archived batches that this stream has not read yet, in order."""
+    return ledger.archived_batches(db, connection.name, stream.parent.stream, read_until(db, connection, stream) or 0)
 
 
-def exploded(connection: Connection, stream: Stream, uri: str | None) -> Iterator[Page]:
+def covering(batches: Sequence[ArchivedBatch], end: datetime) -> Window:
+    """One window for all that the batches stand for; everything up to `end` where one of them stands for no window."""
+    windows = [batch.window or Window(None, end) for batch in batches]
+    starts = [each.start for each in windows if each.start is not None and not each.full]
+    end = max(each.end for each in windows)
+    return Window(min(starts), end) if len(starts) == len(windows) else Window(None, end, full=True)
+
+
+def exploded(connection: Connection, stream: Stream, archived: archive.Archived | None) -> Iterator[Page]:
     """Pages of a stream whose records are nested in its parent's, from one archived batch of the parent.
 
     Each nested record gets the parent's key under the field of `parent.column`, unless it has one. Every parent record
@@ -82,7 +90,7 @@ def exploded(connection: Connection, stream: Stream, uri: str | None) -> Iterato
     """
     field = stream.column(stream.parent.column).field
     parent = connection.source.stream(stream.parent.stream)
-    for page in archive.pages(uri, parent.name) if uri else ():
+    for page in archive.pages(archived, parent.name) if archived else ():
         if page.deleted or page.media != "json":
             continue
         keys, children = [], []

@@ -17,6 +17,7 @@ from tieout.warehouse import connect
 
 if TYPE_CHECKING:
     from tieout.extract import Extractor, Facts
+    from tieout.landing.archive import Archived
     from tieout.spec import Connection, Stream
 
 SWEEP_EVERY = timedelta(days=1)
@@ -43,7 +44,7 @@ def land_connection(connection: Connection, run_id: int | None, *, start: dateti
     with extractor or _open(connection) as source, _telling(source.facts, on_facts):
         now = source.now()
         end = now if end is None else min(end, now)
-        archives: dict[str, str | None] = {}
+        archives: dict[str, Archived | None] = {}
         for stream in wanted:
             with logs.bound(connection=connection.name, stream=stream.name):
                 if not source.available(stream):
@@ -54,7 +55,7 @@ def land_connection(connection: Connection, run_id: int | None, *, start: dateti
                     result = land_again(connection, stream, window, source, run_id, archives.get(stream.parent.stream))
                 else:
                     result = land_stream(connection, stream, window, source, run_id)
-            archives[stream.name] = result.archive_uri
+            archives[stream.name] = result.archived
             results.append(result)
             if on_progress:
                 on_progress(result)

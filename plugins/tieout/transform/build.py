@@ -24,6 +24,8 @@ from tieout.transform.runner import NodeResult, Progress, Runner, failed
 if TYPE_CHECKING:
     import psycopg
 
+DBT = "tieout dbt"  # application_name in profiles.yml
+ORPHAN_MILLISECONDS = 30_000
 LOCK = (7160, 3)  # builds of one warehouse wait for one another: dbt's temporary names would clash
 
 
@@ -107,11 +109,28 @@ def _runner(project: Path, folder: Path, systems: tuple[str, ...], threads: int)
 
 @contextmanager
 def _locked() -> Iterator[psycopg.Connection]:
-    from tieout.warehouse import connect
+    from tieout.warehouse import connect, present
 
-    with connect("transformer", autocommit=True, application="tieout build") as books:
+    with present("a build"), connect("transformer", autocommit=True, application="tieout build") as books:
         books.execute("select pg_advisory_lock(%s, %s)", LOCK)
-        yield books
+        _end_orphans(books)
+        try:
+            yield books
+        except BuildError:
+            books.execute("select 1")  # where Postgres went away, no model is to blame
+            raise
+
+
+def _end_orphans(books: psycopg.Connection) -> None:
+    """Whoever holds the lock builds alone. A killed build's lock is free at once, but what its dbt asked last goes on
+    until Postgres notices: it would meet this build in the same tables.
+    """
+    ended = books.execute(
+        "select count(*) filter (where pg_terminate_backend(pid, %s)), count(*) from pg_stat_activity"
+        " where datname = current_database() and usename = current_user and application_name = %s",
+        (ORPHAN_MILLISECONDS, DBT)).fetchone()
+    if ended[0] < ended[1]:
+        raise BuildError("a statement of an earlier build does not end", hint=f"see pg_stat_activity, {DBT!r}")
 
 
 def _selection(select: Sequence[str] | str | None) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tieout.warehouse.bootstrap import bootstrap, ensure_database
-from tieout.warehouse.connect import connect
+from tieout.warehouse.connect import connect, present
 from tieout.warehouse.migrate import migrate
 
-__all__ = ["bootstrap", "connect", "ensure_database", "migrate"]
+__all__ = ["bootstrap", "connect", "ensure_database", "migrate", "present"]

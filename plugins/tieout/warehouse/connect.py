@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Literal
 
 from tieout import settings
@@ -35,3 +37,16 @@ def connect(role: Role, *, autocommit: bool = False, application: str = "tieout"
             f"Postgres at {place.host}:{place.port}/{place.database} is away or refuses {user}: {str(error).strip()}",
             hint="is it running? `python -m tieout.localpg status`; check TIEOUT_WAREHOUSE_*",
         ) from error
+
+
+@contextmanager
+def present(doing: str) -> Iterator[None]:
+    """Postgres that goes away in the middle of `doing` is a WarehouseError, like one that is away from the start."""
+    import psycopg
+
+    try:
+        yield
+    except psycopg.OperationalError as error:
+        raise WarehouseError(
+            f"Postgres went away, or refused, during {doing}: {str(error).strip()}",
+            hint="start it and do the same again; what was not committed is not there") from error
