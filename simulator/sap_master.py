@@ -8,7 +8,7 @@ from typing import Any
 
 from simulator.clock import DAY, FIRST_DAY, RATES_FROM, date_text, stamp_text
 from simulator.customers import Party, Record
-from simulator.money import CURRENCIES, ENTITIES, RATE_SCALE, rounded
+from simulator.money import CURRENCIES, ENTITIES, RATE_SCALE, amount_text, rounded
 from simulator.plan import World
 from simulator.sap_api.entities import inner
 from simulator.sap_numbers import company_code, plant, sales_organisation
@@ -83,17 +83,24 @@ def _rates(world: World, now: int) -> Iterator[Values]:
                     yield "I_ExchangeRateRawData", _rate(source, target, world.rates.rate(target, source, day), day)
 
 
-def _rate(source: str, target: str, rate: int, day: int) -> dict[str, Any]:
-    units, targets = _FACTOR, 1
-    quoted = rounded(rate * _FACTOR * 10**5, RATE_SCALE)
-    if quoted > _LARGEST_RATE:
-        units, quoted = 1, rounded(rate * 10**5, RATE_SCALE)
+def quoted(source: str, target: str, rate: int) -> tuple[int, int, int]:
+    """(rate in 1/100,000, units of the source, units of the target); below zero where it is quoted indirectly."""
     if (source, target) == ("GBP", "EUR"):
-        units, targets, quoted = 1, _FACTOR, -rounded(_FACTOR * RATE_SCALE * 10**5, rate)
-    sign = "-" if quoted < 0 else ""
+        return -rounded(_FACTOR * RATE_SCALE * 10**5, rate), 1, _FACTOR
+    fine = rounded(rate * _FACTOR * 10**5, RATE_SCALE)
+    return (fine, _FACTOR, 1) if fine <= _LARGEST_RATE else (rounded(rate * 10**5, RATE_SCALE), 1, 1)
+
+
+def rate_text(rate: int) -> str:
+    """A rate in 1/100,000 as text."""
+    return amount_text(rate, 5)
+
+
+def _rate(source: str, target: str, rate: int, day: int) -> dict[str, Any]:
+    told, units, targets = quoted(source, target, rate)
     return {
         "ExchangeRateType": "M", "SourceCurrency": source, "TargetCurrency": target,
-        "ValidityStartDate": date_text(day), "ExchangeRate": f"{sign}{abs(quoted) // 10**5}.{abs(quoted) % 10**5:05d}",
+        "ValidityStartDate": date_text(day), "ExchangeRate": rate_text(told),
         "NumberOfSourceCurrencyUnits": str(units), "NumberOfTargetCurrencyUnits": str(targets),
     }
 

@@ -18,7 +18,7 @@ from simulator.catalog import Product
 from simulator.clock import DAY, date_text, month_of, stamp_text
 from simulator.customers import Party
 from simulator.documents import BILLS, CREDITS, Chain, Deal, Doc, Line, gone, lines_at
-from simulator.money import CURRENCIES, ENTITIES, RATE_SCALE, amount_text, converted, decimal_text, tax_on
+from simulator.money import CURRENCIES, ENTITIES, amount_text, converted, decimal_text, tax_on
 from simulator.plan import World
 from simulator.sap_api import entities
 from simulator.sap_api.entities import inner
@@ -146,7 +146,7 @@ class Sap:
             "CreatedByUser": "CB9980000010", "SalesOrderDate": date_text(doc.day), "PricingDate": date_text(doc.day),
             "ExternalDocumentID": doc.external, "PurchaseOrderByCustomer": doc.reference,
             "TotalNetAmount": _money(sum(line.amount for line in lines) + doc.header_extra, doc.currency),
-            "TransactionCurrency": doc.currency, "AccountingExchangeRate": _rate5(doc.rate),
+            "TransactionCurrency": doc.currency, "AccountingExchangeRate": _rate5(doc),
             "OverallSDProcessStatus": "C" if cancelled else progress, "OverallDeliveryStatus": progress,
             "OverallTotalDeliveryStatus": progress, "OverallOrdReltdBillgStatus": progress,
             "OverallSDDocumentRejectionSts": "C" if cancelled else "A", **stamps,
@@ -241,7 +241,7 @@ class Sap:
             "FiscalYear": str(month_of(doc.posting_day)[0]) if posted else None,
             "AccountingDocument": inner(_fi_number(doc, reverse=cancels is not None), 10) if posted else None,
             "AccountingTransferStatus": status, "AccountingPostingStatus": "C" if posted else "A",
-            "AbsltAccountingExchangeRate": _rate5(doc.rate), "AcctgExchangeRateIsIndrctQtan": 0,
+            "AbsltAccountingExchangeRate": _rate5(doc), "AcctgExchangeRateIsIndrctQtan": int(_quoted(doc)[1]),
             "PartnerCompany": _partner_company(doc), "OverallSDProcessStatus": "C", **stamps,
         }
         delivery = _delivery_number(doc) if self._delivers(doc) else None
@@ -363,7 +363,7 @@ def _accounting(
             "DocumentDate": date_text(doc.day), "NetDueDate": date_text(entry.due_day) if entry.due_day else None,
             "CompanyCodeCurrency": doc.base, "AmountInCompanyCodeCurrency": _money(amount, doc.base),
             "TransactionCurrency": doc.currency, "AmountInTransactionCurrency": _money(entry.amount, doc.currency),
-            "ExchangeRate": _rate5(doc.rate), "Ledger": "0L",
+            "ExchangeRate": _rate5(doc), "Ledger": "0L",
             "AccountingDocumentCreationDate": date_text(created // DAY), "CreationTime": stamp_text(created)[11:],
             "LastChangeDate": date_text(undone // DAY) if undone is not None and reversed_by else None,
         }
@@ -480,6 +480,13 @@ def _money(minor: int, currency: str) -> str:
     return amount_text(minor, CURRENCIES[currency].decimals)
 
 
-def _rate5(rate: int) -> str:
-    """DEC 9,5: what the field can hold."""
-    return amount_text((rate * 10**5 + RATE_SCALE // 2) // RATE_SCALE, 5)
+def _quoted(doc: Doc) -> tuple[int, bool]:
+    """The document's rate as the currency pair is quoted: (1/100,000, whether indirectly)."""
+    if doc.currency == doc.base:
+        return 10**5, False
+    rate = sap_master.quoted(doc.currency, doc.base, doc.rate)[0]
+    return abs(rate), rate < 0
+
+
+def _rate5(doc: Doc) -> str:
+    return sap_master.rate_text(_quoted(doc)[0])

@@ -1,0 +1,26 @@
+select
+    _connection as connection,
+    {{ sap_number('billingdocument') }} as record_key,
+    {{ sap_number('billingdocument') }} as document_id,
+    {{ sap_text('sddocumentcategory') }} as category_code,
+    billingdocumenttype as billing_type,
+    salesorganization as sales_organisation,
+    companycode as company_code,
+    {{ sap_number('soldtoparty') }} as customer_id,
+    {{ sap_number('payerparty') }} as payer_id,
+    {{ sap_text('transactioncurrency') }} as currency_code,
+    {{ sap_text('purchaseorderbycustomer') }} as reference,
+    {{ sap_text('accountingtransferstatus') }} as transfer_status,
+    {{ sap_number('cancelledbillingdocument') }} as cancelled_id,
+    absltaccountingexchangerate as exchange_rate,
+    totalnetamount as net_amount,
+    taxamount as tax_amount,
+    totalgrossamount as gross_amount,
+    coalesce(acctgexchangerateisindrctqtan, false) as is_indirect_rate,
+    coalesce(billingdocumentiscancelled, false) as is_cancelled,
+    billingdocumentdate as document_date,
+    creationdate as created_date,
+    _modified_at as modified_at,
+    _batch_id as batch_id
+from {{ source('sap', 'sap__a_billingdocument') }}
+where _superseded_batch is null and not _is_deleted
