@@ -59,8 +59,8 @@ def _company(folder: Path) -> Path:
     ):
         _insert(database, "A_BillingDocument", {
             "BillingDocument": number, "BillingDocumentType": kind, "SDDocumentCategory": category,
-            "BillingDocumentIsCancelled": cancelled, "CancelledBillingDocument": cancels, "TransactionCurrency": currency,
-            "TotalNetAmount": net, "BillingDocumentDate": "1969-12-31" if kind == "F5" else "2026-01-01",
+            "BillingDocumentIsCancelled": cancelled, "CancelledBillingDocument": cancels,
+            "TransactionCurrency": currency, "TotalNetAmount": net, "BillingDocumentDate": "1969-12-31" if kind == "F5" else "2026-01-01",
             "CreationDate": "2026-01-01", "CreationTime": "09:15:02", "LastChangeDateTime": "2026-01-01 09:15:02"})
     store.finish(database, state.tables())
     database.close()
@@ -159,7 +159,8 @@ def test_values_are_written_as_the_wire_writes_them(ask):
     assert row["CancelledBillingDocument"] == ""
     assert row["LastChangeDate"] is None
     assert row["to_Item"] == {"__deferred": {"uri": row["__metadata"]["uri"] + "/to_Item"}}
-    rows = ask.get(f"{BILLING}/A_BillingDocument?$format=json&$filter=BillingDocumentType eq 'F5'").json()["d"]["results"]
+    pro_forma = f"{BILLING}/A_BillingDocument?$format=json&$filter=BillingDocumentType eq 'F5'"
+    rows = ask.get(pro_forma).json()["d"]["results"]
     assert (rows[0]["BillingDocumentDate"], rows[0]["TotalNetAmount"]) == ("/Date(-86400000)/", "1234")
 
 
