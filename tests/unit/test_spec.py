@@ -120,7 +120,7 @@ def test_shipped_sources_are_valid(system):
 
 
 def test_an_unknown_system_lists_the_known():
-    with pytest.raises(ConfigError, match="known: netsuite, salesforce, sap"):
+    with pytest.raises(ConfigError, match="known: generic, netsuite, salesforce, sap"):
         load_source("acme")
 
 

@@ -13,6 +13,9 @@ from tieout.spec import Connection
 # protocol → module and class; imported when opened, so that a company pays only for what it connects.
 PROTOCOLS = {
     "soql": ("tieout.extract.soql", "SoqlExtractor"),
+    "files": ("tieout.extract.files", "FilesExtractor"),
+    "rest": ("tieout.extract.rest", "RestExtractor"),
+    "sql": ("tieout.extract.sql", "SqlExtractor"),
     "suiteql": ("tieout.extract.suiteql", "SuiteqlExtractor"),
     "odata": ("tieout.extract.odata", "OdataExtractor"),
 }

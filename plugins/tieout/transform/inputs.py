@@ -96,7 +96,7 @@ def describe(company: Company) -> dict[str, Any]:
     return {
         "group": company.group.model_dump(),
         "connections": [
-            {"name": found.name, "system": found.system, "title": found.source.title, "role": found.source.role,
+            {"name": found.name, "system": found.system, "title": found.source.title, "role": found.role,
              "unit": found.unit, "time_zone": found.time_zone, "legal_entity": found.legal_entity,
              "legal_entities": dict(found.legal_entities), "currency": found.currency, "urls": record_urls(found)}
             for found in company.connections.values()

@@ -37,7 +37,6 @@ def migrate(company: Company | None = None) -> list[str]:
             except psycopg.Error as error:
                 raise WarehouseError(f"migration {path.name} failed: {error}", hint="nothing was changed") from error
             done.append(path.name)
-        systems = {c.system: c.source for c in company.connections.values()} if company else {}
-        for _, source in sorted(systems.items()):
-            done += ddl.ensure_tables(connection, source.streams)
+        streams = {s.table: s for c in company.connections.values() for s in c.source.streams} if company else {}
+        done += ddl.ensure_tables(connection, [streams[table] for table in sorted(streams)])
     return done
