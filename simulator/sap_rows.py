@@ -18,7 +18,7 @@ from simulator.catalog import Product
 from simulator.clock import DAY, date_text, month_of, stamp_text
 from simulator.customers import Party
 from simulator.documents import BILLS, CREDITS, Chain, Deal, Doc, Line, gone, lines_at
-from simulator.money import CURRENCIES, ENTITIES, amount_text, converted, decimal_text, tax_on
+from simulator.money import CURRENCIES, ENTITIES, amount_text, converted, rounded, tax_on
 from simulator.plan import World
 from simulator.sap_api import entities
 from simulator.sap_api.entities import inner
@@ -151,10 +151,11 @@ class Sap:
             "OverallTotalDeliveryStatus": progress, "OverallOrdReltdBillgStatus": progress,
             "OverallSDDocumentRejectionSts": "C" if cancelled else "A", **stamps,
         }
-        for place, line in enumerate(lines):
+        for place, (line, tax) in enumerate(zip(lines, _taxes(doc, lines), strict=True)):
             product = self._products[line.product]
             yield "A_SalesOrderItem", {
-                "SalesOrder": number, "SalesOrderItem": _item(place), "SalesOrderItemCategory": _category(product),
+                "SalesOrder": number, "SalesOrderItem": _item(place), "TaxAmount": _money(tax, doc.currency),
+                "SalesOrderItemCategory": "TAO" if doc.schedule else _category(product),
                 "SalesOrderItemText": product.name, "Material": product.code, "MaterialGroup": product.family[:9],
                 "RequestedQuantity": _quantity(line), "RequestedQuantityUnit": _unit(product),
                 "TransactionCurrency": doc.currency, "NetAmount": _money(line.amount, doc.currency),
@@ -225,7 +226,7 @@ class Sap:
         self, doc: Doc, number: str, kind: str, category: str, now: int, *, status: str, is_cancelled: bool,
         cancels: str | None, stamps: dict[str, Any],
     ) -> Iterator[Values]:
-        taxes = _taxes(doc)
+        taxes = _taxes(doc, doc.lines)
         net, tax = sum(line.amount for line in doc.lines) + doc.header_extra, sum(taxes)
         posted = status == "C"
         yield "A_BillingDocument", {
@@ -272,7 +273,7 @@ class Sap:
         return (inner(str(source.id), 10), _item(_place(source, line, now))) if source else (None, None)
 
     def _bill_entries(self, doc: Doc, seen: list[Doc], now: int) -> list[Entry]:
-        sign, taxes = doc.sign, _taxes(doc)
+        sign, taxes = doc.sign, _taxes(doc, doc.lines)
         total = sum(line.amount for line in doc.lines) + sum(taxes) + doc.header_extra
         settles_itself = doc.kind in ("CashSale", "CashRfnd")
         account = CASH if settles_itself else SISTERS if doc.intercompany else RECEIVABLE
@@ -403,13 +404,13 @@ def _cleared_by(bill: Doc, seen: list[Doc], now: int) -> Doc | None:
     return last if last.kind == "CustPymt" else None
 
 
-def _taxes(doc: Doc) -> list[int]:
+def _taxes(doc: Doc, lines: list[Line]) -> list[int]:
     """Tax by line, unsigned; the first line takes what rounding leaves."""
     if not doc.taxed:
-        return [0] * len(doc.lines)
+        return [0] * len(lines)
     points = ENTITIES[doc.entity.code].tax
-    parts = [tax_on(line.amount, points) for line in doc.lines]
-    parts[0] += tax_on(sum(line.amount for line in doc.lines), points) - sum(parts)
+    parts = [tax_on(line.amount, points) for line in lines]
+    parts[0] += tax_on(sum(line.amount for line in lines), points) - sum(parts)
     return parts
 
 
@@ -473,7 +474,8 @@ def _unit(product: Product) -> str:
 
 
 def _quantity(line: Line) -> str:
-    return decimal_text(line.quantity, 5)
+    """QUAN holds three decimals."""
+    return amount_text(rounded(line.quantity, 100), 3)
 
 
 def _money(minor: int, currency: str) -> str:

@@ -19,7 +19,7 @@ with items as (
         header._connection as connection,
         header.transactioncurrency as currency_code,
         'C' as category_code,
-        item.netamount as amount
+        item.netamount + coalesce(item.taxamount, 0) as amount
     from {{ source('sap', 'sap__a_salesorder') }} as header
     inner join {{ source('sap', 'sap__a_salesorderitem') }} as item
         on header._connection = item._connection and header.salesorder = item.salesorder

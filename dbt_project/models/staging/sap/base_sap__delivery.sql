@@ -15,3 +15,23 @@ select
     _batch_id as batch_id
 from {{ source('sap', 'sap__a_outbdeliveryheader') }}
 where _superseded_batch is null and not _is_deleted
+
+union all
+
+select
+    header._connection as connection,
+    {{ sap_number('header.vbeln') }} as record_key,
+    {{ sap_number('header.vbeln') }} as document_id,
+    {{ sap_text('header.vbtyp') }} as category_code,
+    header.lfart as delivery_type,
+    header.vkorg as sales_organisation,
+    {{ sap_number('header.kunag') }} as customer_id,
+    {{ sap_text('header.waerk') }} as currency_code,
+    case when header.wadat_ist is not null then 'C' else 'A' end as goods_movement_status,
+    header.bldat as document_date,
+    header.wadat_ist as goods_issue_date,
+    header.erdat as created_date,
+    header._modified_at as modified_at,
+    header._batch_id as batch_id
+from {{ source('sap', 'sap_tables__likp') }} as header
+where header._superseded_batch is null and not header._is_deleted

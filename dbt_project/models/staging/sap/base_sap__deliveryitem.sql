@@ -14,3 +14,22 @@ select
     _batch_id as batch_id
 from {{ source('sap', 'sap__a_outbdeliveryitem') }}
 where _superseded_batch is null and not _is_deleted
+
+union all
+
+select
+    item._connection as connection,
+    item._key as record_key,
+    {{ sap_number('item.vbeln') }} as document_id,
+    {{ sap_number('item.posnr') }} as line_id,
+    {{ sap_number('item.matnr') }} as product_id,
+    {{ sap_text('item.werks') }} as plant,
+    {{ sap_text('item.vrkme') }} as unit,
+    {{ sap_number('item.vgbel') }} as source_id,
+    {{ sap_number('item.vgpos') }} as source_line_id,
+    {{ sap_text('item.vgtyp') }} as source_category_code,
+    item.lfimg as quantity,
+    item._modified_at as modified_at,
+    item._batch_id as batch_id
+from {{ source('sap', 'sap_tables__lips') }} as item
+where item._superseded_batch is null and not item._is_deleted

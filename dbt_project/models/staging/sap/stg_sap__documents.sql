@@ -43,8 +43,10 @@ order_lines as (
         item.document_id,
         cast(count(*) as integer) as line_count,
         min(case when item.rejection_reason is null then 0 else 1 end) = 1 as is_rejected,
+        max(case when category.has_billing_plan then 1 else 0 end) = 1 as has_billing_plan,
         max(item.batch_id) as batch_id
     from {{ ref('base_sap__salesorderitem') }} as item
+    left join {{ ref('map_sap_item_category') }} as category on item.item_category = category.item_category_code
     {{ join_touched('stg_sap__documents_touched', 'item.connection', 'item.document_id') }}
     group by item.connection, item.document_id
 ),
@@ -99,6 +101,7 @@ orders as (
         coalesce(lines.is_rejected, false) as is_cancelled,
         false as is_pending,
         false as is_intercompany,
+        coalesce(lines.has_billing_plan, false) as has_billing_schedule,
         document.document_date,
         cast(null as date) as due_date,
         cast(null as date) as closed_date,
@@ -135,6 +138,7 @@ deliveries as (
         false as is_cancelled,
         coalesce(document.goods_movement_status, '') <> 'C' as is_pending,
         false as is_intercompany,
+        false as has_billing_schedule,
         coalesce(document.goods_issue_date, document.document_date) as document_date,
         cast(null as date) as due_date,
         cast(null as date) as closed_date,
@@ -183,6 +187,7 @@ billing as (
         false as is_cancelled,
         coalesce(document.transfer_status, '') = 'A' as is_pending,
         coalesce(category.scope_reason, '') = 'H1' as is_intercompany,
+        false as has_billing_schedule,
         document.document_date,
         ledger.due_date,
         cast(null as date) as closed_date,
@@ -252,6 +257,7 @@ ledger_documents as (
         false as is_cancelled,
         false as is_pending,
         false as is_intercompany,
+        false as has_billing_schedule,
         posted.document_date,
         posted.due_date,
         cast(null as date) as closed_date,
@@ -277,7 +283,6 @@ keyed as (
         {{ document_key('connection', 'document_type', 'document_id') }} as document_key,
         documents.*,
         documents.document_id as document_number,
-        false as has_billing_schedule,
         cast(documents.created_date as timestamp with time zone) as created_at
     from documents
 )

@@ -22,7 +22,20 @@
         'sap__a_operationalacctgdocitemcube',
         "case when clearingaccountingdocument <> '' then "
         ~ sap_ledger_id('companycode', 'clearingaccountingdocument', 'clearingdocfiscalyear') ~ ' end'
-    )
+    ),
+    ('sap_tables__vbak', sap_number('vbeln')),
+    ('sap_tables__vbap', sap_number('vbeln')),
+    ('sap_tables__likp', sap_number('vbeln')),
+    ('sap_tables__lips', sap_number('vbeln')),
+    ('sap_tables__vbrk', sap_number('vbeln')),
+    ('sap_tables__vbrk', sap_number('sfakn')),
+    ('sap_tables__vbrp', sap_number('vbeln')),
+    (
+        'sap_tables__bkpf',
+        "case when awtyp = 'VBRK' then " ~ sap_number('awkey') ~ ' else ' ~ sap_ledger_id('bukrs', 'belnr', 'gjahr') ~ ' end'
+    ),
+    ('sap_tables__bseg', sap_ledger_id('bukrs', 'belnr', 'gjahr')),
+    ('sap_tables__bseg', "case when augbl <> '' then " ~ sap_ledger_id('bukrs', 'augbl', 'auggj') ~ ' end')
 ] -%}
 {% set references = ref('stg_sap__references') -%}
 
@@ -73,6 +86,14 @@ touched as (
     inner join {{ ref('base_sap__billing') }} as billing
         on landed.connection = billing.connection and landed.document_id = billing.document_id
     where billing.cancelled_id is not null
+    union
+    select
+        item.connection,
+        item.billing_id as document_id
+    from landed
+    inner join {{ ref('base_sap__accountingitem') }} as item
+        on landed.connection = item.connection and landed.document_id = item.ledger_id
+    where item.billing_id is not null
     union
     select
         everything.connection,

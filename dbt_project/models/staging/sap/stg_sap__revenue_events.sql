@@ -36,8 +36,8 @@ items as (
         unit,
         case when rejection_reason is null then quantity else 0 end as quantity,
         case when rejection_reason is null then net_amount else 0 end as net_amount,
-        cast(0 as numeric) as tax_amount,
-        case when rejection_reason is null then net_amount else 0 end as source_amount,
+        case when rejection_reason is null then tax_amount else 0 end as tax_amount,
+        case when rejection_reason is null then net_amount + tax_amount else 0 end as source_amount,
         'sap__a_salesorderitem' as source_table,
         record_key,
         batch_id

@@ -44,7 +44,7 @@ cleared as (
         ledger_id,
         clearing_ledger_id,
         document_id,
-        min(record_key) as record_key,
+        ledger_id || '/' || min(line_id) as line_id,
         min(currency_code) as currency_code,
         sum(amount) as amount
     from items
@@ -55,7 +55,7 @@ cleared as (
 applied as (
     select
         items.connection,
-        items.record_key as line_id,
+        items.ledger_id || '/' || items.line_id as line_id,
         items.document_id as payment_id,
         parts.document_id as invoice_id,
         items.currency_code,
@@ -66,7 +66,7 @@ applied as (
     union all
     select
         cleared.connection,
-        cleared.record_key,
+        cleared.line_id,
         cleared.clearing_ledger_id as payment_id,
         cleared.document_id as invoice_id,
         cleared.currency_code,
@@ -77,7 +77,7 @@ applied as (
     union all
     select
         items.connection,
-        items.record_key,
+        items.ledger_id || '/' || items.line_id as line_id,
         items.document_id as payment_id,
         items.assignment as invoice_id,
         items.currency_code,
