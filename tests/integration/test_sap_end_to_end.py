@@ -114,7 +114,9 @@ def test_nothing_is_unexplained_and_every_planted_break_is_found(built: Unit) ->
 
 
 def test_the_data_tests_of_the_books_pass(built: Unit) -> None:
-    names = {node.name for node in build.test(built.run_id, select="test_type:singular").nodes}
+    report = build.test(built.run_id, select=["test_type:singular", "path:models/staging/sap"])
+    assert sum(node.resource_type == "unit_test" for node in report.nodes) == 6
+    names = {node.name for node in report.nodes}
     assert {"assert_fact_equals_landed_sap_items", "assert_every_landed_document_is_staged",
             "assert_ledger_entries_balance", "assert_no_code_is_unmapped"} <= names
 
@@ -131,8 +133,8 @@ def test_the_original_and_its_cancellation_both_stay_and_net_to_nothing(built: U
 
 
 def test_pro_forma_and_intercompany_are_kept_out_with_their_reason(built: Unit) -> None:
-    found = rows("select distinct document_type, scope, scope_reason from marts.fct_revenue "
-                 f"where {CURRENT} and document_type in ('pro_forma', 'intercompany_invoice') and event_type = 'billing'")
+    found = rows(f"select distinct document_type, scope, scope_reason from marts.fct_revenue where {CURRENT} "
+                 "and document_type in ('pro_forma', 'intercompany_invoice') and event_type = 'billing'")
     assert sorted(found) == [("intercompany_invoice", "out", "H1"), ("pro_forma", "out", "H2")]
 
 

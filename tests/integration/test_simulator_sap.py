@@ -60,7 +60,8 @@ def _company(folder: Path) -> Path:
         _insert(database, "A_BillingDocument", {
             "BillingDocument": number, "BillingDocumentType": kind, "SDDocumentCategory": category,
             "BillingDocumentIsCancelled": cancelled, "CancelledBillingDocument": cancels,
-            "TransactionCurrency": currency, "TotalNetAmount": net, "BillingDocumentDate": "1969-12-31" if kind == "F5" else "2026-01-01",
+            "TransactionCurrency": currency, "TotalNetAmount": net,
+            "BillingDocumentDate": "1969-12-31" if kind == "F5" else "2026-01-01",
             "CreationDate": "2026-01-01", "CreationTime": "09:15:02", "LastChangeDateTime": "2026-01-01 09:15:02"})
     store.finish(database, state.tables())
     database.close()
@@ -176,7 +177,8 @@ def test_the_server_pages_by_itself_also_when_top_is_larger(ask, system):
 def test_reading_needs_no_csrf_token_and_writing_does(ask):
     refused = ask.post(f"{ORDERS}/A_SalesOrder", json={}, headers={"accept": "application/json"})
     assert (refused.status_code, refused.headers["x-csrf-token"]) == (403, "Required")
-    token = ask.get(f"{ORDERS}/A_SalesOrder?$top=1&$format=json", headers={"x-csrf-token": "Fetch"}).headers["x-csrf-token"]
+    fetched = ask.get(f"{ORDERS}/A_SalesOrder?$top=1&$format=json", headers={"x-csrf-token": "Fetch"})
+    token = fetched.headers["x-csrf-token"]
     answer = ask.post(f"{ORDERS}/A_SalesOrder", json={}, headers={"x-csrf-token": token, "accept": "application/json"})
     assert answer.status_code == 405
 

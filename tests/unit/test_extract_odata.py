@@ -368,7 +368,8 @@ def test_client_credentials_and_a_token_that_ends_in_the_midst():
     granted = [answer({"access_token": f"secret-{n}", "token_type": "Bearer", "expires_in": "3600"}) for n in (1, 2)]
     wire, wanted = served(httpx.Response(401, text="<html></html>"), page("1", total=1))
     wire.on("POST", "/sap/bc/sec/oauth2/token", *granted)
-    connection = sap("client_credentials", token_url=f"{HOST}/sap/bc/sec/oauth2/token", scope="API_SALES_ORDER_SRV_0001")
+    token_url = f"{HOST}/sap/bc/sec/oauth2/token"
+    connection = sap("client_credentials", token_url=token_url, scope="API_SALES_ORDER_SRV_0001")
     with opened(wire, connection) as source:
         assert keys(list(source.pages(wanted, FULL))) == ["1"]
     asked = wire.asked("POST", "/sap/bc/sec/oauth2/token")[0]
