@@ -19,7 +19,7 @@ from simulator.clock import DAY, FIRST_DAY, LAST_DAY, end_of, moment_of, stamp_t
 from simulator.customers import Party
 from simulator.documents import Chain
 from simulator.plan import CHAIN_BITS, Plan, World
-from simulator.scenarios import MINIMUM, SCENARIOS
+from simulator.scenarios import MINIMUM, SCENARIOS, Scenario, told_by
 from simulator.schema import tables
 from simulator.store import State
 from simulator.systems import Row
@@ -41,9 +41,10 @@ class Company:
         place = unit(of)
         self.world = World(place.seed(seed), size, level, place)
         self._systems = (self.world.crm, self.world.erp)
-        self._schedule = _schedule(self.world.seed, SIZES[size])
+        self._scenarios = told_by(systems.kinds(place.erp))
+        self._schedule = _schedule(self._scenarios, self.world.seed, SIZES[size])
         self.history = len(self._schedule)
-        self._daily = [name for name, s in SCENARIOS.items() if s.daily]
+        self._daily = [s.name for s in self._scenarios if s.daily]
         self._ordinary = max(2, self.history // (LAST_DAY - FIRST_DAY))
         self.per_day = len(self._daily) + self._ordinary
 
@@ -69,7 +70,7 @@ class Company:
         return plan.chain
 
     def _drawn(self, number: int) -> str:
-        weighed = [s for s in SCENARIOS.values() if s.weight]
+        weighed = [s for s in self._scenarios if s.weight]
         draw = random.Random((self.world.seed << 41) + number)
         return draw.choices(weighed, [s.weight for s in weighed])[0].name
 
@@ -158,9 +159,9 @@ def advance(folder: Path, days: int = 1) -> State:
     return state
 
 
-def _schedule(seed: int, orders: int) -> list[tuple[str, int]]:
+def _schedule(scenarios: list[Scenario], seed: int, orders: int) -> list[tuple[str, int]]:
     """(scenario, ordinal) of every chain of the history, in an order that the seed draws; about `orders` orders."""
-    weighed = [s for s in SCENARIOS.values() if s.weight]
+    weighed = [s for s in scenarios if s.weight]
     wanted = orders / sum(s.weight * s.orders for s in weighed)
     found = [(s.name, i) for s in weighed for i in range(max(MINIMUM, round(s.weight * wanted)))]
     random.Random(f"{seed}/schedule").shuffle(found)

@@ -37,11 +37,13 @@ class System(Protocol):
     `tables`: what `sim.db` holds for it. `columns`: {table in sim.db: the columns that rendered rows have, in order}.
     Ids are made from a number that tells nothing (see `ids.Permutation`). A CRM makes ids of accounts, deals, orders
     and contracts; an ERP of customers and documents, and the numbers that people see. `key_id` is how the answer key
-    names a record: the `document_id` of the staging contract.
+    names a record: the `document_id` of the staging contract. `kinds` of an ERP: which documents it has beyond the
+    ordinary ones: `Delivery` and `Return` (goods that leave and come back), `ProForma`. None where it does not say.
     """
 
     system: ClassVar[str]
     role: ClassVar[Literal["crm", "erp"]]
+    kinds: ClassVar[frozenset[str]]
     columns: ClassVar[dict[str, tuple[str, ...]]]
 
     def __init__(self, world: World) -> None: ...
@@ -117,6 +119,11 @@ def renders(system: str) -> type[System]:
 def serves(system: str) -> type[StandIn]:
     """The class that serves them."""
     return _load(_SYSTEMS[system][1])
+
+
+def kinds(system: str) -> frozenset[str]:
+    """The documents that an ERP has beyond the ordinary ones."""
+    return getattr(renders(system), "kinds", frozenset())
 
 
 def known() -> tuple[str, ...]:

@@ -205,7 +205,7 @@ def fill_marts(connection: psycopg.Connection) -> None:
         columns = contracts()[mart]
         insert(connection, f"marts.{mart}", **{name: value for name, value in values.items() if name in columns})
 
-    common = {"legal_entity_id": "US01", "customer_key": "c1", "customer_name": "Acme", **MONEY}
+    common = {"business_unit": "", "legal_entity_id": "US01", "customer_key": "c1", "customer_name": "Acme", **MONEY}
     put("dim_customer", customer_key="c1", name="Acme")
     put("dim_product", product_key="p1", name="A")
     put("dim_legal_entity", legal_entity_id="US01", name="United States", functional_currency_code="USD")
@@ -228,8 +228,9 @@ def fill_marts(connection: psycopg.Connection) -> None:
     for hop, (left, left_amount, right, right_amount) in PAIRS.items():
         _hop(put, common, hop, (left, left_amount), (right, right_amount))
     put("rec_document_chain", chain_key="h1", connection="salesforce", deal_document_key="D1", deal_number="ND1",
-        first_document_key="D1", deal_amount=100, order_amount=100, invoice_amount=100, credit_amount=0,
-        ledger_amount=100, cash_amount=70, stopped_at="cash", period="2026-05", document_date="2026-05-02", **common)
+        first_document_key="D1", deal_amount=100, order_amount=100, delivered_amount=0, invoice_amount=100,
+        credit_amount=0, ledger_amount=100, cash_amount=70, stopped_at="cash", period="2026-05",
+        document_date="2026-05-02", **common)
     put("rec_gl_tieout", tieout_key="t1", period="2026-05", account_kind="revenue", subledger_amount=100,
         ledger_amount=100, manual_amount=0, difference_amount=0, explained_amount=0, unexplained_amount=0, **common)
     steps = [(100, "bookings", 100), (200, "orders", 100), (300, "billings", 100), (400, "revenue", 100),

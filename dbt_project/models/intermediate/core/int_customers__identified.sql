@@ -1,8 +1,8 @@
 {#
   The crosswalk: every customer record of every system → its golden customer.
 
-  1. An id that one system keeps of the other's record is believed where it is corroborated: equal normalised names,
-     or equal country and domain. 1.5 % of such ids are wrong in practice.
+  1. An id that one system keeps of the other's record, within their business unit, is believed where it is corroborated:
+     equal normalised names, or equal country and domain. 1.5 % of such ids are wrong in practice.
   2. Else records with the same normalised name in the same country are one customer. Not for persons: a name is not
      one.
   3. Else a record is its own customer.
@@ -22,6 +22,7 @@ normalised as (
     select
         connection,
         customer_id,
+        {{ connection_unit('connection') }} as business_unit,
         external_customer_id,
         country_code,
         domain,
@@ -35,6 +36,7 @@ records as (
     select
         connection,
         customer_id,
+        business_unit,
         external_customer_id,
         country_code,
         domain,
@@ -56,7 +58,8 @@ claimed as (
         erp.connection as erp_connection,
         erp.customer_id as erp_id
     from records as crm
-    inner join records as erp on crm.external_customer_id = erp.customer_id and erp.role = 'erp'
+    inner join records as erp
+        on crm.external_customer_id = erp.customer_id and crm.business_unit = erp.business_unit and erp.role = 'erp'
     where crm.role = 'crm'
     union
     select
@@ -65,7 +68,8 @@ claimed as (
         erp.connection as erp_connection,
         erp.customer_id as erp_id
     from records as erp
-    inner join records as crm on erp.external_customer_id = crm.customer_id and crm.role = 'crm'
+    inner join records as crm
+        on erp.external_customer_id = crm.customer_id and erp.business_unit = crm.business_unit and crm.role = 'crm'
     where erp.role = 'erp'
 ),
 
