@@ -2,8 +2,8 @@
 
 Amounts of orders and billing documents have no sign: what a document is (SDDocumentCategory) says which way it counts.
 Accounting documents are signed, debit positive. A billing document is followed by an accounting document of the day on
-which it posts; a cancelled one stays, and its cancellation (S1) takes back both. Goods leave with a delivery on the day
-of the bill, which then refers to the delivery, as the delivery does to the order.
+which it posts; a cancelled one stays, and its cancellation (S1) takes back both. What bills a delivery refers to it, as
+the delivery does to the order.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from simulator import sap_master
 from simulator.catalog import Product
 from simulator.clock import DAY, date_text, month_of, stamp_text
 from simulator.customers import Party
-from simulator.documents import BILLS, CREDITS, Chain, Deal, Doc, Line, gone, lines_at
+from simulator.documents import CREDITS, Chain, Deal, Doc, Line, gone, lines_at
 from simulator.money import CURRENCIES, ENTITIES, amount_text, converted, rounded, tax_on
 from simulator.plan import World
 from simulator.sap_api import entities
@@ -29,7 +29,8 @@ from simulator.schema import Table
 # (first number of the range); numbers of sales documents never meet, those of accounting repeat by company and year
 _RANGES = {
     "SalesOrd": 10_000_000, "Delivery": 1_000_000_000, "CustInvc": 300_000_000, "CashSale": 300_000_000,
-    "CustCred": 300_000_000, "CashRfnd": 300_000_000, "Estimate": 300_000_000, "CustPymt": 1_400_000_000,
+    "CustCred": 300_000_000, "CashRfnd": 300_000_000, "Estimate": 300_000_000, "ProForma": 300_000_000,
+    "Return": 1_000_000_000, "CustPymt": 1_400_000_000,
     "Journal": 2_000_000_000,
 }
 _CANCELLING = 300_000_000  # from a billing document's number to its cancellation's
@@ -40,7 +41,10 @@ _BILLING = {
     "CustCred": ("G2", "O", "S2", "S", "RV"),
     "CashRfnd": ("ZBVR", "O", "S2", "S", "RV"),
     "Estimate": ("F5", "U", "", "", ""),
+    "ProForma": ("F5", "U", "", "", ""),
 }
+# kind: (type, category)
+_MOVES = {"Delivery": ("LF", "J"), "Return": ("LR", "T")}
 RECEIVABLE, SISTERS, TAX, BANK, CASH, FX, EXPENSE, ACCRUAL = (
     "12100000", "12190000", "22000000", "11001000", "10010000", "72040000", "61000000", "21300000")
 REVENUE = {"Hardware": "41000000", "Services": "41100000", "Software": "41200000"}
@@ -68,7 +72,7 @@ class Entry:
 class Sap:
     """The ERP's records of a company; see `systems.System`. Holds no state of its own."""
 
-    system, role = "sap", "erp"
+    system, role, kinds = "sap", "erp", frozenset({"Delivery", "Return", "ProForma"})
     columns = {f"sap__{name}": tuple(f.name for f in table.fields) for name, table in entities.tables().items()}
 
     def __init__(self, world: World) -> None:
@@ -118,9 +122,9 @@ class Sap:
     def _document(self, doc: Doc, seen: list[Doc], now: int) -> Iterator[Values]:
         if doc.kind == "SalesOrd":
             yield from self._order(doc, seen, now)
+        elif doc.kind in _MOVES:
+            yield from self._delivery(doc, now)
         elif doc.kind in _BILLING:
-            if self._delivers(doc):
-                yield from self._delivery(doc, now)
             yield from self._billing(doc, seen, now)
         elif doc.kind in ("CustPymt", "Journal"):
             entries = self._payment(doc, seen, now) if doc.kind == "CustPymt" else [
@@ -165,34 +169,31 @@ class Sap:
 
     # --- deliveries
 
-    def _delivers(self, doc: Doc) -> bool:
-        """Whether goods leave for this bill, from an order."""
-        return doc.kind in BILLS and doc.source is not None and any(
-            self._products[line.product].family == "Hardware" for line in doc.lines)
-
     def _delivery(self, doc: Doc, now: int) -> Iterator[Values]:
-        number, created = _delivery_number(doc), max(doc.source.created + 600, doc.created - 900)
+        """Goods that left, or came back. A goods issue that was reversed leaves a delivery that delivered nothing."""
+        number, kind, category = inner(str(doc.id), 10), *_MOVES[doc.kind]
+        void = _void(doc, now)
+        status = "A" if void else "C"
+        order = doc.source
         yield "A_OutbDeliveryHeader", {
-            "DeliveryDocument": number, "DeliveryDocumentType": "LF", "SDDocumentCategory": "J",
+            "DeliveryDocument": number, "DeliveryDocumentType": kind, "SDDocumentCategory": category,
             "SalesOrganization": sales_organisation(doc.entity), "SoldToParty": inner(str(doc.customer.id), 10),
             "ShipToParty": inner(str(doc.customer.id), 10), "TransactionCurrency": doc.currency,
-            "OverallGoodsMovementStatus": "C", "OverallSDProcessStatus": "C", "OverallPickingStatus": "C",
-            "OverallDelivReltdBillgStatus": "A" if _void(doc, now) else "C", "DocumentDate": date_text(doc.day),
-            "ActualGoodsMovementDate": date_text(doc.day), "CreationDate": date_text(created // DAY),
-            "CreationTime": stamp_text(created)[11:],
-            "LastChangeDate": date_text(doc.voided // DAY) if _void(doc, now) and doc.voided else None,
+            "OverallGoodsMovementStatus": status, "OverallSDProcessStatus": status, "OverallPickingStatus": "C",
+            "DocumentDate": date_text(doc.day), "ActualGoodsMovementDate": None if void else date_text(doc.day),
+            "CreationDate": date_text(doc.created // DAY), "CreationTime": stamp_text(doc.created)[11:],
+            "LastChangeDate": date_text(doc.voided // DAY) if void and doc.voided else None,
         }
         for place, line in enumerate(doc.lines):
             product = self._products[line.product]
-            if product.family != "Hardware":
-                continue
             yield "A_OutbDeliveryItem", {
                 "DeliveryDocument": number, "DeliveryDocumentItem": _item(place), "Material": product.code,
                 "Plant": plant(doc.entity), "StorageLocation": "101A", "ActualDeliveryQuantity": _quantity(line),
                 "DeliveryQuantityUnit": "PC", "BaseUnit": "PC", "DeliveryDocumentItemCategory": "TAN",
-                "ReferenceSDDocument": inner(str(doc.source.id), 10), "ReferenceSDDocumentCategory": "C",
-                "ReferenceSDDocumentItem": _item(_place(doc.source, line, now)), "GoodsMovementStatus": "C",
-                "CreationDate": date_text(created // DAY),
+                "ReferenceSDDocument": inner(str(order.id), 10) if order else None,
+                "ReferenceSDDocumentCategory": "C" if order else None,
+                "ReferenceSDDocumentItem": _item(_place(order, line, now)) if order else None,
+                "GoodsMovementStatus": status, "CreationDate": date_text(doc.created // DAY),
             }
 
     # --- billing
@@ -245,12 +246,10 @@ class Sap:
             "AbsltAccountingExchangeRate": _rate5(doc), "AcctgExchangeRateIsIndrctQtan": int(_quoted(doc)[1]),
             "PartnerCompany": _partner_company(doc), "OverallSDProcessStatus": "C", **stamps,
         }
-        delivery = _delivery_number(doc) if self._delivers(doc) else None
         for place, (line, item_tax) in enumerate(zip(doc.lines, taxes, strict=True)):
             product = self._products[line.product]
             order, order_item = self._order_of(doc, line, now)
-            from_delivery = delivery if product.family == "Hardware" else None
-            source, source_item, source_category = _predecessor(doc, line, place, from_delivery, order, order_item)
+            source, source_item, source_category = _predecessor(doc, line, order, order_item)
             yield "A_BillingDocumentItem", {
                 "BillingDocument": inner(number, 10), "BillingDocumentItem": _item(place),
                 "SalesDocumentItemCategory": _category(product), "Material": product.code, "Plant": plant(doc.entity),
@@ -415,14 +414,13 @@ def _taxes(doc: Doc, lines: list[Line]) -> list[int]:
 
 
 def _predecessor(
-    doc: Doc, line: Line, place: int, delivery: str | None, order: str | None, order_item: str | None
+    doc: Doc, line: Line, order: str | None, order_item: str | None
 ) -> tuple[str | None, str | None, str | None]:
-    if delivery:
-        return delivery, _item(place), "J"
-    if doc.kind in CREDITS and doc.source is not None:
-        sources = [each.source for each in doc.source.lines]
-        at = sources.index(line.source) if line.source in sources else 0
-        return inner(str(doc.source.id), 10), _item(at), "M"
+    """(number, item, category) of what a billing item was made from: a delivery's, an invoice's, or an order's."""
+    for source, category in ((doc.delivery, "J"), (doc.source if doc.kind in CREDITS else None, "M")):
+        made = [each.source for each in source.lines] if source else []
+        if line.source in made:
+            return inner(str(source.id), 10), _item(made.index(line.source)), category
     return (order, order_item, "C") if order else (None, None, None)
 
 
@@ -451,10 +449,6 @@ def _fi_id(doc: Doc) -> str:
 
 def _year_of(doc: Doc | None, otherwise: str) -> str:
     return str(month_of(doc.posting_day)[0]) if doc else otherwise
-
-
-def _delivery_number(doc: Doc) -> str:
-    return inner(str(int(doc.id) + 700_000_000), 10) or ""
 
 
 def _partner_company(doc: Doc) -> str | None:
