@@ -29,6 +29,7 @@ _SYSTEMS = {
     "generic": ("simulator.own_crm_rows:OwnCrm", "simulator.own_crm:OwnCrmDrops"),
     "netsuite": ("simulator.netsuite_rows:NetSuite", "simulator.netsuite_api:NetSuiteApi"),
     "oracle": ("simulator.oracle_rows:Oracle", "simulator.oracle_api:OracleApi"),
+    "sap": ("simulator.sap_rows:Sap", "simulator.sap_api:SapApi"),
 }
 
 

@@ -93,5 +93,6 @@ def demo_company() -> Company:
                          "options": {"account": "1234567"}},
             "oracle": {"system": "oracle", "auth": "basic", "time_zone": "UTC",
                        "options": {"base_url": "http://127.0.0.1:1"}},
+            "sap": {"system": "sap", "auth": "basic", "time_zone": "UTC", "options": {"base_url": "http://127.0.0.1:1"}},
         },
     })

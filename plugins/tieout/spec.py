@@ -32,7 +32,7 @@ from tieout.spec_yaml import Misplaced, parse
 
 __all__ = [
     "Column", "ColumnType", "Company", "Connection", "DeclaredStream", "Deletes", "ParentLink", "Source", "Stream",
-    "load_company", "load_source", "parse",
+    "load_company", "load_source", "parse", "staged_together",
 ]
 SOURCES = Path(__file__).parent / "sources"
 OUR_COLUMNS = (
@@ -79,6 +79,8 @@ class Source(Frozen):
 
     `protocols`: for a system that nobody knows beforehand. A connection then chooses one of them and declares its own
     streams, and its source is made of both (`Connection.source`). `role` both: the connection says which it is.
+    `options`: protocol words of every stream. `staged_as`: the system whose staging models read this one's tables,
+    where that is another: two ways to the same vendor's data.
     """
 
     system: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{1,29}$")]
@@ -91,6 +93,8 @@ class Source(Frozen):
     required: tuple[str, ...] = ()
     optional: tuple[str, ...] = ()
     defaults: Defaults = Defaults()
+    options: dict[str, Any] = {}
+    staged_as: str = ""
     streams: tuple[Stream, ...] = ()
 
     @model_validator(mode="before")
@@ -99,7 +103,8 @@ class Source(Frozen):
         """Fill what YAML leaves to convention: table, column name (vendor's word in lower case) and vendor's word."""
         if not isinstance(data, dict) or not isinstance(data.get("streams"), dict):
             return data
-        return {**data, "streams": expanded(data["streams"], f"{data.get('system')}__")}
+        return {**data, "streams": expanded(
+            data["streams"], f"{data.get('system')}__", data.get("options") or {})}
 
     @model_validator(mode="after")
     def _closed_or_open(self) -> Source:
@@ -113,6 +118,11 @@ class Source(Frozen):
     def _links(self) -> Source:
         check_links(self.streams)
         return self
+
+    @property
+    def staging(self) -> str:
+        """The folder of models that reads these tables."""
+        return self.staged_as or self.system
 
     def stream(self, name: str) -> Stream:
         """The stream of that name, or a ConfigError that lists the known ones."""
@@ -353,6 +363,13 @@ def load_source(system: str, folder: Path = SOURCES) -> Source:
         known = sorted(p.parent.name for p in folder.glob("*/source.yml"))
         raise ConfigError(f"unknown system {system!r}", hint=f"known: {', '.join(known)}")
     return parse(path, Source)
+
+
+def staged_together(system: str) -> list[Source]:
+    """All shipped sources that the staging models of a system read, itself included: their tables must all be there."""
+    staging = load_source(system).staging
+    found = [load_source(path.parent.name) for path in sorted(SOURCES.glob("*/source.yml"))]
+    return [source for source in found if source.staging == staging]
 
 
 def load_company(path: Path) -> Company:

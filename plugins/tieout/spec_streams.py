@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
@@ -45,6 +46,7 @@ class Stream(Frozen):
     `parent`: rows belong to a parent document, whose change re-reads and replaces all of its rows
     (`parent.stream`, and `parent.column`, the column here that holds the parent's key).
     `explode`: rows are nested in the parent's records under this path; the parent's pages feed this stream.
+    `blank_keys`: a blank part of the key is a value like any other, unless all of them are (ABAP's initial values).
     `partition`: a column whose values name complete lots: a delivery with rows of a value holds all rows of it.
     `lookups`: columns by which a build finds current rows, where `parent` is not one already; each gets an index.
     `options`: protocol words, read only by the protocol in `extract/`.
@@ -59,6 +61,7 @@ class Stream(Frozen):
     deletes: Deletes = Deletes()
     parent: ParentLink | None = None
     explode: str | None = None
+    blank_keys: bool = False
     partition: str | None = None
     lookups: tuple[str, ...] = ()
     columns: tuple[Column, ...]
@@ -115,8 +118,11 @@ class DeclaredStream(Stream):
     contracts: Annotated[Mappings, BeforeValidator(one_or_many)] = {}
 
 
-def expanded(streams: dict[str, Any], prefix: str) -> list[dict[str, Any]]:
-    """Streams as YAML writes them → as the model holds them. Raises ValueError for what is no mapping."""
+def expanded(streams: dict[str, Any], prefix: str, shared: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
+    """Streams as YAML writes them → as the model holds them. Raises ValueError for what is no mapping.
+
+    shared: options of every stream, under its own.
+    """
     found = []
     for name, raw in streams.items():
         if not isinstance(raw, dict):
@@ -125,7 +131,9 @@ def expanded(streams: dict[str, Any], prefix: str) -> list[dict[str, Any]]:
         for word, column in (raw.get("columns") or {}).items():
             column = {"type": column} if isinstance(column, str) else dict(column or {})
             columns.append({"name": str(word).lower(), "field": str(word), **column})
-        found.append({**raw, "name": name, "columns": columns, "table": raw.get("table", f"{prefix}{name.lower()}")})
+        options = {**shared, **(raw.get("options") or {})} if shared else raw.get("options", {})
+        found.append({**raw, "name": name, "columns": columns, "options": options,
+                      "table": raw.get("table", f"{prefix}{name.lower()}")})
     return found
 
 

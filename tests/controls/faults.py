@@ -144,6 +144,37 @@ FAULTS: dict[tuple[str, str], str] = {
     ("landing/salesforce__orderitem", "order_present"): "update raw.salesforce__orderitem set orderid = 'O9'",
     ("landing/salesforce__rates", "rate_positive"): "update {table} set conversionrate = 0",
     ("landing/salesforce__rates", "currency_is_iso"): "update {table} set isocode = 'US$'",
+    ("landing/sap__a_billingdocument", "category_known"):
+        "update raw.sap__a_billingdocument set sddocumentcategory = 'Z' where billingdocument = '20'",
+    ("landing/sap__a_billingdocument", "amounts_have_no_sign"):
+        "update raw.sap__a_billingdocument set totalnetamount = -100 where billingdocument = '20'",
+    ("landing/sap__a_billingdocument", "cancellation_names_its_original"):
+        "update raw.sap__a_billingdocument set cancelledbillingdocument = '' where billingdocument = '21'",
+    ("landing/sap__a_billingdocument", "currency_is_iso"):
+        "update raw.sap__a_billingdocument set transactioncurrency = 'EURO' where billingdocument = '20'",
+    ("landing/sap__a_billingdocument", "date_sane"):
+        "update raw.sap__a_billingdocument set billingdocumentdate = '0206-05-04' where billingdocument = '20'",
+    ("landing/sap__a_operationalacctgdocitemcube", "debits_equal_credits"):
+        "update raw.sap__a_operationalacctgdocitemcube set amountincompanycodecurrency = 99.99 "
+        "where debitcreditcode = 'S'",
+    ("landing/sap__a_operationalacctgdocitemcube", "sign_agrees_with_debit_or_credit"):
+        "update raw.sap__a_operationalacctgdocitemcube set debitcreditcode = 'H'",
+    ("landing/sap_tables__bseg", "header_present"): "update raw.sap_tables__bseg set belnr = '99'",
+    ("landing/sap_tables__bseg", "amounts_have_no_sign"): "update raw.sap_tables__bseg set dmbtr = -1",
+    ("landing/sap_tables__vbrk", "category_known"): "update raw.sap_tables__vbrk set vbtyp = 'Z'",
+    ("landing/sap_tables__tcurr", "day_is_inverted"): "update raw.sap_tables__tcurr set gdatu = '20260501'",
+    ("landing/sap__a_billingdocumentitem", "document_present"):
+        "update raw.sap__a_billingdocumentitem set billingdocument = '99'",
+    ("landing/sap__a_salesorderitem", "document_present"):
+        "update raw.sap__a_salesorderitem set salesorder = '99'",
+    ("landing/sap__a_outbdeliveryitem", "document_present"):
+        "update raw.sap__a_outbdeliveryitem set deliverydocument = '99'",
+    ("landing/sap_tables__vbrp", "document_present"):
+        "update raw.sap_tables__vbrp set vbeln = '99'",
+    ("landing/sap_tables__vbap", "document_present"):
+        "update raw.sap_tables__vbap set vbeln = '99'",
+    ("landing/sap_tables__lips", "document_present"):
+        "update raw.sap_tables__lips set vbeln = '99'",
     # marts
     ("marts/fct_revenue", "has_rows"): "delete from marts.fct_revenue",
     ("marts/fct_revenue", "key_present"): "update marts.fct_revenue set event_key = null where document_id = '20'",
@@ -168,6 +199,8 @@ FAULTS: dict[tuple[str, str], str] = {
         "update marts.fct_revenue set legal_entity_id = null where document_id = '20'",
     ("marts/landed_documents", "every_document_in_fact"): "delete from marts.fct_revenue where document_id = '30'",
     ("marts/landed_deals", "every_won_deal_in_fact"): "delete from marts.fct_revenue where document_id = 'D1'",
+    ("marts/landed_sap_documents", "every_billing_document_in_fact"):
+        "update marts.fct_revenue set document_id = 'x' where document_id = '21'",
     ("marts/rec_document", "has_rows"): "delete from marts.rec_document",
     ("marts/rec_document", "key_unique"):
         "insert into marts.rec_document select * from marts.rec_document where document_id = 'D1'",

@@ -58,6 +58,7 @@ MANNERS: dict[str, tuple[tuple[str, ...], bool]] = {
     "soql": (("attributes",), False),
     "suiteql": (("links",), True),
     "adf_rest": (("links",), False),
+    "odata": (("__metadata", "@odata.etag", "@odata.id", "@odata.editLink", "@odata.type", "@odata.context"), False),
     "files": ((), True),
     "rest": ((), True),
 }

@@ -18,6 +18,7 @@ PROTOCOLS = {
     "sql": ("tieout.extract.sql", "SqlExtractor"),
     "suiteql": ("tieout.extract.suiteql", "SuiteqlExtractor"),
     "adf_rest": ("tieout.extract.adf_rest", "AdfRestExtractor"),
+    "odata": ("tieout.extract.odata", "OdataExtractor"),
 }
 
 

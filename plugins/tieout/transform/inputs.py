@@ -159,7 +159,7 @@ def _last_build(books: psycopg.Connection, before: int | None) -> tuple[int, int
 
 
 def _systems(company: Company, project: Path) -> tuple[str, ...]:
-    systems = tuple(sorted({found.system for found in company.connections.values()}))
+    systems = tuple(sorted({found.source.staging for found in company.connections.values()}))
     absent = [name for name in systems if not (project / "models" / "staging" / name).is_dir()]
     if absent:
         raise BuildError(f"no staging models for {', '.join(absent)}", hint="see docs/add-a-source.md")
