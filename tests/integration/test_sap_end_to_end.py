@@ -111,7 +111,7 @@ def test_nothing_is_unexplained_and_every_planted_break_is_found(built: Unit) ->
     planted = found["restricted"]["classes"]
     assert sum(row["planted"] for row in planted.values()) > 300
     missed = {reason: row["missed"] for reason, row in planted.items() if row["missed"]}
-    missed.pop("B2", None)  # SAP tells nobody which periods are locked: what is posted past a lock shows as a cut-off, B1
+    missed.pop("B2", None)  # SAP tells nobody which periods are locked: what posts past a lock shows as a cut-off, B1
     assert missed == {}
 
 
