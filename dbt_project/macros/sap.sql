@@ -3,7 +3,8 @@
 {# A number without the zeros it is kept with (conversion exit ALPHA): '0000004711' and '4711' are one; 'C-100' stays. '' is NULL. #}
 {% macro sap_number(value) -%}
     case
-        when translate({{ value }}, '0123456789', '') = '' and {{ value }} <> '' then coalesce(nullif(trim(leading '0' from {{ value }}), ''), '0')
+        when translate({{ value }}, '0123456789', '') = '' and {{ value }} <> ''
+            then coalesce(nullif(trim(leading '0' from {{ value }}), ''), '0')
         else nullif(trim({{ value }}), '')
     end
 {%- endmacro %}

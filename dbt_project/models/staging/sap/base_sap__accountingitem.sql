@@ -17,9 +17,15 @@ select
     {{ sap_number('material') }} as product_id,
     {{ sap_text('documentreferenceid') }} as reference,
     {{ sap_number('assignmentreference') }} as assignment,
-    case when invoicereference <> '' then {{ sap_ledger_id('companycode', 'invoicereference', 'invoicereferencefiscalyear') }} end as invoice_ledger_id,
+    case
+        when invoicereference <> ''
+            then {{ sap_ledger_id('companycode', 'invoicereference', 'invoicereferencefiscalyear') }}
+    end as invoice_ledger_id,
     {{ sap_number('invoiceitemreference') }} as invoice_line_id,
-    case when clearingaccountingdocument <> '' then {{ sap_ledger_id('companycode', 'clearingaccountingdocument', 'clearingdocfiscalyear') }} end as clearing_ledger_id,
+    case
+        when clearingaccountingdocument <> ''
+            then {{ sap_ledger_id('companycode', 'clearingaccountingdocument', 'clearingdocfiscalyear') }}
+    end as clearing_ledger_id,
     {{ sap_text('companycodecurrency') }} as functional_currency_code,
     {{ sap_text('transactioncurrency') }} as currency_code,
     amountincompanycodecurrency as functional_amount,

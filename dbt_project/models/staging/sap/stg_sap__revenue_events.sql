@@ -19,7 +19,7 @@ with documents as (
         document.*,
         category.event_type as category_event,
         category.sign,
-        category.scope_reason as category_scope
+        nullif(category.scope_reason, '') as category_scope
     from {{ ref('stg_sap__documents') }} as document
     left join {{ ref('map_sap_document_category') }} as category
         on document.source_type_code = category.category_code and document.document_id not like '%/%'
