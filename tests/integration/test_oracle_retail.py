@@ -65,10 +65,13 @@ def test_distributions_by_accounting_date_are_the_revenue(retail):
     posted = rows(
         "select to_char(accountingdate, 'YYYY-MM'), sum(accountedamount) from staging.stg_oracle__distributions "
         "where accountclass = 'Revenue' group by 1 order by 1")
-    recognised = rows(f"select original_period, sum(posted_functional_amount) from marts.fct_revenue where {CURRENT} "
-                      "and event_type = 'recognition' group by 1 order by 1")
+    recognised = rows("select period, sum(functional_amount) from staging.stg_oracle__revenue_events "
+                      "where event_type = 'recognition' group by 1 order by 1")
     assert len(posted) > 20
     assert recognised == posted
+    in_fact = rows(f"select sum(posted_functional_amount) from marts.fct_revenue where {CURRENT} "
+                   "and event_type = 'recognition'")
+    assert in_fact == [(sum(amount for _, amount in posted),)]
 
 
 def test_stock_is_told_by_item_and_place(retail):

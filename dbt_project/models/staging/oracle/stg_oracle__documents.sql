@@ -48,10 +48,10 @@ journals as (
 
 line_counts as (
     select
-        connection,
-        transaction_id as document_id,
+        line.connection,
+        line.transaction_id as document_id,
         cast(count(*) as integer) as line_count,
-        max(case when accountingrule is not null then 1 else 0 end) = 1 as has_billing_schedule
+        max(case when line.accountingrule is not null then 1 else 0 end) = 1 as has_billing_schedule
     from {{ ref('stg_oracle__transaction_lines') }} as line
     {{ join_touched('stg_oracle__documents_touched', 'line.connection', 'line.transaction_id') }}
     group by line.connection, line.transaction_id
