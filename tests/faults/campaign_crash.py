@@ -122,6 +122,8 @@ def survive(trial: Trial, place: World) -> tuple[int, list[str], float]:
     Where a repetition is done before its strike comes, the strikes that are left begin anew.
     """
     place.prepare(trial.step)
+    if trial.rest == "new run":
+        place.prepare(AGAIN)
     left, kills, lines, longest, missed = list(trial.strikes), 0, [], 0.0, 0
     while left:
         place.restore(f"before_{trial.step}")
