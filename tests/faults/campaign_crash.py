@@ -102,14 +102,18 @@ def run(count: int, seed: int, tell: Tell, here: World | None = None) -> Outcome
     with nullcontext(here) if here else world() as place:
         for trial in plan(count, seed):
             started = time.monotonic()
-            kills, lines, seconds = survive(trial, place)
+            try:
+                kills, lines, seconds = survive(trial, place)
+            except Exception as error:  # the campaign goes on, and this trial counts for nothing
+                kills, lines, seconds = 0, [f"could not be judged: {type(error).__name__}: {error}"], 0.0
             for _ in range(kills):
                 outcome.struck(trial.step)
             longest[trial.step] = max(longest.get(trial.step, 0), seconds)
             if seconds > RECOVERY_SECONDS:
                 lines.append(f"recovery took {seconds:.0f} s")
             outcome.failures += [f"{trial}: {line}" for line in lines]
-            tell(f"{trial}: {kills} kills, {lines or 'survived'} ({time.monotonic() - started:.1f} s)")
+            tell(f"{trial}: {lines or 'survived'} ({kills} kills in {time.monotonic() - started:.1f} s,"
+                 f" recovery {seconds:.1f} s; {outcome.tried} so far)")
         outcome.facts = {"longest recovery in s": round(max(longest.values()), 1),
                          "by step": {step: round(value, 1) for step, value in longest.items()},
                          "points": dict(place.points)}

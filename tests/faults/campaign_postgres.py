@@ -47,14 +47,18 @@ def run(count: int, seed: int, tell: Tell, here: World | None = None) -> Outcome
     with nullcontext(here) if here else world() as place:
         for trial, strike in plan(count, seed):
             started = time.monotonic()
-            struck, lines, seconds = survive(trial, strike, place)
+            try:
+                struck, lines, seconds = survive(trial, strike, place)
+            except Exception as error:  # the campaign goes on, and this trial counts for nothing
+                struck, lines, seconds = False, [f"could not be judged: {type(error).__name__}: {error}"], 0.0
             if struck:
                 outcome.struck(f"{strike} in {trial.step}")
             longest = max(longest, seconds)
             if seconds > crash.RECOVERY_SECONDS:
                 lines.append(f"recovery took {seconds:.0f} s")
             outcome.failures += [f"{trial}, {strike}: {line}" for line in lines]
-            tell(f"{trial}, {strike}: {lines or 'survived'} ({time.monotonic() - started:.1f} s)")
+            tell(f"{trial}, {strike}: {lines or 'survived'} ({time.monotonic() - started:.1f} s,"
+                 f" recovery {seconds:.1f} s; {outcome.tried} so far)")
     outcome.facts = {"longest recovery in s": round(longest, 1)}
     return outcome
 
