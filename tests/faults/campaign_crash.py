@@ -104,7 +104,7 @@ def run(count: int, seed: int, tell: Tell, here: World | None = None) -> Outcome
             started = time.monotonic()
             try:
                 kills, lines, seconds = survive(trial, place)
-            except Exception as error:  # the campaign goes on, and this trial counts for nothing
+            except Exception as error:  # noqa: BLE001 - the campaign goes on, and this trial counts for nothing
                 kills, lines, seconds = 0, [f"could not be judged: {type(error).__name__}: {error}"], 0.0
             for _ in range(kills):
                 outcome.struck(trial.step)

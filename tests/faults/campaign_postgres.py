@@ -49,7 +49,7 @@ def run(count: int, seed: int, tell: Tell, here: World | None = None) -> Outcome
             started = time.monotonic()
             try:
                 struck, lines, seconds = survive(trial, strike, place)
-            except Exception as error:  # the campaign goes on, and this trial counts for nothing
+            except Exception as error:  # noqa: BLE001 - the campaign goes on, and this trial counts for nothing
                 struck, lines, seconds = False, [f"could not be judged: {type(error).__name__}: {error}"], 0.0
             if struck:
                 outcome.struck(f"{strike} in {trial.step}")
