@@ -15,7 +15,17 @@ from itertools import cycle
 from typing import Any
 
 from tests.faults.crash_content import broken_archives
-from tests.faults.crash_world import AGAIN, FIRST_LANDING, SHORT_STEPS, STEPS, Hung, World, arguments_of, world
+from tests.faults.crash_world import (
+    AGAIN,
+    COMPLETE,
+    FIRST_LANDING,
+    SHORT_STEPS,
+    STEPS,
+    Hung,
+    World,
+    arguments_of,
+    world,
+)
 from tests.faults.outcome import Outcome, Tell
 
 NIGHTLY, SHORT = 310, len(SHORT_STEPS)
@@ -128,6 +138,8 @@ def survive(trial: Trial, place: World) -> tuple[int, list[str], float]:
     place.prepare(trial.step)
     if trial.rest == "new run":
         place.prepare(AGAIN)
+    if trial.step == "build":
+        place.prepare(COMPLETE)
     left, kills, lines, longest, missed = list(trial.strikes), 0, [], 0.0, 0
     while left:
         place.restore(f"before_{trial.step}")
@@ -164,12 +176,12 @@ def _recovered(trial: Trial, place: World) -> tuple[list[str], float]:
         then, seconds = recover(trial, place)
     except (Hung, RuntimeError) as error:
         return [f"did not recover: {error}"], time.monotonic() - started
-    return judge(place, then), seconds
+    return judge(place, then, trial), seconds
 
 
-def judge(place: World, then: str) -> list[str]:
+def judge(place: World, then: str, trial: Trial) -> list[str]:
     """What differs from the copy `then`, in tables, archive and books."""
-    lines = place.differences(then)
+    lines = place.differences(then, repeated_build=trial.step == "build")
     with place.look() as found:
         return lines + broken_archives(found, place.files()) + still_running(found, then)
 

@@ -13,7 +13,7 @@ from contextlib import nullcontext
 from typing import Any
 
 from tests.faults import campaign_crash as crash
-from tests.faults.crash_world import FIRST_LANDING, Hung, World, start_again, world
+from tests.faults.crash_world import COMPLETE, FIRST_LANDING, Hung, World, start_again, world
 from tests.faults.outcome import Outcome, Tell
 from tieout.errors import WarehouseError
 
@@ -69,6 +69,8 @@ def survive(trial: crash.Trial, strike: str, place: World) -> tuple[bool, list[s
     done: dict[str, Any] = {}
     lines: list[str] = []
     place.prepare(trial.step)
+    if trial.step == "build":
+        place.prepare(COMPLETE)
     for missed in range(crash.TRIES):
         place.restore(f"before_{trial.step}")
         try:
@@ -89,7 +91,7 @@ def survive(trial: crash.Trial, strike: str, place: World) -> tuple[bool, list[s
         then, repeated = crash.recover(trial, place)
     except (Hung, RuntimeError) as error:
         return True, [*lines, f"did not recover: {error}"], seconds
-    return True, lines + crash.judge(place, then), seconds + repeated
+    return True, lines + crash.judge(place, then, trial), seconds + repeated
 
 
 def honest(done: dict[str, Any], trial: crash.Trial, place: World) -> list[str]:
