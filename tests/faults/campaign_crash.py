@@ -15,7 +15,17 @@ from itertools import cycle
 from typing import Any
 
 from tests.faults.crash_content import broken_archives
-from tests.faults.crash_world import AGAIN, FIRST_LANDING, SHORT_STEPS, STEPS, Hung, World, arguments_of, world
+from tests.faults.crash_world import (
+    AGAIN,
+    COMPLETE,
+    FIRST_LANDING,
+    SHORT_STEPS,
+    STEPS,
+    Hung,
+    World,
+    arguments_of,
+    world,
+)
 from tests.faults.outcome import Outcome, Tell
 
 NIGHTLY, SHORT = 310, len(SHORT_STEPS)
@@ -102,14 +112,18 @@ def run(count: int, seed: int, tell: Tell, here: World | None = None) -> Outcome
     with nullcontext(here) if here else world() as place:
         for trial in plan(count, seed):
             started = time.monotonic()
-            kills, lines, seconds = survive(trial, place)
+            try:
+                kills, lines, seconds = survive(trial, place)
+            except Exception as error:  # noqa: BLE001 - the campaign goes on, and this trial counts for nothing
+                kills, lines, seconds = 0, [f"could not be judged: {type(error).__name__}: {error}"], 0.0
             for _ in range(kills):
                 outcome.struck(trial.step)
             longest[trial.step] = max(longest.get(trial.step, 0), seconds)
             if seconds > RECOVERY_SECONDS:
                 lines.append(f"recovery took {seconds:.0f} s")
             outcome.failures += [f"{trial}: {line}" for line in lines]
-            tell(f"{trial}: {kills} kills, {lines or 'survived'} ({time.monotonic() - started:.1f} s)")
+            tell(f"{trial}: {lines or 'survived'} ({kills} kills in {time.monotonic() - started:.1f} s,"
+                 f" recovery {seconds:.1f} s; {outcome.tried} so far)")
         outcome.facts = {"longest recovery in s": round(max(longest.values()), 1),
                          "by step": {step: round(value, 1) for step, value in longest.items()},
                          "points": dict(place.points)}
@@ -122,6 +136,10 @@ def survive(trial: Trial, place: World) -> tuple[int, list[str], float]:
     Where a repetition is done before its strike comes, the strikes that are left begin anew.
     """
     place.prepare(trial.step)
+    if trial.rest == "new run":
+        place.prepare(AGAIN)
+    if trial.step == "build":
+        place.prepare(COMPLETE)
     left, kills, lines, longest, missed = list(trial.strikes), 0, [], 0.0, 0
     while left:
         place.restore(f"before_{trial.step}")
@@ -158,12 +176,12 @@ def _recovered(trial: Trial, place: World) -> tuple[list[str], float]:
         then, seconds = recover(trial, place)
     except (Hung, RuntimeError) as error:
         return [f"did not recover: {error}"], time.monotonic() - started
-    return judge(place, then), seconds
+    return judge(place, then, trial), seconds
 
 
-def judge(place: World, then: str) -> list[str]:
+def judge(place: World, then: str, trial: Trial) -> list[str]:
     """What differs from the copy `then`, in tables, archive and books."""
-    lines = place.differences(then)
+    lines = place.differences(then, repeated_build=trial.step == "build")
     with place.look() as found:
         return lines + broken_archives(found, place.files()) + still_running(found, then)
 

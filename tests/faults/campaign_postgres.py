@@ -13,7 +13,7 @@ from contextlib import nullcontext
 from typing import Any
 
 from tests.faults import campaign_crash as crash
-from tests.faults.crash_world import FIRST_LANDING, Hung, World, start_again, world
+from tests.faults.crash_world import COMPLETE, FIRST_LANDING, Hung, World, start_again, world
 from tests.faults.outcome import Outcome, Tell
 from tieout.errors import WarehouseError
 
@@ -47,14 +47,18 @@ def run(count: int, seed: int, tell: Tell, here: World | None = None) -> Outcome
     with nullcontext(here) if here else world() as place:
         for trial, strike in plan(count, seed):
             started = time.monotonic()
-            struck, lines, seconds = survive(trial, strike, place)
+            try:
+                struck, lines, seconds = survive(trial, strike, place)
+            except Exception as error:  # noqa: BLE001 - the campaign goes on, and this trial counts for nothing
+                struck, lines, seconds = False, [f"could not be judged: {type(error).__name__}: {error}"], 0.0
             if struck:
                 outcome.struck(f"{strike} in {trial.step}")
             longest = max(longest, seconds)
             if seconds > crash.RECOVERY_SECONDS:
                 lines.append(f"recovery took {seconds:.0f} s")
             outcome.failures += [f"{trial}, {strike}: {line}" for line in lines]
-            tell(f"{trial}, {strike}: {lines or 'survived'} ({time.monotonic() - started:.1f} s)")
+            tell(f"{trial}, {strike}: {lines or 'survived'} ({time.monotonic() - started:.1f} s,"
+                 f" recovery {seconds:.1f} s; {outcome.tried} so far)")
     outcome.facts = {"longest recovery in s": round(longest, 1)}
     return outcome
 
@@ -65,6 +69,8 @@ def survive(trial: crash.Trial, strike: str, place: World) -> tuple[bool, list[s
     done: dict[str, Any] = {}
     lines: list[str] = []
     place.prepare(trial.step)
+    if trial.step == "build":
+        place.prepare(COMPLETE)
     for missed in range(crash.TRIES):
         place.restore(f"before_{trial.step}")
         try:
@@ -85,7 +91,7 @@ def survive(trial: crash.Trial, strike: str, place: World) -> tuple[bool, list[s
         then, repeated = crash.recover(trial, place)
     except (Hung, RuntimeError) as error:
         return True, [*lines, f"did not recover: {error}"], seconds
-    return True, lines + crash.judge(place, then), seconds + repeated
+    return True, lines + crash.judge(place, then, trial), seconds + repeated
 
 
 def honest(done: dict[str, Any], trial: crash.Trial, place: World) -> list[str]:

@@ -21,6 +21,7 @@ from urllib.parse import unquote, urlparse
 import psycopg
 from psycopg import sql
 
+WORKING = ("staging", "intermediate")
 SCHEMAS = ("raw", "ops", "staging", "intermediate", "marts", "reporting")
 OPEN = 9223372036854775807
 BATCHES = ("batch_id", "_batch_id", "_superseded_batch")
@@ -49,15 +50,21 @@ def said(db: psycopg.Connection) -> Said:
     return Said(digests(db), {query: Counter(db.execute(query).fetchall()) for query in BOOKS.values()})
 
 
-def differences(expected: psycopg.Connection, found: psycopg.Connection, known: Said | None = None) -> list[str]:
-    """In words, the first ones of each table; empty when both say the same. `known`: what `expected` says."""
+def differences(expected: psycopg.Connection, found: psycopg.Connection, known: Said | None = None,
+                complete: psycopg.Connection | None = None) -> list[str]:
+    """In words, the first ones of each table; empty when both say the same. `known`: what `expected` says.
+
+    `complete`: a warehouse in which the same was built from everything. A build that was cut off and repeated may look
+    at more documents than an undisturbed one, so that working tables (staging, intermediate) may hold more rows; but
+    each of these must be there in `complete`, and none may be missing. Marts are equal.
+    """
     lines = []
     before, after = known or said(expected), said(found)
     left, right = before.tables, after.tables
     if set(left) != set(right):
         lines.append(f"tables only in one: {sorted(set(left) ^ set(right))}")
     for table in sorted(set(left) & set(right)):
-        if left[table] != right[table] and (shown := _show(expected, found, table)):
+        if left[table] != right[table] and (shown := _show(expected, found, table, complete)):
             lines.append(f"{'.'.join(table)}: {shown}")
     return lines + _books(before.books, after.books)
 
@@ -112,15 +119,21 @@ def _places(db: psycopg.Connection, query: str) -> sql.Composable:
     return sql.SQL("{}::bigint[]").format(sql.Literal([-1, *ids]))
 
 
-def _show(expected: psycopg.Connection, found: psycopg.Connection, table: tuple[str, str]) -> str:
+def _show(expected: psycopg.Connection, found: psycopg.Connection, table: tuple[str, str],
+          complete: psycopg.Connection | None) -> str:
     columns, others = ([name for (name,) in db.execute(
         "select attname::text from pg_attribute where attrelid = format('%%I.%%I', %s::text, %s::text)::regclass"
         " and attnum > 0 and not attisdropped order by 1", table)] for db in (expected, found))
     if columns != others:
         return f"columns only in one: {sorted({*columns} ^ {*others})}"
-    left, right = (Counter(text for (text,) in db.execute(_said(table, columns, _all_places(db))))
-                   for db in (expected, found))
+
+    def rows(db: psycopg.Connection) -> Counter[str]:
+        return Counter(text for (text,) in db.execute(_said(table, columns, _all_places(db))))
+
+    left, right = rows(expected), rows(found)
     lost, more = left - right, right - left
+    if complete is not None and table[0] in WORKING and not lost:
+        more = right - rows(complete)
     if not lost and not more:
         return ""
     examples = [f"- {text[:300]}" for text in [*lost][:2]] + [f"+ {text[:300]}" for text in [*more][:2]]

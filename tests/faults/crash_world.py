@@ -16,7 +16,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,7 @@ HANGS_AFTER = 300  # seconds; a job takes at most a tenth of that on a busy mach
 STEPS = ("land", "check_landing", "build", "check_marts", "publish")
 SHORT_STEPS = ("land", "build", "check_marts", "publish")  # the gate is known from the marts
 FIRST_LANDING = "first_landing"  # `land` into an empty warehouse
+COMPLETE = "after_complete"  # as after the build, but everything was read
 AGAIN = "after_again"  # the day was built, and then a whole new run followed, of nothing new
 
 
@@ -83,8 +84,8 @@ class Runner:
 class World:
     """Where trials happen."""
 
-    def __init__(self, home: Path, runner: Runner | None) -> None:
-        self.home, self.runner = home, runner
+    def __init__(self, home: Path, runner: Runner | None, *, short: bool = False) -> None:
+        self.home, self.runner, self.short = home, runner, short
         self.archive = home / "archive"
         self.points: dict[str, int] = {}
         self.seconds: dict[str, float] = {}
@@ -117,10 +118,12 @@ class World:
         """A connection that may read everything there."""
         return self._superuser(name)
 
-    def differences(self, name: str) -> list[str]:
+    def differences(self, name: str, *, repeated_build: bool = False) -> list[str]:
         """Between the copy `name`, which nobody writes to, and the warehouse."""
-        with self.look(name) as expected, self.look() as found:
-            return differences(expected, found, self.said(name))
+        with ExitStack() as stack:
+            expected, found = stack.enter_context(self.look(name)), stack.enter_context(self.look())
+            complete = stack.enter_context(self.look(COMPLETE)) if repeated_build and not self.short else None
+            return differences(expected, found, self.said(name), complete)
 
     def said(self, name: str) -> Said:
         """What the copy `name` says."""
@@ -130,7 +133,12 @@ class World:
         return self._said[name]
 
     def prepare(self, name: str) -> None:
-        """Make the copies of FIRST_LANDING or AGAIN, which only some trials need."""
+        """Make the copies of FIRST_LANDING, COMPLETE or AGAIN, which only some trials need."""
+        if name == COMPLETE and COMPLETE not in self._said and not self.short:
+            self.restore("before_build")
+            self.must("build", **self.arguments["build"], full_refresh=True)
+            self.keep(COMPLETE)
+            self.said(COMPLETE)
         if name == AGAIN and AGAIN not in self._said:
             self.restore("before_check_marts")
             self.must("revenue")
@@ -190,7 +198,7 @@ def arguments_of(step: str, world: World, run_id: int) -> dict[str, Any]:
 def world(*, short: bool = False) -> Iterator[World]:
     """Make it, run its two days undisturbed, the second in steps with copies; remove it at the end.
 
-    `short`: the first day alone, in SHORT_STEPS.
+    `short`: the first day alone, in SHORT_STEPS; its build reads everything, so that COMPLETE is not needed.
     """
     from simulator import company, serve
     from tieout import place
@@ -208,7 +216,7 @@ def world(*, short: bool = False) -> Iterator[World]:
                 migrate()
                 runner = Runner(home)
                 try:
-                    made = World(home, runner)
+                    made = World(home, runner, short=short)
                     made.keep(f"before_{FIRST_LANDING}")
                     if not short:
                         made.must("land")
