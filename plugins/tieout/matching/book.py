@@ -83,6 +83,7 @@ class Book:
 
     size_left: int
     size_right: int
+    current: str = ""  # the pass that runs
     never: np.ndarray = field(default_factory=lambda: np.zeros(0, np.uint64))  # pair keys that people forbade, sorted
     confirmed: list[tuple[str, Groups]] = field(default_factory=list)
     suggested: list[tuple[str, Groups]] = field(default_factory=list)
@@ -93,7 +94,7 @@ class Book:
         self.scoped_left: dict[int, str] = {}
         self.scoped_right: dict[int, str] = {}
 
-    def take(self, name: str, proposed: Groups) -> int:
+    def take(self, proposed: Groups) -> int:
         """Confirm the undisputed groups of open items; returns how many."""
         if not proposed.count:
             return 0
@@ -112,15 +113,15 @@ class Book:
         self.open_left[chosen.left] = False
         self.open_right[chosen.right] = False
         if chosen.count:
-            self.confirmed.append((name, chosen))
+            self.confirmed.append((self.current, chosen))
         return chosen.count
 
-    def suggest(self, name: str, proposed: Groups) -> None:
+    def suggest(self, proposed: Groups) -> None:
         """Keep groups for a person's review. Their items stay open for later passes."""
         if proposed.count:
             good = np.ones(proposed.count, bool)
             good[self._forbidden(proposed)] = False
-            self.suggested.append((name, proposed.only(good)))
+            self.suggested.append((self.current, proposed.only(good)))
 
     def scope(self, side: str, rows: np.ndarray, reason: str) -> None:
         """Take items out with a reason."""

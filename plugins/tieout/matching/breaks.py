@@ -19,10 +19,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tieout.matching.book import Book, Groups
-from tieout.matching.facts import WHOLE, Facts
+from tieout.matching.facts import Facts
 from tieout.matching.joins import pairs
 from tieout.matching.parties import UNKNOWN
-from tieout.matching.references import mixed, own_names
+from tieout.matching.references import WHOLE, mixed, own_names
 
 REASONS = {
     "A1": "won deal without an order",

@@ -12,21 +12,21 @@ from functools import cache
 import numpy as np
 
 from tieout.matching.book import Book, Groups, groups
-from tieout.matching.facts import WHOLE, Facts
+from tieout.matching.facts import Facts
 from tieout.matching.items import NO_DATE
 from tieout.matching.joins import counts, distinct, pairs, stretches, sums
 from tieout.matching.parties import UNKNOWN
-from tieout.matching.references import mixed
+from tieout.matching.references import WHOLE, mixed
 
 
 def by_balance(facts: Facts, book: Book) -> None:
     """One item that equals all that the party has open; then one that equals the sum of a day."""
     if facts.parties.comparable:
         for flip in (False, True):
-            book.take("balance", _whole_balance(facts, book, flip))
+            book.take(_whole_balance(facts, book, flip))
     for party in (True, False) if facts.parties.comparable else (False,):
         for flip in (False, True):
-            book.take("balance", _day_sums(facts, book, flip, party))
+            book.take(_day_sums(facts, book, flip, party))
 
 
 def _open(facts: Facts, book: Book, side: str, *, party: bool) -> np.ndarray:
@@ -126,8 +126,8 @@ def _each(facts: Facts, book: Book, found: Iterator[Found]) -> None:
     sure, doubtful = [], []
     for left, right, believed in found:
         (sure if believed else doubtful).append((left, right))
-    book.take("exact", _collected(sure, 0.95))
-    book.suggest("exact", _collected(doubtful, 0.6))
+    book.take(_collected(sure, 0.95))
+    book.suggest(_collected(doubtful, 0.6))
 
 
 def _collected(found: list[tuple[list[int], list[int]]], confidence: float) -> Groups:

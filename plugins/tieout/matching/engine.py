@@ -7,14 +7,14 @@ result.pairs()      # rows of each confirmed (left, right) couple
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tieout.errors import TieoutError
-from tieout.matching import combined, linked, scored
+from tieout.errors import MatchError
+from tieout.matching import combined, linked, scored, spelling
 from tieout.matching.book import Book, Groups, groups, pair_key
 from tieout.matching.breaks import Breaks, classify
 from tieout.matching.facts import Alias, Facts, crossed, gather, links
@@ -22,12 +22,6 @@ from tieout.matching.items import Items
 from tieout.matching.joins import components, counts, pairs, sums
 from tieout.matching.references import WHOLE, mixed, own_names
 from tieout.matching.rules import Rules
-
-
-class MatchError(TieoutError):
-    """An invariant does not hold: the result would be wrong, so there is none."""
-
-    exit_code = 11
 
 
 @dataclass(frozen=True)
@@ -91,12 +85,15 @@ def match(
     """Reconcile two sides. Raises MatchError where an invariant does not hold. `tell(pass, facts)`: progress."""
     decisions = decisions or Decisions()
     facts = gather(left, right, rules, aliases)
-    book = Book(len(left), len(right), _never(facts, decisions))
+    book = Book(len(left), len(right), never=_never(facts, decisions))
     reports = []
     for name in rules.passes():
         before, out = len(book.confirmed), len(book.scoped_left) + len(book.scoped_right)
         if name == "scored":
             scored.learn_lag(facts, book)
+        if name == "slips":  # what is known of names from here on includes those with a slip
+            facts = replace(facts, edges=spelling.merged(facts, spelling.edges(facts, book)))
+        book.current = name
         _PASSES[name](facts, book, decisions)
         report = _report(facts, name, book.confirmed[before:], len(book.scoped_left) + len(book.scoped_right) - out)
         reports.append(report)
@@ -191,7 +188,7 @@ def _decided(facts: Facts, book: Book, decisions: Decisions) -> None:
         rows_l, rows_r = np.unique(left), np.unique(right)
         _, number = np.unique(np.r_[label_l[rows_l], label_r[rows_r]], return_inverse=True)
         made = groups(rows_l, number[: len(rows_l)], rows_r, number[len(rows_l) :], int(number.max()) + 1)
-        book.take("decisions", linked.variance.explained(facts, made, fallback=True))
+        book.take(linked.variance.explained(facts, made, fallback=True))
 
 
 def _voids(facts: Facts, book: Book, _: Decisions) -> None:
@@ -227,6 +224,12 @@ def _void_pairs(facts: Facts, side: str) -> tuple[np.ndarray, np.ndarray, np.nda
     return one, other, mixed(value[items.amount[row] > 0][i], np.abs(items.amount[one]), currency[one])
 
 
+def _slips(facts: Facts, book: Book, _: Decisions) -> None:
+    linked.by_sums(facts, book)
+    linked.by_variance(facts, book)
+    spelling.earlier_claims(facts, book)
+
+
 def _named(facts: Facts, book: Book, _: Decisions) -> None:
     linked.other_currency(facts, book)
     linked.by_name(facts, book)
@@ -235,12 +238,13 @@ def _named(facts: Facts, book: Book, _: Decisions) -> None:
 _PASSES: dict[str, Callable[[Facts, Book, Decisions], None]] = {
     "voids": _voids,
     "decisions": _decided,
-    "links": lambda facts, book, _: linked.by_links(facts, book, links(facts), "links"),
-    "crossref": lambda facts, book, _: linked.by_links(facts, book, crossed(facts), "crossref"),
+    "links": lambda facts, book, _: linked.by_links(facts, book, links(facts)),
+    "crossref": lambda facts, book, _: linked.by_links(facts, book, crossed(facts)),
     "keys": lambda facts, book, _: linked.by_keys(facts, book),
     "sums": lambda facts, book, _: linked.by_sums(facts, book),
     "variance": lambda facts, book, _: linked.by_variance(facts, book),
     "scored": lambda facts, book, _: scored.by_score(facts, book),
+    "slips": _slips,
     "balance": lambda facts, book, _: combined.by_balance(facts, book),
     "exact": lambda facts, book, _: combined.by_exact(facts, book),
     "named": _named,

@@ -14,7 +14,7 @@ from tieout.matching import references
 from tieout.matching.items import DAY_ZERO, NO_DATE, Items
 from tieout.matching.joins import distinct, pairs
 from tieout.matching.parties import UNKNOWN, Parties, resolve
-from tieout.matching.references import TAIL, WHOLE, mixed
+from tieout.matching.references import WHOLE, mixed
 from tieout.matching.rules import Rules
 
 MOST_PAIRS = 1000  # a name that would join more pairs of items is looked at as a sum only
@@ -98,10 +98,7 @@ def gather(left: Items, right: Items, rules: Rules, aliases: Sequence[Alias] = (
     currencies = sorted({*pc.unique(left.currency).to_pylist(), *pc.unique(right.currency).to_pylist()})
     code = {word: number for number, word in enumerate(currencies)}
     coded_l, coded_r = _codes(left.currency, code), _codes(right.currency, code)
-    left_party = _translated(left, aliases)
-    parties = resolve(left_party, right.party, rules.party.similar, ignore=rules.party.compare == "ignore")
-    if left.party is None or right.party is None:
-        parties = Parties(np.full(len(left), UNKNOWN), np.full(len(right), UNKNOWN), np.zeros(len(left), bool), False)
+    parties = _parties(left, right, rules, aliases)
     hits_left, hits_right = _names(left, right, rules)
     edges = _edges(hits_left, hits_right, len(right))
     equal = _equal_edges(hits_left, hits_right, left, right, coded_l, coded_r)
@@ -119,6 +116,16 @@ def gather(left: Items, right: Items, rules: Rules, aliases: Sequence[Alias] = (
         equal,
         aliases,
         bool(right.references or left.references),
+    )
+
+
+def _parties(left: Items, right: Items, rules: Rules, aliases: Sequence[Alias]) -> Parties:
+    nobody = Parties(np.full(len(left), UNKNOWN), np.full(len(right), UNKNOWN), np.zeros(len(left), bool), False)
+    if right.party is None or rules.party.compare == "ignore" or (left.party is None and not left.texts):
+        return nobody
+    ours = _translated(left, aliases)
+    return resolve(
+        pa.nulls(len(left), pa.string()) if ours is None else ours, right.party, rules.party.similar, left.texts
     )
 
 
@@ -197,7 +204,7 @@ def _rare(own: references.Names, common: int) -> references.Names:
 
 def _edges(hits: tuple[np.ndarray, np.ndarray], own: references.Names, size: int) -> Edges:
     i, j = pairs(hits[0], own.value, MOST_PAIRS)
-    return _strongest(hits[1][i], own.row[j], own.strength[j])
+    return strongest(hits[1][i], own.row[j], own.strength[j])
 
 
 def _equal_edges(
@@ -214,10 +221,11 @@ def _equal_edges(
     key_r = mixed(own.value, right.amount[row_r], currency_r[row_r])
     i, j = pairs(key_l, key_r, MOST_PAIRS)
     sure = left.amount[row_l[i]] == right.amount[row_r[j]]
-    return _strongest(row_l[i[sure]], row_r[j[sure]], own.strength[j[sure]])
+    return strongest(row_l[i[sure]], row_r[j[sure]], own.strength[j[sure]])
 
 
-def _strongest(left: np.ndarray, right: np.ndarray, strength: np.ndarray) -> Edges:
+def strongest(left: np.ndarray, right: np.ndarray, strength: np.ndarray) -> Edges:
+    """Edges, each pair once."""
     order = distinct(left, right, -strength.astype(np.int16))
     left, right, strength = left[order], right[order], strength[order]
     fresh = np.r_[True, (left[1:] != left[:-1]) | (right[1:] != right[:-1])] if len(left) else np.zeros(0, bool)
@@ -252,7 +260,7 @@ def crossed(facts: Facts) -> Edges:
                     rights = words_r.get(alias.right.strip().upper(), ())
                     left += [i] * len(rights)
                     right += rights
-    return _strongest(np.array(left, np.int64), np.array(right, np.int64), np.full(len(left), LINKED, np.uint8))
+    return strongest(np.array(left, np.int64), np.array(right, np.int64), np.full(len(left), LINKED, np.uint8))
 
 
 def _by_reference(items: Items) -> dict[str, list[int]]:
@@ -262,6 +270,3 @@ def _by_reference(items: Items) -> dict[str, list[int]]:
             if word:
                 found.setdefault(word.strip().upper(), []).append(row)
     return found
-
-
-__all__ = ["LINKED", "TAIL", "WHOLE", "Alias", "Edges", "Facts", "crossed", "gather", "holds", "links"]

@@ -8,10 +8,10 @@ import numpy as np
 
 from tieout.matching import variance
 from tieout.matching.book import Book, Groups, couples, groups
-from tieout.matching.facts import TAIL, WHOLE, Edges, Facts
+from tieout.matching.facts import Edges, Facts
 from tieout.matching.items import NO_DATE
 from tieout.matching.joins import components, counts, distinct, sums
-from tieout.matching.references import mixed
+from tieout.matching.references import TAIL, WHOLE, mixed
 
 
 def still(facts: Facts, book: Book, edges: Edges, *, currency: bool = True) -> Edges:
@@ -29,11 +29,11 @@ def believable(facts: Facts, edges: Edges) -> Edges:
     return edges.only((~other & (edges.strength >= TAIL)) | same)
 
 
-def by_links(facts: Facts, book: Book, edges: Edges, name: str) -> None:
+def by_links(facts: Facts, book: Book, edges: Edges) -> None:
     """What somebody linked is one group, whatever the amounts: the difference is a break of the group."""
     edges = still(facts, book, edges, currency=False)
     proposed = _whole_components(facts, edges, 10**9)
-    book.take(name, variance.explained(facts, proposed, fallback=True))
+    book.take(variance.explained(facts, proposed, fallback=True))
 
 
 def by_keys(facts: Facts, book: Book) -> None:
@@ -51,7 +51,7 @@ def by_keys(facts: Facts, book: Book) -> None:
         )
         # A whole name on another party's item: only where likeness, not a code, says that it is another.
         alone &= ~facts.other_party(edges.left, edges.right) | facts.parties.alike[edges.left] | (least == WHOLE)
-        book.take("keys", couples(edges.left[alone], edges.right[alone], 0.999 if least == WHOLE else 0.995))
+        book.take(couples(edges.left[alone], edges.right[alone], 0.999 if least == WHOLE else 0.995))
     for flip in (False, True):
         _first_of_several(facts, book, flip)
 
@@ -83,7 +83,7 @@ def _first_of_several(facts: Facts, book: Book, flip: bool) -> None:
     chosen &= counts(one[chosen], size_one)[one] == 1
     pair = (one[chosen], many[chosen]) if flip else (many[chosen], one[chosen])
     if flip is False or facts.right.references:
-        book.take("keys", couples(*pair, 0.99))
+        book.take(couples(*pair, 0.99))
 
 
 def by_sums(facts: Facts, book: Book) -> None:
@@ -96,7 +96,7 @@ def by_sums(facts: Facts, book: Book) -> None:
             proposed = _by_name(facts, book) if shape is _by_name else shape(facts, edges, members)
             left, right = totals(facts, proposed)
             several = (_sizes(proposed) > 2) & (left == right) & (left != 0)
-            book.take("sums", proposed.only(several & _one_currency(facts, proposed)))
+            book.take(proposed.only(several & _one_currency(facts, proposed)))
 
 
 def by_variance(facts: Facts, book: Book) -> None:
@@ -106,7 +106,7 @@ def by_variance(facts: Facts, book: Book) -> None:
             edges = believable(facts, still(facts, book, facts.edges))
             proposed = shape(facts, edges.only(edges.strength >= least), facts.rules.sums.members)
             proposed = variance.explained(facts, proposed)
-            book.take("variance", proposed.only(proposed.reason != ""))
+            book.take(proposed.only(proposed.reason != ""))
     _across_currencies(facts, book)
 
 
@@ -126,8 +126,8 @@ def by_name(facts: Facts, book: Book) -> None:
         proposed = variance.explained(facts, proposed, fallback=True)
         left, right = totals(facts, proposed)
         plausible = (left != 0) & (right != 0) & _overlap(facts, proposed)
-        book.take("named", proposed.only(plausible))
-        book.suggest("named", proposed.only(~plausible))
+        book.take(proposed.only(plausible))
+        book.suggest(proposed.only(~plausible))
 
 
 def _overlap(facts: Facts, proposed: Groups) -> np.ndarray:
@@ -147,7 +147,7 @@ def _across_currencies(facts: Facts, book: Book) -> None:
     edges = edges.only(good)
     proposed = _lone_pairs(facts, edges, 2)
     proposed.reason[:] = "D4"
-    book.take("variance", proposed)
+    book.take(proposed)
 
 
 def other_currency(facts: Facts, book: Book) -> None:
@@ -157,7 +157,7 @@ def other_currency(facts: Facts, book: Book) -> None:
     edges = edges.only(variance.same_number(facts, edges.left, edges.right))
     proposed = _lone_pairs(facts, edges, 2)
     proposed.reason[:] = "D3"
-    book.take("named", proposed)
+    book.take(proposed)
 
 
 def totals(facts: Facts, proposed: Groups) -> tuple[np.ndarray, np.ndarray]:

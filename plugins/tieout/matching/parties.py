@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,14 +44,42 @@ def normal(name: str) -> str:
     folded = unicodedata.normalize("NFKD", name.upper().translate(_FOLD))
     words = re.findall(r"[^\W_]+", "".join(c for c in folded if not unicodedata.combining(c)))
     kept = [word for word in words if word not in _FORMS]
-    return " ".join(kept or words)
+    # Banks write ü as u or as ue: both become u, here and in the name that it is compared with.
+    return re.sub(r"([AOU])E", r"\1", " ".join(kept or words))
 
 
-def resolve(left: pa.Array | None, right: pa.Array | None, similar: int, *, ignore: bool = False) -> Parties:
-    """Codes for both sides. A left name that resembles two right ones alike stays unknown."""
-    size_l, size_r = len(left) if left is not None else 0, len(right) if right is not None else 0
-    if left is None or right is None or ignore:
-        return Parties(np.full(size_l, UNKNOWN), np.full(size_r, UNKNOWN), np.zeros(size_l, bool), False)
+def in_texts(texts: Sequence[pa.Array], code: dict[str, int], rows: np.ndarray) -> dict[int, int]:
+    """{row: code} of texts that hold the name, or its first two words, of exactly one known party."""
+    spelt: dict[str, int] = {}
+    for name, number in code.items():
+        words = name.split()
+        for part in {name, " ".join(words[:2])} if len(words) > 1 else {name}:
+            if _is_name(part) and len(part) >= 8:
+                spelt[part] = number if spelt.get(part, number) == number else UNKNOWN
+    longest = max((len(part.split()) for part in spelt), default=0)
+    found: dict[int, int] = {}
+    if not spelt:
+        return found
+    for column in texts:
+        for row, text in zip(rows.tolist(), column.take(pa.array(rows)).to_pylist(), strict=True):
+            words = normal(text).split() if text else []
+            seen = {
+                spelt[part]
+                for start in range(len(words))
+                for end in range(start + 1, min(start + longest, len(words)) + 1)
+                if (part := " ".join(words[start:end])) in spelt
+            }
+            seen -= {UNKNOWN}
+            if len(seen) == 1:
+                found[row] = seen.pop() if found.get(row) is None or found[row] in seen else UNKNOWN
+    return found
+
+
+def resolve(left: pa.Array, right: pa.Array, similar: int, texts: Sequence[pa.Array] = ()) -> Parties:
+    """Codes for both sides; `texts` of the left side are searched where it has no party.
+
+    A left name that resembles two right ones alike stays unknown.
+    """
     names_l, row_l = _coded(left)
     names_r, row_r = _coded(right)
     code = {name: number for number, name in enumerate(sorted(set(names_r) - {""}))}
@@ -68,13 +97,16 @@ def resolve(left: pa.Array | None, right: pa.Array | None, similar: int, *, igno
             found[place] = len(code) + own.setdefault(name, len(own))
             alike[place] = True  # the name may be another spelling: a difference is weak evidence
     coded_r = np.array([code.get(name, UNKNOWN) for name in names_r] or [UNKNOWN], np.int64)
-    pick_l, pick_r = (np.where(row >= 0, row, 0) for row in (row_l, row_r))
-    return Parties(
-        np.where(row_l >= 0, found[pick_l], UNKNOWN),
-        np.where(row_r >= 0, coded_r[pick_r], UNKNOWN),
-        (row_l >= 0) & alike[pick_l],
-        comparable,
-    )
+    party_l = np.where(row_l >= 0, found[np.where(row_l >= 0, row_l, 0)], UNKNOWN)
+    alike_l = (row_l >= 0) & alike[np.where(row_l >= 0, row_l, 0)]
+    silent = np.flatnonzero(party_l == UNKNOWN)
+    if texts and len(silent):
+        said = in_texts(texts, code, silent)
+        rows = np.array(list(said), np.int64)
+        party_l[rows] = np.array(list(said.values()), np.int64)
+        alike_l[rows] = True
+        comparable |= len(rows) >= max(0.2 * len(left), 1)
+    return Parties(party_l, np.where(row_r >= 0, coded_r[np.where(row_r >= 0, row_r, 0)], UNKNOWN), alike_l, comparable)
 
 
 def _coded(names: pa.Array) -> tuple[list[str], np.ndarray]:

@@ -16,7 +16,18 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_valida
 from tieout.spec import parse
 
 PassName = Literal[
-    "decisions", "voids", "links", "crossref", "keys", "sums", "variance", "scored", "balance", "exact", "named"
+    "decisions",
+    "voids",
+    "links",
+    "crossref",
+    "keys",
+    "sums",
+    "variance",
+    "scored",
+    "slips",
+    "balance",
+    "exact",
+    "named",
 ]
 PASSES: tuple[PassName, ...] = get_args(PassName)
 Code = Annotated[str, Field(pattern=r"^[A-HX][1-9]?$")]  # the closed list of reasons of a break

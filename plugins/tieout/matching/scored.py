@@ -12,16 +12,15 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from tieout.matching import references, variance
+from tieout.matching import spelling, variance
 from tieout.matching.book import Book, couples, groups
-from tieout.matching.facts import TAIL, WHOLE, Facts
+from tieout.matching.facts import Facts
 from tieout.matching.items import NO_DATE
 from tieout.matching.joins import components, counts, distinct, pairs
 from tieout.matching.parties import UNKNOWN
-from tieout.matching.references import mixed
+from tieout.matching.references import TAIL, WHOLE, mixed
 
 ROUNDS = 50
-BLOCK = 2_000_000  # candidate pairs whose texts are compared at once
 
 
 @dataclass
@@ -51,7 +50,7 @@ def by_score(facts: Facts, book: Book) -> None:
         sure = mutual & found.grounds & (found.score >= rules.confirm) & (lead >= rules.margin)
         chosen = found.only(sure)
         confidence = 1 - 0.5 ** np.minimum(np.minimum(chosen.score, 6 + lead[sure]), 20)
-        if not book.take("scored", couples(chosen.left, chosen.right, confidence, lead[sure], chosen.reason)):
+        if not book.take(couples(chosen.left, chosen.right, confidence, lead[sure], chosen.reason)):
             break
     _suggest(facts, book, found)
 
@@ -106,7 +105,7 @@ def _scored(facts: Facts, i: np.ndarray, j: np.ndarray, reason: np.ndarray) -> C
     strength = _shared(facts, i, j)
     score += np.array([0, 2.0, 4.0, 5.0])[strength]
     grounds = same | (strength >= TAIL)
-    slip = _one_slip(facts, i, j, strength == 0)
+    slip = spelling.one_slip(facts, i, j, strength == 0)
     score += np.where(slip, 3.0, 0)
     likeness = _likeness(facts, i, j, ~same & ~other)
     score += np.select([likeness >= 90, likeness >= 75, (likeness >= 0) & (likeness < 40)], [3.0, 1.5, -2.0], 0.0)
@@ -144,53 +143,6 @@ def _shared(facts: Facts, i: np.ndarray, j: np.ndarray) -> np.ndarray:
     return strength
 
 
-def _one_slip(facts: Facts, i: np.ndarray, j: np.ndarray, asked: np.ndarray) -> np.ndarray:
-    """Whether the left texts hold the right item's reference with one slip: a digit wrong, two exchanged, one lost."""
-    from rapidfuzz import process
-    from rapidfuzz.distance import OSA
-
-    slip = np.zeros(len(i), bool)
-    if not facts.right.references:
-        return slip
-    texts = _joined(facts.left.references + facts.left.texts)
-    for column in facts.right.references:
-        names = references.compact(column)
-        for first in range(0, len(i), BLOCK):
-            rows = np.flatnonzero(asked[first : first + BLOCK] & ~slip[first : first + BLOCK]) + first
-            if texts is None or not len(rows):
-                continue
-            said, wanted, of = _windows(texts, names, i[rows], j[rows])
-            if len(said):
-                distance = process.cpdist(said, wanted, scorer=OSA.distance, score_cutoff=1, dtype=np.int32)
-                slip[rows[of[distance <= 1]]] = True
-    return slip
-
-
-def _windows(texts: pa.Array, names: pa.Array, i: np.ndarray, j: np.ndarray) -> tuple[list[str], list[str], np.ndarray]:
-    """Neighbouring words of each text that are about as long as the name, with the name and the pair's number."""
-    import re
-
-    said, wanted, of = [], [], []
-    words_of, name_of = texts.take(pa.array(i)).to_pylist(), names.take(pa.array(j)).to_pylist()
-    for number, (text, name) in enumerate(zip(words_of, name_of, strict=True)):
-        if not name or len(name) < 6:
-            continue
-        tail = re.sub(r"^[^\W\d_]+", "", name)
-        words = re.findall(r"[^\W_]+", text.upper())[:40]
-        for target in {name, tail} if len(tail) >= 6 else {name}:
-            for start in range(len(words)):
-                spelt = ""
-                for word in words[start : start + 4]:
-                    spelt += word
-                    if abs(len(spelt) - len(target)) <= 1:
-                        said.append(spelt)
-                        wanted.append(target)
-                        of.append(number)
-                    elif len(spelt) > len(target):
-                        break
-    return said, wanted, np.array(of, np.int64)
-
-
 def _likeness(facts: Facts, i: np.ndarray, j: np.ndarray, asked: np.ndarray) -> np.ndarray:
     """How far the right party's name is found in the left party or texts, of 100; −1 where there is nothing to
     compare.
@@ -200,7 +152,7 @@ def _likeness(facts: Facts, i: np.ndarray, j: np.ndarray, asked: np.ndarray) -> 
     from tieout.matching.parties import normal
 
     likeness = np.full(len(i), -1.0)
-    words = _joined(((facts.left.party,) if facts.left.party is not None else ()) + facts.left.texts)
+    words = spelling.joined(((facts.left.party,) if facts.left.party is not None else ()) + facts.left.texts)
     if facts.right.party is None or words is None:
         return likeness
     rows = np.flatnonzero(asked)
@@ -218,14 +170,6 @@ def _likeness(facts: Facts, i: np.ndarray, j: np.ndarray, asked: np.ndarray) -> 
         )
         likeness[rows[at]] = found
     return likeness
-
-
-def _joined(columns: tuple[pa.Array, ...]) -> pa.Array | None:
-    import pyarrow.compute as pc
-
-    if not columns:
-        return None
-    return pc.binary_join_element_wise(*(references.plain(each) for each in columns), " ")
 
 
 def _names_other(facts: Facts, i: np.ndarray) -> np.ndarray:
@@ -299,7 +243,6 @@ def _suggest(facts: Facts, book: Book, found: Candidates) -> None:
     np.maximum.at(score, of_pair, chosen.score)
     np.minimum.at(least, of_pair, lead)
     book.suggest(
-        "scored",
         groups(
             left,
             number[: len(left)],
