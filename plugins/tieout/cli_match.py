@@ -102,9 +102,8 @@ def _show(console: Any, summary: dict[str, Any], samples: dict[str, list[str]]) 
     for word, gap in summary["gap"].items():
         console.print(f"left − right = {gap} {word}, all of it in the breaks above", markup=False)
     if summary["suggested"]:
-        console.print(
-            f"{summary['suggested']:,} suggestions wait for a person: matches.csv, status suggested", markup=False
-        )
+        waiting = f"{summary['suggested']:,} suggestions wait for a person: matches.csv, status suggested"
+        console.print(waiting, markup=False)
     if "score" in summary:
         from tieout.matching import truth
 

@@ -162,9 +162,11 @@ def _date_form(column: pa.ChunkedArray) -> tuple[str, ...]:
 def rules_text(left: Path, right: Path) -> str:
     """A rules file for two files, with a comment beside what a person should look at."""
     sides = {"left": (left, guess_side(left)), "right": (right, guess_side(right))}
-    lines = [f"# How to reconcile {left.name} (left) with {right.name} (right). Guessed from their columns: read it, mend it.",
-             "version: 1",
-             "kind: payments          # payments, bank, ledger, documents: what an item without a partner means"]  # fmt: skip
+    lines = [
+        f"# How to reconcile {left.name} (left) with {right.name} (right). Guessed from columns: read it, mend it.",
+        "version: 1",
+        "kind: payments          # payments, bank, ledger, documents: what an item without a partner means",
+    ]
     if not all(side.columns.currency for _, side in sides.values()):
         lines.append("currency: EUR           # of rows without a currency: not guessed, write your own")
     for name, (path, side) in sides.items():

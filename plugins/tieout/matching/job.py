@@ -38,13 +38,14 @@ class Done:
     def summary(self) -> dict[str, Any]:
         """Everything in figures: rows per side, passes, breaks, the gap per currency, and what is left over."""
         result, words = self.result, self.result.facts.currencies
+        gap = {word: int(result.breaks.amount[result.breaks.currency == n].sum()) for n, word in enumerate(words)}
         summary: dict[str, Any] = {
             "left": str(self.left.path), "right": str(self.right.path),
             "rows": {side: self._rows(side) for side in ("left", "right")},
             "passes": [{"pass": each.name, "groups": each.groups, "left": each.left, "right": each.right,
                         "scoped": each.scoped, "amount": _money(each.amount)} for each in result.reports],
             "breaks": self._breaks(),
-            "gap": _money({word: int(result.breaks.amount[result.breaks.currency == n].sum()) for n, word in enumerate(words)}),
+            "gap": _money(gap),
             "suggested": sum(made.count for _, made in result.suggested),
             "left_over": self._left_over(),
             "parties_compared": bool(result.facts.parties.comparable),

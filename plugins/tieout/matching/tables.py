@@ -133,11 +133,12 @@ def breaks(result: Result) -> pa.Table:
     offered = found.suggestion >= 0
     suggestion[offered] = _all_ids(result, result.suggested, found.suggestion[offered])
     currency = found.currency.astype(np.int64)
+    words = np.array(facts.currencies or ("",), object)[currency]
     day_text = pc.if_else(pa.array(day == NO_DATE), pa.scalar(None, pa.string()),
                           pc.cast(pc.cast(pa.array(np.where(day == NO_DATE, 0, day).astype(np.int32)), pa.date32()),
                                   pa.string()))  # fmt: skip
     return pa.table({
-        "break_id": pa.array(_break_ids(found.side, item, match_id, np.array(facts.currencies, object)[currency]), pa.string()),
+        "break_id": pa.array(_break_ids(found.side, item, match_id, words), pa.string()),
         "side": pa.array(found.side.astype(object), pa.string()),
         "item": pa.array(item, pa.string()),
         "match_id": pa.array(match_id, pa.string()),
