@@ -97,8 +97,8 @@ def _show(console: Any, summary: dict[str, Any], samples: dict[str, list[str]]) 
     words = ("received", "matched", "broken", "scoped", "quarantined")
     show.table(console, "where every row is", ["side", *words],
                [[side, *(summary["rows"][side][word] for word in words)] for side in ("left", "right")])  # fmt: skip
-    show.table(console, "breaks", ["currency", "reason", "meaning", "count", "amount"],
-               [[b["currency"], b["reason"], b["meaning"], b["count"], b["amount"]] for b in summary["breaks"]])  # fmt: skip
+    columns = ("currency", "reason", "meaning", "count", "amount")
+    show.table(console, "breaks", columns, [[each[word] for word in columns] for each in summary["breaks"]])
     for word, gap in summary["gap"].items():
         console.print(f"left − right = {gap} {word}, all of it in the breaks above", markup=False)
     if summary["suggested"]:

@@ -166,7 +166,7 @@ def _targets(facts: Facts, book: Book, flip: bool) -> Iterator[Found]:
             hits = subsets(amount_m[rows], int(amount[i[begin]]), limit.members - 1)
             if not len(hits):
                 continue
-            accidental = expected(amount_m[rows], limit.members - 1)
+            accidental = expected(amount_m[rows], limit.members - 1, hits[0])
             chosen = rows[hits[0]].tolist()
             target = [int(i[begin])]
             believed = len(hits) == 1 and (named or accidental <= limit.chance)
@@ -198,7 +198,7 @@ def _both_sides(facts: Facts, book: Book) -> Iterator[Found]:
         hit = smallest[0]
         pair_left, pair_right = ours[hit[hit < len(ours)]], theirs[hit[hit >= len(ours)] - len(ours)]
         near = facts.in_window(np.repeat(pair_left, len(pair_right)), np.tile(pair_right, len(pair_left))).all()
-        yield pair_left.tolist(), pair_right.tolist(), bool(near and expected(signed, limit.members) <= limit.chance)
+        yield pair_left.tolist(), pair_right.tolist(), bool(near and expected(signed, limit.members, hit) <= limit.chance)
 
 
 @cache
@@ -217,13 +217,17 @@ def subsets(amounts: np.ndarray, target: int, members: int) -> list[np.ndarray]:
     return [np.flatnonzero(mask) for mask in masks[masks @ amounts == target]]
 
 
-def expected(amounts: np.ndarray, members: int) -> float:
+def expected(amounts: np.ndarray, members: int, hit: np.ndarray) -> float:
     """How many subsets would hit a target by chance: those tried, over the distinct sums that they could have.
 
-    Amounts that are all multiples of 50.00 have few sums: their common divisor is the step.
+    Amounts that are all multiples of 50.00 have few sums: their common divisor is the step. One odd cent among them must
+    not hide that, so the step of the hit's own amounts is asked too, with all the amounts that have it.
     """
-    size = np.abs(amounts[amounts != 0])
-    if not len(size):
-        return 1.0
-    reach = int(np.sort(size)[::-1][:members].sum())
-    return len(_masks(len(amounts), members)) / max(reach // int(np.gcd.reduce(size)), 1)
+    likely = 0.0
+    for step in (int(np.gcd.reduce(amounts)), int(np.gcd.reduce(amounts[hit]))):
+        if not step:
+            return 1.0
+        alike = np.abs(amounts[amounts % step == 0])
+        reach = int(np.sort(alike)[::-1][:members].sum()) // step
+        likely = max(likely, len(_masks(len(alike), members)) / max(reach, 1))
+    return likely

@@ -84,7 +84,9 @@ def _columns(table: pa.Table) -> dict[str, str | tuple[str, ...]]:
     found: dict[str, str | tuple[str, ...]] = {}
     for field, words in WORDS.items():
         ranked = [
-            (rank, name) for name in left if (rank := _rank(name, words)) is not None and _fits(field, table, name)
+            (rank, name)
+            for name in left
+            if (rank := _rank(name, words)) is not None and _fits(field, table, name, rank)
         ]
         ranked.sort(key=lambda each: each[0])
         if not ranked:
@@ -114,7 +116,7 @@ def _rank(name: str, words: tuple[str, ...]) -> int | None:
     return None
 
 
-def _fits(field: str, table: pa.Table, name: str) -> bool:
+def _fits(field: str, table: pa.Table, name: str, rank: int) -> bool:
     values = _some(table.column(name))
     if not values:
         return False
@@ -124,7 +126,7 @@ def _fits(field: str, table: pa.Table, name: str) -> bool:
         return all(re.fullmatch(r"[A-Za-z]{3}", value) for value in values)
     if field == "date":
         return any(re.search(r"\d{2}", value) for value in values)
-    return field != "id" or _unique(table.column(name))
+    return field != "id" or rank == 0 or _unique(table.column(name))
 
 
 def _some(column: pa.ChunkedArray) -> list[str]:
