@@ -1,4 +1,4 @@
-"""Two small files with labels, readable by a finance person: every couple, every break with its reason, and no other."""
+"""Two small files with labels, readable by a finance person: every couple, every break with its reason."""
 
 from __future__ import annotations
 

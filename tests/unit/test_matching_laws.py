@@ -1,5 +1,5 @@
-"""What holds for every pair of files: nothing is lost, order and ids decide nothing, what was planted is found, and sums that
-nobody planted are not.
+"""What holds for every pair of files: nothing is lost, order and ids decide nothing, what was planted is found, and
+sums that nobody planted are not.
 """
 
 from __future__ import annotations
@@ -18,26 +18,38 @@ from tieout.matching.items import items_of
 from tieout.matching.references import named, own_names
 from tieout.matching.rules import Rules
 
-RULES = Rules.model_validate({
-    "tolerance": {"absolute": 1, "percent": 1},
-    "variance": {"discounts": [{"percent": 2, "days": 14}], "fees": [{"fixed": 1}], "tax_rates": [19], "fx": {"bp": 20}},
-})  # fmt: skip
+RULES = Rules.model_validate(
+    {
+        "tolerance": {"absolute": 1, "percent": 1},
+        "variance": {
+            "discounts": [{"percent": 2, "days": 14}],
+            "fees": [{"fixed": 1}],
+            "tax_rates": [19],
+            "fx": {"bp": 20},
+        },
+    }
+)
 QUICK = settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 # Few parties, amounts and days, so that everything collides with everything.
-record = st.fixed_dictionaries({
-    "amount": st.integers(-400, 900).map(lambda n: f"{n / 4:.2f}"), "currency": st.sampled_from(["EUR", "USD", "JPY"]),
-    "party": st.sampled_from(["Acme GmbH", "ACME", "Bolt AG", "Cord", None]),
-    "date": st.sampled_from(["2025-01-05", "2025-01-06", "2025-02-10", "2025-03-01", None]),
-    "reference": st.sampled_from(["INV-1001", "INV-1002", "2025/00012", "INV-1001;INV-1002", None, "PO 77123"]),
-    "text": st.sampled_from(["inv 1001 and 1002", "RG 2025/12", "", "INV-1020", "PO77123 INV-1001"]),
-})  # fmt: skip
+record = st.fixed_dictionaries(
+    {
+        "amount": st.integers(-400, 900).map(lambda n: f"{n / 4:.2f}"),
+        "currency": st.sampled_from(["EUR", "USD", "JPY"]),
+        "party": st.sampled_from(["Acme GmbH", "ACME", "Bolt AG", "Cord", None]),
+        "date": st.sampled_from(["2025-01-05", "2025-01-06", "2025-02-10", "2025-03-01", None]),
+        "reference": st.sampled_from(["INV-1001", "INV-1002", "2025/00012", "INV-1001;INV-1002", None, "PO 77123"]),
+        "text": st.sampled_from(["inv 1001 and 1002", "RG 2025/12", "", "INV-1020", "PO77123 INV-1001"]),
+    }
+)
 
 
 def whole(records, prefix):
     """The records with ids; yen have no decimals."""
-    return [{**r, "id": f"{prefix}{n}", "amount": r["amount"].split(".")[0] if r["currency"] == "JPY" else r["amount"]}
-            for n, r in enumerate(records)]  # fmt: skip
+    return [
+        {**r, "id": f"{prefix}{n}", "amount": r["amount"].split(".")[0] if r["currency"] == "JPY" else r["amount"]}
+        for n, r in enumerate(records)
+    ]
 
 
 sides = st.tuples(st.lists(record, max_size=14), st.lists(record, max_size=14))
@@ -46,7 +58,9 @@ sides = st.tuples(st.lists(record, max_size=14), st.lists(record, max_size=14))
 @QUICK
 @given(sides)
 def test_nothing_is_lost(both):
-    """match() itself raises where a count or an amount does not add up; here it is added up once more by other means."""
+    """match() itself raises where a count or an amount does not add up; here it is added up once more by other
+    means.
+    """
     left, right = whole(both[0], "p"), whole(both[1], "i")
     found = match(items_of(left), items_of(right), RULES)
     where = [frozenset(), frozenset()]
@@ -96,8 +110,10 @@ def test_sums_that_nobody_planted_are_not_believed(step):
     believed = 0
     for seed in range(60):
         rng = np.random.default_rng(seed)
-        right = [item(f"i{n}", f"{cents // 100}.{cents % 100:02d}", party="Acme Works")
-                 for n, cents in enumerate((rng.integers(1, 1 + 500_000 // step, 10) * step).tolist())]  # fmt: skip
+        right = [
+            item(f"i{n}", f"{cents // 100}.{cents % 100:02d}", party="Acme Works")
+            for n, cents in enumerate((rng.integers(1, 1 + 500_000 // step, 10) * step).tolist())
+        ]
         cents = int(rng.integers(2, 1 + 1_500_000 // step)) * step
         left = [
             item("p", f"{cents // 100}.{cents % 100:02d}", party="Acme Works"),
@@ -111,8 +127,14 @@ SEPARATORS = ("", "-", " ", "/", ".")
 
 
 @QUICK
-@given(st.text("ABCDEFGH", min_size=0, max_size=3), st.integers(1000, 99_999_999), st.integers(0, 4),
-       st.sampled_from(SEPARATORS), st.sampled_from(SEPARATORS), st.booleans())  # fmt: skip
+@given(
+    st.text("ABCDEFGH", min_size=0, max_size=3),
+    st.integers(1000, 99_999_999),
+    st.integers(0, 4),
+    st.sampled_from(SEPARATORS),
+    st.sampled_from(SEPARATORS),
+    st.booleans(),
+)
 def test_a_reference_is_found_however_it_is_written(prefix, number, zeros, one, other, lower):
     import pyarrow as pa
 

@@ -35,15 +35,19 @@ def test_the_smaller_tolerance_wins():
 
 @pytest.mark.parametrize(("paid", "taken"), [("985.00", True), ("984.99", False)])
 def test_a_tolerance_ends_where_it_says(paid, taken):
-    found = run([item("p", paid, text="INV-1001")], [item("i", "1000.00", reference="INV-1001")],
-                {"tolerance": {"absolute": 15, "percent": 3}})  # fmt: skip
+    found = run(
+        [item("p", paid, text="INV-1001")],
+        [item("i", "1000.00", reference="INV-1001")],
+        {"tolerance": {"absolute": 15, "percent": 3}},
+    )
     assert [name for name, _ in found.confirmed] == (["variance"] if taken else ["named"])
 
 
 def test_several_for_several():
     """983 + 637 = 1,620 = 2,095 − 475."""
-    found = run([item("p", 2095, party="A"), item("c", -475, party="A")],
-                [item("i", 983, party="A"), item("j", 637, party="A")])  # fmt: skip
+    found = run(
+        [item("p", 2095, party="A"), item("c", -475, party="A")], [item("i", 983, party="A"), item("j", 637, party="A")]
+    )
     assert groups_of(found) == {(frozenset("pc"), frozenset("ij"))}
 
 
@@ -70,14 +74,19 @@ def test_a_cross_reference_holds_on_its_days():
     table = [Alias("reference", "OLD-1", "NEW-77", date(2025, 1, 1), date(2025, 6, 30))]
     assert groups_of(run(left, right, aliases=table)) == {(frozenset("p"), frozenset("i"))}
     names = [Alias("party", "4711", "Acme GmbH", None, None)]
-    found = run([item("p", 33.3, party="4711", date="2025-02-01")],
-                [item("i", 33.3, party="Acme GmbH", date="2025-01-15")], aliases=names)  # fmt: skip
+    found = run(
+        [item("p", 33.3, party="4711", date="2025-02-01")],
+        [item("i", 33.3, party="Acme GmbH", date="2025-01-15")],
+        aliases=names,
+    )
     assert groups_of(found) == {(frozenset("p"), frozenset("i"))}
 
 
 def test_the_whole_balance_and_the_sum_of_a_day():
     right = [item(f"i{n}", f"{11 * n}.{n}7", party="A", date=f"2025-01-0{n}") for n in range(1, 9)]
-    found = run([item("p", "399.96", party="A", date="2025-02-01")], right)  # 396.00 and eight times 0.07, 3.60 in tenths
+    found = run(
+        [item("p", "399.96", party="A", date="2025-02-01")], right
+    )  # 396.00 and eight times 0.07, 3.60 in tenths
     assert groups_of(found) == set()
     found = run([item("p", "400.16", party="A", date="2025-02-01")], right)
     assert [name for name, _ in found.confirmed] == ["balance"] and len(found.confirmed[0][1].right) == 8
@@ -123,10 +132,14 @@ def test_ties_are_one_suggestion_and_nobody_is_confirmed():
 
 def test_a_named_invoice_is_not_exchanged_for_an_equal_one():
     """The payment names what is paid already: a duplicate, not a payment of another invoice of that amount."""
-    left = [item("p", 120, party="A", text="INV-1001", date="2025-02-01"),
-            item("q", 120, party="A", text="INV-1001", date="2025-02-05")]  # fmt: skip
-    right = [item("i", 120, party="A", reference="INV-1001", date="2025-01-10"),
-             item("j", 120, party="A", reference="INV-1777", date="2025-01-11")]  # fmt: skip
+    left = [
+        item("p", 120, party="A", text="INV-1001", date="2025-02-01"),
+        item("q", 120, party="A", text="INV-1001", date="2025-02-05"),
+    ]
+    right = [
+        item("i", 120, party="A", reference="INV-1001", date="2025-01-10"),
+        item("j", 120, party="A", reference="INV-1777", date="2025-01-11"),
+    ]
     found = run(left, right)
     assert groups_of(found) == {(frozenset("p"), frozenset("i"))}
     assert ("left", "F1", 12000) in reasons_of(found)
@@ -160,17 +173,27 @@ def test_a_pass_can_be_left_out():
     assert [name for name, _ in run(left, right, {"off": ["keys"]}).confirmed] == ["scored"]
 
 
-@pytest.mark.parametrize("wrong", [
-    {"window": {"after": -1}}, {"exact": {"items": 13}}, {"ordre": ["keys"]}, {"order": ["keys", "keys"]},
-    {"variance": {"discounts": [{"percent": 0}]}}, {"variance": {"fees": [{}]}}, {"variance": {"reasons": {"a": "Z9"}}},
-    {"left": {"columns": {"amount": "a", "debit": "b"}}}, {"currency": "Euro"}, {"tolerance": {"absolute": True}},
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"window": {"after": -1}},
+        {"exact": {"items": 13}},
+        {"ordre": ["keys"]},
+        {"order": ["keys", "keys"]},
+        {"variance": {"discounts": [{"percent": 0}]}},
+        {"variance": {"fees": [{}]}},
+        {"variance": {"reasons": {"a": "Z9"}}},
+        {"left": {"columns": {"amount": "a", "debit": "b"}}},
+        {"currency": "Euro"},
+        {"tolerance": {"absolute": True}},
+    ],
+)
 def test_wrong_rules_are_refused(wrong):
     with pytest.raises(ValidationError):
         Rules.model_validate(wrong)
 
 
-# --- the invariants can fail --------------------------------------------------------------------------------------------
+# --- the invariants can fail ---
 
 
 def broken(monkeypatch, fault):

@@ -198,7 +198,8 @@ def _both_sides(facts: Facts, book: Book) -> Iterator[Found]:
         hit = smallest[0]
         pair_left, pair_right = ours[hit[hit < len(ours)]], theirs[hit[hit >= len(ours)] - len(ours)]
         near = facts.in_window(np.repeat(pair_left, len(pair_right)), np.tile(pair_right, len(pair_left))).all()
-        yield pair_left.tolist(), pair_right.tolist(), bool(near and expected(signed, limit.members, hit) <= limit.chance)
+        rare = expected(signed, limit.members, hit) <= limit.chance
+        yield pair_left.tolist(), pair_right.tolist(), bool(near and rare)
 
 
 @cache
@@ -220,8 +221,8 @@ def subsets(amounts: np.ndarray, target: int, members: int) -> list[np.ndarray]:
 def expected(amounts: np.ndarray, members: int, hit: np.ndarray) -> float:
     """How many subsets would hit a target by chance: those tried, over the distinct sums that they could have.
 
-    Amounts that are all multiples of 50.00 have few sums: their common divisor is the step. One odd cent among them must
-    not hide that, so the step of the hit's own amounts is asked too, with all the amounts that have it.
+    Amounts that are all multiples of 50.00 have few sums: their common divisor is the step. One odd cent among them
+    must not hide that, so the step of the hit's own amounts is asked too, with all the amounts that have it.
     """
     likely = 0.0
     for step in (int(np.gcd.reduce(amounts)), int(np.gcd.reduce(amounts[hit]))):

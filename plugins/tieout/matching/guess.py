@@ -95,6 +95,11 @@ def _columns(table: pa.Table) -> dict[str, str | tuple[str, ...]]:
         found[field] = tuple(names) if field in SEVERAL else names[0]
         for name in names if field in SEVERAL else names[:1]:
             left.pop(name)
+    if "date" not in found:
+        dated = [name for name in left if _some(table.column(name)) and _all_dates(table.column(name))]
+        if dated:
+            found["date"] = dated[0]
+            left.pop(dated[0])
     if "id" not in found:
         for name in left:
             if _unique(table.column(name)):
@@ -159,6 +164,12 @@ def _date_form(column: pa.ChunkedArray) -> tuple[str, ...]:
         FORMS, key=lambda form: len(values) - pc.strptime(text, format=form, unit="s", error_is_null=True).null_count
     )
     return (best,)
+
+
+def _all_dates(column: pa.ChunkedArray) -> bool:
+    values = pa.array(_some(column), pa.string())
+    forms = _date_form(column) or FORMS[:1]
+    return pc.strptime(values, format=forms[0], unit="s", error_is_null=True).null_count == 0
 
 
 def rules_text(left: Path, right: Path) -> str:

@@ -263,12 +263,11 @@ def _days(values: pa.Array, dialect: Dialect, faults: dict[int, str]) -> np.ndar
         values = pc.if_else(pa.array(iso), pc.utf8_slice_codeunits(values, 0, 10), values)
     for form in dialect.date or ("%Y-%m-%d",):
         parsed = pc.strptime(values, format=form, unit="s", error_is_null=True)
-        found = np.asarray(pc.is_valid(parsed)) & open_rows
-        seconds = np.asarray(pc.fill_null(pc.cast(parsed, pa.int64()), 0))
-        days[found] = (seconds[found] // 86400).astype(np.int32)
+        when = np.asarray(pc.fill_null(pc.cast(parsed, pa.int64()), 0)) // 86400
+        found = np.asarray(pc.is_valid(parsed)) & open_rows & (when >= _FIRST) & (when <= _LAST)  # 01.02.25: no year 25
+        days[found] = when[found].astype(np.int32)
         open_rows &= ~found
-    wild = (days != NO_DATE) & ((days < _FIRST) | (days > _LAST))
-    for row in np.flatnonzero(open_rows | wild).tolist():
+    for row in np.flatnonzero(open_rows).tolist():
         forms = ", ".join(dialect.date) or "YYYY-MM-DD"
         faults.setdefault(
             row, f"date: {values[row].as_py()[:40]!r} is no date between 1900 and 2199 in the form {forms}"

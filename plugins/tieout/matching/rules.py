@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
+from tieout.errors import ConfigError
 from tieout.spec import parse
 
 PassName = Literal[
@@ -263,4 +264,6 @@ class Rules(_Frozen):
 
 def load(path: Path) -> Rules:
     """Read a rules file. Raises ConfigError with file, line and key."""
+    if not path.is_file():
+        raise ConfigError(f"{path} does not exist", hint="`tieout match --left … --right … --init` writes one")
     return parse(path, Rules)
