@@ -19,9 +19,9 @@ BETWEEN_ROOMS = {
     "transform": {"matching"},
 }
 ABOVE = (
-    "steps", "stepbook", "freshness", "lineage", "health", "cli", "cli_backfill", "cli_demo", "cli_operate",
-    "cli_quarantine", "cli_retention", "cli_status", "cli_work", "demo", "doctor", "scratch", "stack", "status",
-    "place",
+    "steps", "stepbook", "freshness", "lineage", "health", "cli", "cli_backfill", "cli_demo", "cli_match",
+    "cli_operate", "cli_quarantine", "cli_retention", "cli_status", "cli_work", "demo", "doctor", "scratch", "stack",
+    "status", "place",
 )  # fmt: skip
 HEAVY = ("pandas", "dbt", "great_expectations")
 
