@@ -91,9 +91,11 @@ def _show(console: Any, summary: dict[str, Any], samples: dict[str, list[str]]) 
     for each in summary["passes"]:
         amount = ", ".join(f"{value} {word}" for word, value in each["amount"].items())
         rows.append([each["pass"], each["groups"], each["left"], each["right"], amount])
-        rows += [["", "", "", "", f"  {line}"] for line in samples.get(each["pass"], [])]
-    show.table(console, "what each rule took" if not samples else "what each rule would take",
-               ["rule", "matches", "left items", "right items", "amount"], rows)  # fmt: skip
+    title = "what each rule would take" if samples else "what each rule took"
+    show.table(console, title, ["rule", "matches", "left items", "right items", "amount"], rows)
+    if samples:
+        lines = [[name, line] for name, found in samples.items() for line in found]
+        show.table(console, "samples", ["rule", "match"], lines)
     words = ("received", "matched", "broken", "scoped", "quarantined")
     show.table(console, "where every row is", ["side", *words],
                [[side, *(summary["rows"][side][word] for word in words)] for side in ("left", "right")])  # fmt: skip

@@ -5,6 +5,7 @@ sums that nobody planted are not.
 from __future__ import annotations
 
 import random
+from decimal import Decimal
 
 import numpy as np
 import pytest
@@ -13,8 +14,10 @@ from hypothesis import strategies as st
 
 from tests.unit.match_cases import groups_of, item, reasons_of
 from tests.unit.match_statement import scored, statement
+from tieout.matching import tables
 from tieout.matching.engine import match
 from tieout.matching.items import items_of
+from tieout.matching.joins import pairs
 from tieout.matching.references import named, own_names
 from tieout.matching.rules import Rules
 
@@ -147,8 +150,10 @@ def test_a_reference_is_found_however_it_is_written(prefix, number, zeros, one, 
 
 @pytest.mark.parametrize("parties", [True, False], ids=["with a party column", "party in the text"])
 @pytest.mark.parametrize("seed", [101, 102, 103])
-def test_a_bank_statement_that_nobody_tuned_to(seed, parties):
-    """Targets: what is believed is right in 999 of 1,000 couples; F1 of all couples 0.97."""
+def test_a_bank_statement(seed, parties):
+    """The generator was at hand while the passes were written, these seeds were not. Targets: what is believed is
+    right in 999 of 1,000 couples; F1 of all couples 0.97.
+    """
     made = statement(seed, 1500, parties=parties)
     rules = Rules.model_validate({"variance": {"discounts": [{"percent": 2, "days": 14}]}})
     result = match(items_of(made.payments), items_of(made.invoices), rules)
@@ -157,3 +162,31 @@ def test_a_bank_statement_that_nobody_tuned_to(seed, parties):
     figures = scored(made.truth, found)
     assert len(made.truth) > 1200
     assert figures["precision"] >= 0.999 and figures["f1"] >= 0.97, figures
+
+
+def test_too_many_pairs_drop_whole_keys_of_one_size():
+    """Memory has an end; which keys are left out depends on their size and on nothing else."""
+    left, right = np.array([1, 1, 1, 2, 2, 3, 4, 4]), np.array([1, 1, 2, 2, 3, 4, 4])
+    assert len(pairs(left, right)[0]) == 6 + 4 + 1 + 4
+    i, j = pairs(left, right, total=9)  # the keys 2 and 4 make four pairs each, and both stay or neither
+    assert sorted(left[i].tolist()) == [2] * 4 + [3] + [4] * 4 and (left[i] == right[j]).all()
+    assert left[pairs(left, right, total=8)[0]].tolist() == [3]
+    assert len(pairs(left, right, cap=3)[0]) == 1
+
+
+def test_what_is_applied_adds_up():
+    """In a match that is equal, short or over, both sides apply the same amount, and no item more than it has."""
+    made = statement(9, 600)
+    result = match(items_of(made.payments), items_of(made.invoices), Rules())
+    rows = [r for r in tables.members(result).to_pylist() if r["status"] == "confirmed"]
+    reasons = {r["match_id"]: r["reason"] for r in tables.matches(result).to_pylist()}
+    total: dict[str, Decimal] = {}
+    for row in rows:
+        amount, applied = Decimal(row["amount"]), Decimal(row["applied_amount"])
+        assert abs(applied) <= abs(amount)
+        if reasons[row["match_id"]] in ("", "B3", "A7"):
+            total[row["match_id"]] = total.get(row["match_id"], Decimal(0)) + (
+                applied if row["side"] == "left" else -applied
+            )
+    assert len(total) > 300 and set(total.values()) == {Decimal("0.00")}
+    assert {reasons[name] for name in total} == {"", "B3", "A7"}

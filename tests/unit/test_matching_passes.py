@@ -239,3 +239,12 @@ def test_a_match_without_a_partner_is_an_error(monkeypatch):
         book.confirmed.append(("keys", groups(none, none, none, none, 1)))
 
     assert "one side" in broken(monkeypatch, alone)
+
+
+def test_a_name_on_another_partys_item_needs_a_rare_amount():
+    """A whole name and the amount agree, the customer does not: believed where no other item has that amount."""
+    left = [item("p", 99, party="Acme Works", text="INV-1001"), item("q", 7, party="Bolt Works")]
+    right = [item("i", 99, party="Bolt Works", reference="INV-1001"), item("j", 3, party="Acme Works")]
+    assert groups_of(run(left, right)) == {(frozenset("p"), frozenset("i"))}
+    found = run(left, [*right, item("k", 99, party="Cord Works")])
+    assert groups_of(found) == set() and groups_of(found, "suggested") == {(frozenset("p"), frozenset("i"))}

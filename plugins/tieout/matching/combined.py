@@ -103,7 +103,7 @@ def _made(flip: bool, one: np.ndarray, of_one: np.ndarray, many: np.ndarray, of_
 def _in_window(facts: Facts, made: Groups) -> np.ndarray:
     """Groups in which every left item is within the window of every right one (both ends are looked at)."""
     good = np.ones(made.count, bool)
-    i, j = pairs(made.left_group, made.right_group)
+    i, j = pairs(made.left_group, made.right_group, total=2**40)
     good[made.left_group[i[~facts.in_window(made.left[i], made.right[j])]]] = False
     return good
 

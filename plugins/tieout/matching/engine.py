@@ -66,7 +66,7 @@ class Result:
         """(left row, right row) of every couple inside a confirmed group."""
         found = []
         for _, made in self.confirmed:
-            i, j = pairs(made.left_group, made.right_group)
+            i, j = pairs(made.left_group, made.right_group, total=2**40)
             found.append((made.left[i], made.right[j]))
         if not found:
             return np.zeros(0, np.int64), np.zeros(0, np.int64)

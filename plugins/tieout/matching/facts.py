@@ -18,6 +18,7 @@ from tieout.matching.references import WHOLE, mixed
 from tieout.matching.rules import Rules
 
 MOST_PAIRS = 1000  # a name that would join more pairs of items is looked at as a sum only
+MOST_EDGES = 24_000_000
 LINKED = 9
 
 
@@ -203,7 +204,7 @@ def _rare(own: references.Names, common: int) -> references.Names:
 
 
 def _edges(hits: tuple[np.ndarray, np.ndarray], own: references.Names, size: int) -> Edges:
-    i, j = pairs(hits[0], own.value, MOST_PAIRS)
+    i, j = pairs(hits[0], own.value, MOST_PAIRS, MOST_EDGES)
     return strongest(hits[1][i], own.row[j], own.strength[j])
 
 
@@ -219,7 +220,7 @@ def _equal_edges(
     row_l, row_r = hits[1], own.row
     key_l = mixed(hits[0], left.amount[row_l], currency_l[row_l])
     key_r = mixed(own.value, right.amount[row_r], currency_r[row_r])
-    i, j = pairs(key_l, key_r, MOST_PAIRS)
+    i, j = pairs(key_l, key_r, MOST_PAIRS, MOST_EDGES)
     sure = left.amount[row_l[i]] == right.amount[row_r[j]]
     return strongest(row_l[i[sure]], row_r[j[sure]], own.strength[j[sure]])
 

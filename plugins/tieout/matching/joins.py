@@ -4,9 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 
+TOTAL = 6_000_000
 
-def pairs(left: np.ndarray, right: np.ndarray, cap: int | None = None) -> tuple[np.ndarray, np.ndarray]:
-    """Positions (i, j) with left[i] == right[j]. A key that would make more than `cap` pairs makes none."""
+
+def pairs(
+    left: np.ndarray, right: np.ndarray, cap: int | None = None, total: int = TOTAL
+) -> tuple[np.ndarray, np.ndarray]:
+    """Positions (i, j) with left[i] == right[j]. A key that would make more than `cap` pairs makes none.
+
+    Where all pairs would be more than `total`, the keys that make most of them make none: memory has an end.
+    """
     order_l, order_r = np.argsort(left, kind="stable"), np.argsort(right, kind="stable")
     keys_l, first_l, count_l = _runs(left[order_l])
     keys_r, first_r, count_r = _runs(right[order_r])
@@ -19,9 +26,21 @@ def pairs(left: np.ndarray, right: np.ndarray, cap: int | None = None) -> tuple[
         few = cl * cr <= cap
         cl, cr, fl, fr = cl[few], cr[few], fl[few], fr[few]
     size = cl * cr
+    if size.sum() > total:
+        ordered = np.sort(size)
+        few = size <= _widest(ordered, total)
+        cl, cr, fl, fr, size = cl[few], cr[few], fl[few], fr[few], size[few]
     within = np.arange(size.sum()) - np.repeat(np.cumsum(size) - size, size)
     wide = np.repeat(cr, size)
     return order_l[np.repeat(fl, size) + within // wide], order_r[np.repeat(fr, size) + within % wide]
+
+
+def _widest(ordered: np.ndarray, total: int) -> int:
+    """The largest number of pairs a key may make so that all keys up to it make `total` pairs at most."""
+    reached = np.cumsum(ordered)
+    last = np.flatnonzero(np.r_[ordered[1:] != ordered[:-1], True])  # all keys of one size, or none of them
+    fits = last[reached[last] <= total]
+    return int(ordered[fits[-1]]) if len(fits) else 0
 
 
 def _runs(ordered: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

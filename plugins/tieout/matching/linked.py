@@ -38,6 +38,9 @@ def by_links(facts: Facts, book: Book, edges: Edges) -> None:
 
 def by_keys(facts: Facts, book: Book) -> None:
     """One left and one right item of equal amount that share a name, each the other's only such partner."""
+    amount = mixed(facts.right.amount, facts.right_currency)
+    _, of, size = np.unique(amount, return_inverse=True, return_counts=True)
+    only_amount = size[of] == 1
     for least, party in ((WHOLE, True), (WHOLE, False), (TAIL, False), (1, True)):
         edges = still(facts, book, facts.equal)
         edges = edges.only(edges.strength >= least)
@@ -49,9 +52,13 @@ def by_keys(facts: Facts, book: Book) -> None:
         alone = (counts(edges.left, len(facts.left))[edges.left] == 1) & (
             counts(edges.right, len(facts.right))[edges.right] == 1
         )
-        # A whole name on another party's item: only where likeness, not a code, says that it is another.
-        alone &= ~facts.other_party(edges.left, edges.right) | facts.parties.alike[edges.left] | (least == WHOLE)
-        book.take(couples(edges.left[alone], edges.right[alone], 0.999 if least == WHOLE else 0.995))
+        pair = edges.only(alone)
+        # A whole name on another party's item: believed where the amount is on no other item, else shown.
+        other = facts.other_party(pair.left, pair.right) & ~facts.parties.alike[pair.left]
+        doubtful = other & ~only_amount[pair.right]
+        proposed = couples(pair.left, pair.right, 0.999 if least == WHOLE else 0.995)
+        book.take(proposed.only(~doubtful))
+        book.suggest(proposed.only(doubtful))
     for flip in (False, True):
         _first_of_several(facts, book, flip)
 

@@ -232,7 +232,6 @@ class Rules(_Frozen):
     right: Side | None = None
     currency: str | None = Field(default=None, pattern=r"^[A-Z]{3}$")
     materiality: Exact = Decimal(0)
-    as_of: date | None = None
     order: tuple[PassName, ...] = PASSES
     off: tuple[PassName, ...] = ()
     window: Window = Window()

@@ -24,7 +24,8 @@ from tieout.matching.references import TAIL, mixed
 BLOCK = 500_000  # pairs whose texts are compared at once
 SHORTEST = 6  # a shorter number has too many neighbours
 WORDS = 40
-MOST_PAIRS = 2_000
+MOST_PAIRS = 2_000  # of one party
+TEXTS = 1_500_000  # pairs of texts that are compared at all
 
 
 def joined(columns: tuple[pa.Array, ...]) -> pa.Array | None:
@@ -52,6 +53,7 @@ def edges(facts: Facts, book: Book) -> Edges:
         mixed(facts.parties.left[left], facts.left_currency[left]),
         mixed(facts.parties.right[right], facts.right_currency[right]),
         MOST_PAIRS,
+        TEXTS,
     )
     i, j = left[i], right[j]
     keep = facts.in_window(i, j)

@@ -104,12 +104,13 @@ def _applied(result: Result, made: Groups) -> dict[str, np.ndarray]:
         budget = sums(getattr(made, f"{other}_group"), applied[other], made.count)
         concerned = np.flatnonzero((made.reason == code)[group])
         items: Items = getattr(facts, side)
-        order = np.lexsort((np.abs(items.amount[row[concerned]]), items.day[row[concerned]], group[concerned]))
-        for place in concerned[order].tolist():
-            of, amount = group[place], int(applied[side][place])
-            part = max(min(amount, int(budget[of])), 0) if amount > 0 else min(max(amount, int(budget[of])), 0)
-            if (amount > 0) != (budget[of] > 0):
-                part = amount  # a credit among what is paid counts in full
+        value, of_group = items.amount[row[concerned]], group[concerned]
+        adds = np.sign(value) == np.sign(budget[of_group])  # a credit among invoices counts first, and in full
+        order = np.lexsort((np.abs(value), items.day[row[concerned]], adds, of_group))
+        for place, counts_down in zip(concerned[order].tolist(), adds[order].tolist(), strict=True):
+            of, part = group[place], int(applied[side][place])
+            if counts_down:
+                part = max(min(part, int(budget[of])), 0) if part > 0 else min(max(part, int(budget[of])), 0)
             applied[side][place] = part
             budget[of] -= part
     return applied
