@@ -39,13 +39,8 @@ def run(rows: int, progress: Callable[[str], Any] = print) -> list[dict[str, Any
         seconds, work, megabytes, summary = _measured(place)
     matched = summary["rows"]["left"]["matched"]
     limit = max(SECONDS * rows / 1_000_000, 20.0)
-<<<<<<< HEAD
-    progress(f"  match: {rows:,} × {rows:,} rows in {seconds:.0f} s ({work:.0f} s of processor), {megabytes:.0f} MB, "
-             f"{matched / rows:.1%} matched")
-=======
     cost = f"{seconds:.0f} s ({work:.0f} s of processor), {megabytes:.0f} MB"
     progress(f"  match: {rows:,} × {rows:,} rows in {cost}, {matched / rows:.1%} matched")
->>>>>>> match
     return [
         {"name": "match", "value": seconds, "unit": "s", "limit": limit, "ratio": seconds / limit, "goal": "<= 1.0"},
         {"name": "match_cpu", "value": work, "unit": "s", "limit": limit, "ratio": work / limit, "goal": "<= 1.0"},
