@@ -39,7 +39,7 @@ class Company:
         if size not in SIZES or level not in (1, 2, 3):
             raise ValueError(f"size is one of {', '.join(SIZES)} and level 1, 2 or 3, not {size!r} and {level!r}")
         place = unit(of)
-        self.world = World(place.seed(seed), size, level, place)
+        self.world = World(place.seed(seed), size, level, place, market=seed)
         self._systems = (self.world.crm, self.world.erp)
         self._scenarios = told_by(systems.kinds(place.erp))
         self._schedule = _schedule(self._scenarios, self.world.seed, SIZES[size])

@@ -30,11 +30,12 @@ class World:
     size: str
     level: int
     unit: Unit = UNITS[FIRST]
+    market: int | None = None  # what rates are drawn from, where all units of a group share them
 
     @cached_property
     def rates(self) -> Rates:
         """Daily rates."""
-        return Rates(self.seed)
+        return Rates(self.seed if self.market is None else self.market)
 
     @cached_property
     def products(self) -> tuple[Product, ...]:

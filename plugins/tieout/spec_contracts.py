@@ -52,12 +52,12 @@ CONTRACTS = {
         region postal_code country_code external_customer_id is_person is_intercompany is_active"""),
     "products": _contract("product_id", "product_code gtin name family unit is_stocked is_liability is_active"),
     "legal_entities": _contract("source_id", "name country_code functional_currency_code parent_id is_elimination"),
-    "fiscal_periods": _contract("source_id start_date end_date", "period name is_closed is_ar_locked"),
+    "fiscal_periods": _contract("source_id start_date end_date", "period name is_closed is_ar_locked locked_at"),
     "documents": _contract("document_type document_id document_date", """document_number legal_entity customer_id
         currency_code source_type_code source_status_code status external_id reference posting_period
         header_total_amount exchange_rate is_posting is_voided is_cancelled is_pending is_intercompany due_date
-        closed_date"""),
-    "revenue_events": _contract("document_type document_id line_id event_type", """leg product_id quantity unit
+        closed_date created_at"""),
+    "revenue_events": _contract("document_type document_id line_id event_type", """leg product_id place_id quantity unit
         net_amount discount_amount tax_amount freight_amount total_amount functional_amount fx_rate event_date
         posting_date period service_start_date service_end_date"""),
     "document_links": _contract("from_type from_id to_type to_id link_type", "from_line_id to_line_id amount"),
@@ -67,6 +67,7 @@ CONTRACTS = {
         amount currency_code functional_currency_code period document_type document_id customer_id is_manual
         ledger_book"""),
     "fx_rates": _contract("from_currency_code to_currency_code rate rate_date", "rate_type quoted_as priority"),
+    "stock_levels": _contract("product_id place_id quantity as_of_date", "place_name unit"),
 }
 
 

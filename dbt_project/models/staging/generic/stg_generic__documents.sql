@@ -44,6 +44,7 @@ mapped as (
         told.due_date,
         told.closed_date,
         told.source_stream,
+        told.created_at,
         told.modified_at,
         told.batch_id
     from told

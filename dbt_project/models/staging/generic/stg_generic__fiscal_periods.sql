@@ -11,7 +11,8 @@ periods as (
         coalesce(is_closed, false) as is_closed,
         coalesce(is_ar_locked, false) as is_ar_locked,
         start_date,
-        end_date
+        end_date,
+        locked_at
     from told
 )
 
