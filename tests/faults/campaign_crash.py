@@ -17,8 +17,8 @@ from typing import Any
 from tests.faults.crash_content import broken_archives
 from tests.faults.crash_world import (
     AGAIN,
-    COMPLETE,
     FIRST_LANDING,
+    REPEATED,
     SHORT_STEPS,
     STEPS,
     Hung,
@@ -139,7 +139,7 @@ def survive(trial: Trial, place: World) -> tuple[int, list[str], float]:
     if trial.rest == "new run":
         place.prepare(AGAIN)
     if trial.step == "build":
-        place.prepare(COMPLETE)
+        place.prepare(REPEATED)
     left, kills, lines, longest, missed = list(trial.strikes), 0, [], 0.0, 0
     while left:
         place.restore(f"before_{trial.step}")

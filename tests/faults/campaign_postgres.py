@@ -13,7 +13,7 @@ from contextlib import nullcontext
 from typing import Any
 
 from tests.faults import campaign_crash as crash
-from tests.faults.crash_world import COMPLETE, FIRST_LANDING, Hung, World, start_again, world
+from tests.faults.crash_world import FIRST_LANDING, REPEATED, Hung, World, start_again, world
 from tests.faults.outcome import Outcome, Tell
 from tieout.errors import WarehouseError
 
@@ -70,7 +70,7 @@ def survive(trial: crash.Trial, strike: str, place: World) -> tuple[bool, list[s
     lines: list[str] = []
     place.prepare(trial.step)
     if trial.step == "build":
-        place.prepare(COMPLETE)
+        place.prepare(REPEATED)
     for missed in range(crash.TRIES):
         place.restore(f"before_{trial.step}")
         try:

@@ -51,12 +51,12 @@ def said(db: psycopg.Connection) -> Said:
 
 
 def differences(expected: psycopg.Connection, found: psycopg.Connection, known: Said | None = None,
-                complete: psycopg.Connection | None = None) -> list[str]:
+                repeated: psycopg.Connection | None = None) -> list[str]:
     """In words, the first ones of each table; empty when both say the same. `known`: what `expected` says.
 
-    `complete`: a warehouse in which the same was built from everything. A build that was cut off and repeated may look
-    at more documents than an undisturbed one, so that working tables (staging, intermediate) may hold more rows; but
-    each of these must be there in `complete`, and none may be missing. Marts are equal.
+    `repeated`: a warehouse in which the same build was done twice undisturbed. A repeated build looks at what the first
+    attempt has judged already, too: the more, the further that came. So the working tables of such a build (staging,
+    intermediate) may hold more rows; but each must be there in `repeated`, and none may be missing. Marts are equal.
     """
     lines = []
     before, after = known or said(expected), said(found)
@@ -64,7 +64,7 @@ def differences(expected: psycopg.Connection, found: psycopg.Connection, known: 
     if set(left) != set(right):
         lines.append(f"tables only in one: {sorted(set(left) ^ set(right))}")
     for table in sorted(set(left) & set(right)):
-        if left[table] != right[table] and (shown := _show(expected, found, table, complete)):
+        if left[table] != right[table] and (shown := _show(expected, found, table, repeated)):
             lines.append(f"{'.'.join(table)}: {shown}")
     return lines + _books(before.books, after.books)
 
@@ -120,7 +120,7 @@ def _places(db: psycopg.Connection, query: str) -> sql.Composable:
 
 
 def _show(expected: psycopg.Connection, found: psycopg.Connection, table: tuple[str, str],
-          complete: psycopg.Connection | None) -> str:
+          repeated: psycopg.Connection | None) -> str:
     columns, others = ([name for (name,) in db.execute(
         "select attname::text from pg_attribute where attrelid = format('%%I.%%I', %s::text, %s::text)::regclass"
         " and attnum > 0 and not attisdropped order by 1", table)] for db in (expected, found))
@@ -132,8 +132,8 @@ def _show(expected: psycopg.Connection, found: psycopg.Connection, table: tuple[
 
     left, right = rows(expected), rows(found)
     lost, more = left - right, right - left
-    if complete is not None and table[0] in WORKING and not lost:
-        more = right - rows(complete)
+    if repeated is not None and table[0] in WORKING and not lost:
+        more = right - rows(repeated)
     if not lost and not more:
         return ""
     examples = [f"- {text[:300]}" for text in [*lost][:2]] + [f"+ {text[:300]}" for text in [*more][:2]]

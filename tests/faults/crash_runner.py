@@ -37,9 +37,9 @@ def open_run() -> int:
     return steps.open_run("revenue")
 
 
-def build(run_id: int, full_refresh: bool = False) -> None:
+def build(run_id: int) -> None:
     """Build and match."""
-    steps.build(run_id, full_refresh=full_refresh)
+    steps.build(run_id)
     steps.match(run_id)
 
 

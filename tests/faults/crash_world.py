@@ -34,7 +34,7 @@ HANGS_AFTER = 300  # seconds; a job takes at most a tenth of that on a busy mach
 STEPS = ("land", "check_landing", "build", "check_marts", "publish")
 SHORT_STEPS = ("land", "build", "check_marts", "publish")  # the gate is known from the marts
 FIRST_LANDING = "first_landing"  # `land` into an empty warehouse
-COMPLETE = "after_complete"  # as after the build, but everything was read
+REPEATED = "after_repeated"  # the build, and the same once more under its run id
 AGAIN = "after_again"  # the day was built, and then a whole new run followed, of nothing new
 
 
@@ -122,8 +122,8 @@ class World:
         """Between the copy `name`, which nobody writes to, and the warehouse."""
         with ExitStack() as stack:
             expected, found = stack.enter_context(self.look(name)), stack.enter_context(self.look())
-            complete = stack.enter_context(self.look(COMPLETE)) if repeated_build and not self.short else None
-            return differences(expected, found, self.said(name), complete)
+            repeated = stack.enter_context(self.look(REPEATED)) if repeated_build and not self.short else None
+            return differences(expected, found, self.said(name), repeated)
 
     def said(self, name: str) -> Said:
         """What the copy `name` says."""
@@ -133,12 +133,12 @@ class World:
         return self._said[name]
 
     def prepare(self, name: str) -> None:
-        """Make the copies of FIRST_LANDING, COMPLETE or AGAIN, which only some trials need."""
-        if name == COMPLETE and COMPLETE not in self._said and not self.short:
-            self.restore("before_build")
-            self.must("build", **self.arguments["build"], full_refresh=True)
-            self.keep(COMPLETE)
-            self.said(COMPLETE)
+        """Make the copies of FIRST_LANDING, REPEATED or AGAIN, which only some trials need."""
+        if name == REPEATED and REPEATED not in self._said and not self.short:
+            self.restore("after_build")
+            self.must("build", **self.arguments["build"])
+            self.keep(REPEATED)
+            self.said(REPEATED)
         if name == AGAIN and AGAIN not in self._said:
             self.restore("before_check_marts")
             self.must("revenue")
@@ -198,7 +198,7 @@ def arguments_of(step: str, world: World, run_id: int) -> dict[str, Any]:
 def world(*, short: bool = False) -> Iterator[World]:
     """Make it, run its two days undisturbed, the second in steps with copies; remove it at the end.
 
-    `short`: the first day alone, in SHORT_STEPS; its build reads everything, so that COMPLETE is not needed.
+    `short`: the first day alone, in SHORT_STEPS; its build reads everything, so that REPEATED is not needed.
     """
     from simulator import company, serve
     from tieout import place

@@ -85,19 +85,19 @@ MEMBER = "delete from intermediate.int_rec_members where ctid = (select min(ctid
 
 
 def test_a_repeated_build_may_look_at_more_but_never_at_what_is_not_so(here: World, judged: psycopg.Connection) -> None:
-    """Working tables only, and only rows that a complete build has; see `crash_content.differences`."""
-    with here.look("after_publish") as complete, here.look("after_publish") as other:
+    """Working tables only, and only rows that an undisturbed repetition has; see `crash_content.differences`."""
+    with here.look("after_publish") as repeated, here.look("after_publish") as other:
         judged.execute(MEMBER)
         assert crash_content.differences(judged, other) != []
-        assert crash_content.differences(judged, other, None, complete) == []
-        assert crash_content.differences(other, judged, None, complete) != [], "a row is missing"
+        assert crash_content.differences(judged, other, None, repeated) == []
+        assert crash_content.differences(other, judged, None, repeated) != [], "a row is missing"
         judged.rollback()
         judged.execute("set local session_replication_role = replica")
         judged.execute(FAULTS["a row twice"])
-        assert crash_content.differences(other, judged, None, complete) != [], "a row is there twice"
+        assert crash_content.differences(other, judged, None, repeated) != [], "a row is there twice"
         judged.rollback()
         judged.execute("delete from marts.fct_revenue where ctid = (select min(ctid) from marts.fct_revenue)")
-        assert crash_content.differences(judged, other, None, complete) != [], "a mart is no working table"
+        assert crash_content.differences(judged, other, None, repeated) != [], "a mart is no working table"
         judged.rollback()
 
 
