@@ -18,7 +18,7 @@ from tieout.transform import build
 from tieout.warehouse import connect, migrate
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
-CONNECTIONS = ("oracle_retail", "salesforce_retail")
+CONNECTIONS = ("oracle_retail", "generic_retail")
 CURRENT = "superseded_run = 9223372036854775807"
 
 
