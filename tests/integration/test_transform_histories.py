@@ -117,4 +117,5 @@ def _assert_complete_adds_nothing(when: str, told: str) -> None:
     build.run(run_id, full_refresh=True)
     for table, found in before.items():
         assert content(table) == found, f"{table}, {told}"
-    assert recorded(run_id) == {}, told
+    found = recorded(run_id)
+    assert not found, "\n".join([told, *(f"{table}: {row}" for table, changed in found.items() for row in changed)])
