@@ -246,7 +246,7 @@ settled as (
     inner join {{ settlements }} as settlement on changed.document_key = settlement.payment_document_key
 ),
 
-groups as (
+looked_at as (
     select
         hop,
         group_key
@@ -256,6 +256,35 @@ groups as (
         hop,
         group_key
     from settled
+),
+
+-- A break may name a document of another group: an order that carries a deal's number is the deal's explanation as long as
+-- it looks for it in the same build.
+named as (
+    select
+        document.hop,
+        document.group_key
+    from looked_at
+    inner join {{ left_behind('rec_break') }} as break
+        on looked_at.hop = break.hop and looked_at.group_key = break.group_key
+    inner join {{ left_behind('rec_document') }} as document
+        on break.hop = document.hop and break.counter_document_key = document.document_key
+    where
+        break.superseded_run = {{ open_run() }}
+        and document.superseded_run = {{ open_run() }}
+        and break.hop in ('deal_order', 'order_invoice')
+),
+
+groups as (
+    select
+        hop,
+        group_key
+    from looked_at
+    union
+    select
+        hop,
+        group_key
+    from named
 ),
 
 judged as (
