@@ -15,7 +15,7 @@ import pytest
 from tests.conftest import open_folder
 from tieout import localpg, stack
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
 HOPS = ["deal_order", "order_invoice", "invoice_cash", "invoice_ledger"]
 
 
@@ -32,7 +32,7 @@ class Demo:
     def tieout(self, *arguments: str, code: int = 0, **more: str) -> str:
         done = subprocess.run(
             [sys.executable, "-m", "tieout.cli", *arguments],
-            env={**self.environment(), **more}, cwd=self.root, capture_output=True, text=True, timeout=560,
+            env={**self.environment(), **more}, cwd=self.root, capture_output=True, text=True, timeout=1400,
         )  # fmt: skip
         assert done.returncode == code, f"{done.stdout[-4000:]}\n{done.stderr[-4000:]}\n{self.log()}"
         return done.stdout
