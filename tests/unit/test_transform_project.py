@@ -37,7 +37,8 @@ def test_models_hold_no_sql_that_only_postgres_knows() -> None:
 
 
 def test_names_fit_into_postgres_with_dbts_suffixes() -> None:
-    assert [path.stem for path in MODELS if len(path.stem) > 46] == []
+    """A view becomes `<name>__dbt_backup`; a table's names for a moment carry a time, too."""
+    assert [path.stem for path in MODELS if len(path.stem) > (51 if path.stem.startswith("base_") else 46)] == []
 
 
 def test_layers_are_named_by_their_prefix() -> None:
