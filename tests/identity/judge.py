@@ -58,7 +58,8 @@ def matched(rows: Iterable[dict[str, Any]], units: dict[str, str], by: identity_
     found = identity_score.Pairs(
         left, right, identity_score.score(levels, by), identity_score.vetoes(levels), np.empty(0), np.empty(0))
     identity_score.zones(records, found, by)
-    return records, found, levels, identity_cluster.clusters(records, found)
+    return records, found, levels, identity_cluster.clusters(
+        records, found, against=identity_score.against(records, found, by))
 
 
 def judge(rows: Iterable[dict[str, Any]], units: dict[str, str], truth: set[tuple[Record, Record]],

@@ -149,8 +149,12 @@ class Register:
             abroad = draw.choice([c for c in TOWNS if c != country])
             self._firm(title if self._chance(0.5) else f"{title} {draw.choice(TOWNS[abroad].split(','))}", abroad, self._place(abroad), host)
         elif kind < 0.09:  # a franchise: one brand, a firm in each town
+            towns = {place[0]}
             for _ in range(draw.randint(2, 5)):
                 there = self._place(country)
+                if there[0] in towns:
+                    continue
+                towns.add(there[0])
                 self._firm(f"{title} {there[0]}", country, there, host)
         elif kind < 0.13:  # somebody of the same name who has nothing to do with them
             there = self._place(country)

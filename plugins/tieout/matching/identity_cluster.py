@@ -33,16 +33,18 @@ def clusters(
     pairs: Pairs,
     same: Iterable[tuple[int, int]] = (),
     parted: Iterable[tuple[int, int]] = (),
+    against: Iterable[tuple[int, int]] = (),
 ) -> np.ndarray:
     """The least position of each record's cluster.
 
     Decisions first, then the pairs of the auto zone, best first. A join is refused where the two hold two checked tax
     ids of one register, persons and organisations, one host in two countries, two records of one system that nothing
-    proves to be duplicates, or what a steward parted; such a pair goes to review (`pairs.zone` is changed in place).
+    proves to be duplicates, what a steward parted, or what the evidence is `against` (see `identity_score.against`);
+    such a pair goes to review (`pairs.zone` is changed in place).
     """
     source = records.source
     apart: dict[int, set[int]] = defaultdict(set)
-    for a, b in parted:
+    for a, b in (*parted, *against):
         apart[a].add(b)
         apart[b].add(a)
     of: list[int] = list(range(len(records)))
@@ -178,7 +180,7 @@ def identities(
         result.golden[chosen.key] = chosen
         for at in found:
             result.key[at] = chosen.key
-    result.events = list(_events(result, keys, before, known, holders))
+    result.events = list(_events(result, keys, before, known))
     return result
 
 
@@ -211,7 +213,6 @@ def _chosen(
 
 def _events(
     result: Identities, keys: Sequence[Record], before: Mapping[Record, str], known: Mapping[str, Golden],
-    holders: Mapping[str, list[int]],
 ) -> Iterable[Event]:
     came: dict[str, set[str]] = defaultdict(set)
     for at, key in enumerate(result.key):
@@ -219,7 +220,10 @@ def _events(
     for key in sorted(result.golden.keys() - known.keys()):
         old = sorted(came[key] - {""})
         yield Event(key, "split" if old else "born", old[0] if old else None)
-    now = dict(zip(keys, result.key, strict=True))
+    went_to: dict[str, set[str]] = defaultdict(set)
+    for at, record in enumerate(keys):
+        if record in before:
+            went_to[before[record]].add(result.key[at])
     for key in sorted(known.keys() - result.golden.keys()):
-        went = sorted({now[record] for record, was in before.items() if was == key and record in now}) if key in holders else []
+        went = sorted(went_to[key])
         yield Event(key, "merged" if went else "retired", went[0] if went else None)

@@ -12,7 +12,7 @@ from tieout.matching.identity_records import Records
 
 ATTRIBUTES: dict[str, tuple[str, ...]] = {
     "name": (
-        "unknown", "equal", "equal_common", "affix", "close", "truncated", "contained", "initials", "family", "similar",
+        "unknown", "equal", "equal_usual", "equal_common", "affix", "close", "truncated", "contained", "initials", "family", "similar",
         "different",
     ),
     "legal_form": ("unknown", "same", "other"),
@@ -73,15 +73,17 @@ def _names(records: Records, left: np.ndarray, right: np.ndarray) -> np.ndarray:
         [x == i or y == j for x, y, i, j in
          zip(a, b, records.initials[right], records.initials[left], strict=True)], dtype=bool)
     words = _word_facts(records, left, right)
+    chance = np.maximum(records.chance[left], records.chance[right])
     equal = squashed | (words["all_shared"] & (words["shared"] > 0))
     rules = (
         (~said, "unknown"),
-        (equal & words["has_rare"], "equal"),
+        (equal & (chance == 0), "equal"),
+        (equal & (chance == 1), "equal_usual"),
         (equal, "equal_common"),
         (words["only_soft"] & words["shares_rare"], "affix"),
         (initials, "initials"),
         (prefix & ~words["contains"], "truncated"),
-        ((ratio >= CLOSE) & ~words["conflict"] & ~words["contains"], "close"),
+        (_misspelt(records, left, right, (ratio >= CLOSE) & said & ~words["conflict"] & ~words["contains"] & ~equal), "close"),
         (words["contains"] & words["shares_rare"], "contained"),
         (prefix, "truncated"),
         (words["shares_rare"], "family"),
@@ -90,6 +92,19 @@ def _names(records: Records, left: np.ndarray, right: np.ndarray) -> np.ndarray:
     return np.select(
         [rule for rule, _ in rules], [_code("name", level) for _, level in rules], _code("name", "different")
     ).astype(np.int8)
+
+
+def _misspelt(records: Records, left: np.ndarray, right: np.ndarray, maybe: np.ndarray) -> np.ndarray:
+    """Of the pairs that may be: where the words that differ are alike too. A long name is not close because most is equal."""
+    at = np.flatnonzero(maybe)
+    lone_a, lone_b = [], []
+    for a, b in zip(records.name[left[at]], records.name[right[at]], strict=True):
+        one, two = a.split(), b.split()
+        lone_a.append(" ".join(word for word in one if word not in two))
+        lone_b.append(" ".join(word for word in two if word not in one))
+    found = np.zeros(len(left), dtype=bool)
+    found[at] = _batch(np.array(lone_a, dtype=object), np.array(lone_b, dtype=object), "ratio") >= SIMILAR
+    return found
 
 
 def _begins(a: str, b: str) -> bool:
@@ -116,13 +131,12 @@ def _word_facts(records: Records, left: np.ndarray, right: np.ndarray) -> dict[s
             "contains": (lone_a.any(1) != lone_b.any(1)) & in_a.any(1),
             "only_soft": (~lone_a | soft[a]).all(1) & (~lone_b | soft[b]).all(1),
             "shares_rare": (in_a & (rank[a] < 2)).any(1),
-            "has_rare": ((a >= 0) & (rank[a] < 2)).any(1),
             "conflict": (lone_a & (rank[a] == 2)).any(1) & (lone_b & (rank[b] == 2)).any(1),
         }
         for word, values in chunk.items():
             facts.setdefault(word, []).append(values)
     if not facts:
-        return dict.fromkeys(("shared", "all_shared", "contains", "only_soft", "shares_rare", "has_rare", "conflict"), np.empty(0, bool))
+        return dict.fromkeys(("shared", "all_shared", "contains", "only_soft", "shares_rare", "conflict"), np.empty(0, bool))
     return {word: np.concatenate(values) for word, values in facts.items()}
 
 

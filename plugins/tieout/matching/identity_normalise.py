@@ -18,12 +18,15 @@ from tieout.matching.identity_words import (
     REMARKS,
     SCRIPT_FORMS,
     STREET_WORDS,
+    WHOLE,
     legal_forms,
 )
 
 _INSIDE = re.compile(r"[.'’`´]")
 _OTHER = re.compile(r"[^0-9a-z]+")
 _SLASHED = re.compile(r"\b([a-z])/([a-z])\b")
+# What follows is another name, not more of this one.
+_ALSO = re.compile(r"(?<=\w\w\w) (?:ta|t a|trading as|dba|db a|d b a|doing business as|aka|fka|formerly|care of) (?=\w)")
 _REMARK_ENDS = frozenset(words[-1] for words in REMARKS)
 # Numbers that a country's register gives out with a check digit; python-stdnum's modules.
 _REGISTERS = {
@@ -60,13 +63,22 @@ def _latin(text: str) -> str:
 
 
 @lru_cache(maxsize=500_000)
-def name(text: str | None) -> Name:
-    """A company's name. Never empty for a text with a letter or digit in any script that has Latin letters."""
-    words = [word for word in plain(text or "").split() if word not in CONNECTORS] or plain(text or "").split()
+def name(text: str | None, city: str | None = None) -> Name:
+    """A company's name. Never empty for a text with a letter or digit in any script that has Latin letters.
+
+    city: where the record is: behind a legal form it is a branch, no part of the name.
+    """
+    spelled = plain(text or "")
+    trading = _ALSO.search(spelled)
+    spelled = spelled[: trading.start()] if trading else spelled
+    words = [WHOLE.get(word, word) for word in spelled.split() if word not in CONNECTORS] or spelled.split()
     form = ""
     if len(words) > 1 and words[0] in FRONT_FORMS:
         form = words.pop(0)
     words = _without_remarks(words)
+    town = plain(city).split() if city else []
+    if town and len(town) < len(words) and words[-len(town):] == town and _without_form(words[: -len(town)])[1]:
+        words = words[: -len(town)]
     words, ending = _without_form(words)
     words = _without_remarks(words)
     return Name(" ".join(words), ending or form, "".join(word[0] for word in words))

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import combinations
 
 import numpy as np
 
@@ -19,6 +20,8 @@ FIELDS = (
 )
 WORDS = 8  # words of a name that are compared; the rarest are kept
 DULL = 3  # words of so few letters tell nobody apart, however rare: initials meet by chance
+SELDOM, SOMETIMES = -2.0, 1.0  # log2 of how many others: up to a quarter of one, up to two
+NAMESAKES = 0.01
 Texts = np.ndarray
 
 
@@ -26,6 +29,7 @@ Texts = np.ndarray
 class Records:
     """`words`: (n, 8) ids of words, -1 where there are none; `rank` of a word: 0 rare, 1 neither, 2 common.
 
+    `chance` of a name: 0 nobody else has it by chance, 1 somebody may, 2 many do.
     `claims`: position of the record that a record's external id names, -1 for none. `has_twin_host`: another record of
     the same connection has the same host.
     """
@@ -51,6 +55,7 @@ class Records:
     words: np.ndarray = field(default_factory=lambda: np.empty((0, WORDS), np.int32))
     frequency: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64))
     rank: np.ndarray = field(default_factory=lambda: np.empty(0, np.int8))
+    chance: np.ndarray = field(default_factory=lambda: np.empty(0, np.int8))
     claims: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64))
     has_twin_host: np.ndarray = field(default_factory=lambda: np.empty(0, bool))
 
@@ -76,7 +81,7 @@ def read(rows: Sequence[Mapping[str, object]] | Iterable[Sequence[object]], unit
     }
     for (connection, id_, role, name, legal, tax, domain, email, phone, street, city, code, country, external, _, person) in told:
         country = (country or "").strip().upper()
-        found = normal.name(name or legal)
+        found = normal.name(name or legal, city)
         number, register = normal.tax_id(tax, country)
         row = (
             connection, id_, role or "", units.get(connection, ""), found.key,
@@ -115,6 +120,9 @@ def _look_around(records: Records) -> None:
     for at, words in enumerate(split):
         kept = sorted({number[word] for word in words}, key=lambda n: (records.frequency[n], n))[:WORDS]
         records.words[at, : len(kept)] = kept
+    records.chance = _chance(records)
+    if _has_namesakes(records):  # then no name is proof by itself
+        records.chance = np.maximum(records.chance, 1)
     records.claims = _claims(records)
     hosts = Counter(zip(records.connection, records.site, strict=True))
     shared = {site for (_, site), count in hosts.items() if site and count > 1}
@@ -123,10 +131,49 @@ def _look_around(records: Records) -> None:
 
 def bounds(count: int) -> tuple[int, int]:
     """Up to how many records have a rare word, and from how many on a word is common. In steps, so that a few new
-    records seldom change what is rare.
+    records seldom change what is rare: a company is in a few records however many companies there are.
     """
-    scale = 1 << max(0, (max(count, 1) // 500).bit_length())
-    return 8 + 2 * scale // 2, 12 + 4 * scale
+    steps = (count // 500).bit_length()
+    return 6 + steps, 12 + (4 << steps)
+
+
+def _has_namesakes(records: Records) -> bool:
+    """Whether records of one distinctive name and country, in two cities, are often two companies: where both have a tax
+    id or else a host, more than a hundredth of them (and more than one) contradict each other.
+    """
+    groups: dict[tuple[str, str], list[int]] = {}
+    for at in np.flatnonzero(records.chance == 0):
+        if records.name[at] and records.country[at] and records.city[at] and (records.tax[at] or records.site[at]):
+            groups.setdefault((records.name[at], records.country[at]), []).append(int(at))
+    agree = contradict = 0
+    for found in groups.values():
+        for a, b in combinations(found[:20], 2):
+            if records.city[a] == records.city[b]:
+                continue
+            column = records.tax if records.tax[a] and records.tax[b] else records.site
+            if not column[a] or not column[b]:
+                continue
+            agree += column[a] == column[b]
+            contradict += column[a] != column[b] and (column is records.site or _far(column[a], column[b]))
+    return contradict > 1 and contradict > NAMESAKES * (agree + contradict)
+
+
+def _far(a: str, b: str) -> bool:
+    """Whether two numbers differ by more than a digit."""
+    return len(a) == len(b) and sum(x != y for x, y in zip(a, b, strict=True)) > 1
+
+
+def _chance(records: Records) -> np.ndarray:
+    """How many others would bear a name if its words met by chance: all records times the share of each of its words.
+    A company's own two records are no others; a word of two letters is borne by one in 676 whatever is on file.
+    """
+    count = len(records)
+    letters = np.array([min(len(word), 9) for word in records.vocabulary], dtype=float)
+    others = np.maximum(records.frequency - 2.0, 0.5)
+    share = np.maximum(others / max(count, 1), 26.0**-letters) if len(letters) else others
+    bits = np.append(np.log2(np.minimum(share, 1)), 0.0)
+    expected = np.log2(max(count, 1)) + bits[records.words].sum(axis=1)
+    return np.select([expected <= SELDOM, expected <= SOMETIMES], [0, 1], 2).astype(np.int8)
 
 
 def _claims(records: Records) -> np.ndarray:

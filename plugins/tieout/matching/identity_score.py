@@ -15,11 +15,13 @@ import numpy as np
 
 from tieout.errors import ConfigError
 from tieout.matching.identity_compare import ATTRIBUTES
+from tieout.matching.identity_compare import levels as compare
 from tieout.matching.identity_records import Records
 
 ZONES = ("no", "review", "auto")
 NO, REVIEW, AUTO = range(3)
-VETOES = ("", "tax_id", "affiliate", "kind")
+VETOES = ("", "tax_id", "affiliate", "kind", "relative")
+RELATIVE = 4  # names that share a rare word and differ in others: a person looks, whatever else they share
 LIMITS = ("auto", "review", "margin", "duplicate")
 NEVER = -1e9
 
@@ -93,18 +95,44 @@ def vetoes(levels: dict[str, np.ndarray]) -> np.ndarray:
 
     affiliate = level("site", "same", "same_shared") & level("country", "other") & ~level("tax_id", "same", "same_checked")
     return np.select(
-        [level("tax_id", "other_checked"), level("kind", "other"), affiliate], [1, 3, 2], 0
+        [level("tax_id", "other_checked"), level("kind", "other"), affiliate, level("name", "family")], [1, 3, 2, RELATIVE], 0
     ).astype(np.int8)
+
+
+def against(records: Records, pairs: Pairs, by: Weights, same: Iterable[tuple[int, int]] = ()) -> list[tuple[int, int]]:
+    """Pairs inside what the auto zone would bring together whose evidence speaks against it: all of it together (a
+    score below the prior), or two different tax ids. Compared afresh, whether or not they shared a block.
+    """
+    auto = pairs.zone == AUTO
+    forced = np.array(list(same), dtype=np.int64).reshape(-1, 2)
+    component = joined(
+        len(records), np.r_[pairs.left[auto], forced[:, 0]], np.r_[pairs.right[auto], forced[:, 1]])
+    order = np.argsort(component, kind="stable")
+    starts = np.flatnonzero(np.r_[True, component[order][1:] != component[order][:-1]]) if len(order) else order
+    sizes = np.diff(np.r_[starts, len(order)])
+    left, right = [], []
+    for start, size in zip(starts[sizes > 2], sizes[sizes > 2], strict=True):
+        rows, columns = np.triu_indices(size, 1)
+        left.append(order[start : start + size][rows])
+        right.append(order[start : start + size][columns])
+    if not left:
+        return []
+    a, b = np.concatenate(left), np.concatenate(right)
+    levels = compare(records, a, b)
+    other = [ATTRIBUTES["tax_id"].index(level) for level in ("other", "other_checked")]
+    speaks = (score(levels, by) < by.prior) | np.isin(levels["tax_id"], other)
+    return list(zip(a[speaks].tolist(), b[speaks].tolist(), strict=True))
 
 
 def zones(records: Records, pairs: Pairs, by: Weights, parted: np.ndarray | None = None) -> None:
     """Set `margin` and `zone`. `parted`: mask of pairs that a steward called NOT SAME; they are nobody's rival."""
     source = records.source
-    open_ = (pairs.veto == 0) & (pairs.score >= by.review)
+    open_ = np.isin(pairs.veto, (0, RELATIVE)) & (pairs.score >= by.review)
     if parted is not None:
         open_ &= ~parted
     within = source[pairs.left] == source[pairs.right]
-    twins = open_ & within & (pairs.score >= by.duplicate)
+    plain = pairs.veto == 0
+    twins = open_ & plain & within & (pairs.score >= by.duplicate)
     group = joined(len(records), pairs.left[twins], pairs.right[twins])
     pairs.margin = np.zeros(len(pairs))
     across = np.flatnonzero(open_ & ~within)
@@ -112,7 +140,7 @@ def zones(records: Records, pairs: Pairs, by: Weights, parted: np.ndarray | None
     rival = np.maximum(_rivals(left, right, points, source, group), _rivals(right, left, points, source, group))
     pairs.margin[across] = np.minimum(points - np.maximum(rival, by.review - 100), 99)
     auto = np.zeros(len(pairs), dtype=bool)
-    auto[across] = (points >= by.auto) & (pairs.margin[across] >= by.margin)
+    auto[across] = plain[across] & (points >= by.auto) & (pairs.margin[across] >= by.margin)
     auto |= twins
     pairs.zone = np.where(auto, AUTO, np.where(open_, REVIEW, NO)).astype(np.int8)
 

@@ -10,10 +10,10 @@ _MORE_FORMS = (
     "incorporated inc corporation corp company co limited ltd llc llp lp plc pllc pc gmbh mbh ag kgaa kg ohg ug ev eg se"
     " sarl sas sasu sa snc eurl srl spa sl slu sau ltda eireli bv nv vof cv bvba sprl oy oyj ab as asa aps ivs hf ehf doo dd"
     " sro kft zrt nyrt bt spzoo ood eood ad ooo oao pao zao ao too uab sia ou pty pvt private pte bhd sdn tbk kk gk yk wll"
-    " ksc kscc kscp bsc fzco fze fzc fz pjsc psc jsc sti cjsc ojsc eurl sca scs lda sgps nl"
+    " ksc kscc kscp bsc fzco fze fzc fz pjsc psc jsc sti cjsc ojsc eurl sca scs lda sgps nl ek ekfr ohg gbr"
 ).split()
 _LONG_FORMS = (
-    "sapi de cv", "sa de cv", "s de rl de cv", "s de rl", "sp z oo", "spolka z oo", "spol s ro", "a s", "s a", "kabushiki kaisha",
+    "sapi de cv", "sa de cv", "s de rl de cv", "s de rl", "sp z oo", "spolka z oo", "spol s ro", "sp k", "sp j", "sp p", "a s", "s a", "kabushiki kaisha",
     "godo kaisha", "yugen kaisha", "gmbh co kg", "ag co kg", "gmbh co kgaa", "ug haftungsbeschrankt", "aktiengesellschaft",
     "gesellschaft mit beschrankter haftung", "societe anonyme", "naamloze vennootschap", "public limited company", "pty ltd",
     "pvt ltd", "private limited", "co ltd", "co inc", "sdn bhd", "ltd sti", "as de cv", "limited liability company", "co kg",
@@ -47,6 +47,19 @@ SOFT = frozenset(
     "group gruppe groupe grupo gruppo holding holdings international intl worldwide global enterprises"
     " enterprise 1 2 3 4 5 i ii iii usa us uk deutschland germany america europe japan".split()
 )
+
+# Words that are written short.
+WHOLE = {
+    "mfg": "manufacturing", "mfr": "manufacturing", "svc": "services", "svcs": "services", "service": "services",
+    "serv": "services", "intl": "international", "natl": "national", "mgmt": "management", "mgt": "management",
+    "eng": "engineering", "engg": "engineering", "constr": "construction", "const": "construction", "bros": "brothers",
+    "assoc": "associates", "assocs": "associates", "dist": "distribution", "distr": "distribution", "ind": "industries",
+    "inds": "industries", "industry": "industries", "tech": "technologies", "techs": "technologies",
+    "technology": "technologies", "elec": "electric", "electrical": "electric", "dept": "department", "univ": "university",
+    "hosp": "hospital", "transp": "transport", "lab": "laboratories", "labs": "laboratories", "solution": "solutions",
+    "sys": "systems", "system": "systems", "prod": "products", "prods": "products", "product": "products",
+    "ctr": "center", "centre": "center", "st": "saint", "gebr": "gebruder", "ges": "gesellschaft",
+}
 
 MAIL_HOSTS = frozenset(
     "gmail.com googlemail.com outlook.com outlook.de outlook.fr hotmail.com hotmail.co.uk hotmail.de hotmail.fr live.com live.de"
