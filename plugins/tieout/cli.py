@@ -15,7 +15,18 @@ from typing import Annotated, Any
 
 import typer
 
-from tieout import cli_backfill, cli_demo, cli_operate, cli_quarantine, cli_retention, cli_status, show, status, steps
+from tieout import (
+    cli_backfill,
+    cli_demo,
+    cli_identity,
+    cli_operate,
+    cli_quarantine,
+    cli_retention,
+    cli_status,
+    show,
+    status,
+    steps,
+)
 from tieout.cli_work import DryRun, Json, Streams
 from tieout.cli_work import at_work as _at_work
 from tieout.cli_work import options as _options
@@ -197,6 +208,7 @@ cli_backfill.register(app)
 cli_retention.register(app)
 cli_operate.register(app)
 cli_quarantine.register(app)
+cli_identity.register(app)
 cli_status.register(app)
 cli_demo.register(app)
 

@@ -56,14 +56,23 @@ def matched(rows: Iterable[dict[str, Any]], units: dict[str, str], by: identity_
     left, right = identity_blocks.pairs(identity_blocks.make(records))
     levels = identity_compare.levels(records, left, right)
     found = identity_score.Pairs(
-        left, right, identity_score.score(levels, by), identity_score.vetoes(levels), np.empty(0), np.empty(0))
+        left, right, identity_score.score(levels, by), identity_score.vetoes(levels), np.empty(0), np.empty(0)
+    )
     identity_score.zones(records, found, by)
-    return records, found, levels, identity_cluster.clusters(
-        records, found, against=identity_score.against(records, found, by))
+    return (
+        records,
+        found,
+        levels,
+        identity_cluster.clusters(records, found, against=identity_score.against(records, found, by)),
+    )
 
 
-def judge(rows: Iterable[dict[str, Any]], units: dict[str, str], truth: set[tuple[Record, Record]],
-          by: identity_score.Weights | None = None) -> Verdict:
+def judge(
+    rows: Iterable[dict[str, Any]],
+    units: dict[str, str],
+    truth: set[tuple[Record, Record]],
+    by: identity_score.Weights | None = None,
+) -> Verdict:
     """truth: pairs of records of two systems, the CRM's first."""
     records, pairs, _, cluster = matched(rows, units, by)
     members: dict[int, list[int]] = {}
@@ -71,9 +80,18 @@ def judge(rows: Iterable[dict[str, Any]], units: dict[str, str], truth: set[tupl
         members.setdefault(int(root), []).append(at)
     key = list(zip(records.connection, records.id, strict=True))
     claimed = {
-        (key[a], key[b]) for found in members.values() for a in found for b in found
+        (key[a], key[b])
+        for found in members.values()
+        for a in found
+        for b in found
         if records.role[a] == "crm" and records.role[b] == "erp"
     }
     return Verdict(
-        len(truth), len(claimed), len(claimed & truth), int((pairs.zone == identity_score.REVIEW).sum()), len(records),
-        tuple(sorted(claimed - truth)), tuple(sorted(truth - claimed)))
+        len(truth),
+        len(claimed),
+        len(claimed & truth),
+        int((pairs.zone == identity_score.REVIEW).sum()),
+        len(records),
+        tuple(sorted(claimed - truth)),
+        tuple(sorted(truth - claimed)),
+    )

@@ -17,11 +17,21 @@ def company(seed: int, size: str, level: int) -> tuple[list[dict[str, Any]], dic
         for role, connection, found in (("crm", unit.crm, party.crm), ("erp", unit.erp, party.erp)):
             for record in found:
                 at = record.address
-                rows.append({
-                    "connection": connection, "customer_id": str(record.id), "role": role, "name": record.name,
-                    "tax_id": record.tax_id, "domain": record.domain, "street": at["street"], "city": at["city"],
-                    "postal_code": at["zip"], "country_code": at["country"], "external_customer_id": record.external,
-                    "is_person": False,
-                })
+                rows.append(
+                    {
+                        "connection": connection,
+                        "customer_id": str(record.id),
+                        "role": role,
+                        "name": record.name,
+                        "tax_id": record.tax_id,
+                        "domain": record.domain,
+                        "street": at["street"],
+                        "city": at["city"],
+                        "postal_code": at["zip"],
+                        "country_code": at["country"],
+                        "external_customer_id": record.external,
+                        "is_person": False,
+                    }
+                )
     truth = {((a, b), (c, d)) for a, b, c, d in made.pairs()}
     return rows, {unit.crm: "global", unit.erp: "global"}, truth

@@ -160,13 +160,30 @@ def _kinds(records: Records):
     yield "spelling", *_spellings(records)
     yield "words", *_word_pairs(records)
     prefixes = [name.replace(" ", "")[:PREFIX] for name in records.name]
-    yield "prefix", *_column("prefix", [
-        f"{p}/{c}" if len(p) == PREFIX and c else "" for p, c in zip(prefixes, records.country, strict=True)])
+    yield (
+        "prefix",
+        *_column(
+            "prefix",
+            [f"{p}/{c}" if len(p) == PREFIX and c else "" for p, c in zip(prefixes, records.country, strict=True)],
+        ),
+    )
     yield "initials", *_initials(records)
-    yield "postcode", *_column("postcode", [
-        f"{p}/{c}" if p and c else "" for p, c in zip(records.postcode, records.country, strict=True)])
-    yield "address", *_column("address", [
-        f"{s}/{t}/{c}" if s and t else "" for s, t, c in zip(records.street, records.city, records.country, strict=True)])
+    yield (
+        "postcode",
+        *_column(
+            "postcode", [f"{p}/{c}" if p and c else "" for p, c in zip(records.postcode, records.country, strict=True)]
+        ),
+    )
+    yield (
+        "address",
+        *_column(
+            "address",
+            [
+                f"{s}/{t}/{c}" if s and t else ""
+                for s, t, c in zip(records.street, records.city, records.country, strict=True)
+            ],
+        ),
+    )
 
 
 def _column(kind: str, values) -> tuple[list[int], list[int]]:

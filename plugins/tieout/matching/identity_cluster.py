@@ -55,8 +55,14 @@ def clusters(
         if root not in made:
             number = {(records.country[at], records.register[at]): records.tax[at]} if records.register[at] else {}
             made[root] = _Cluster(
-                [at], {int(source[at]): [at]}, number, set(apart.get(at, ())), {records.country[at]} - {""},
-                {records.site[at]} - {""}, {bool(records.is_person[at])})
+                [at],
+                {int(source[at]): [at]},
+                number,
+                set(apart.get(at, ())),
+                {records.country[at]} - {""},
+                {records.site[at]} - {""},
+                {bool(records.is_person[at])},
+            )
         return made[root]
 
     def join(a: int, b: int) -> None:
@@ -185,22 +191,35 @@ def identities(
 
 
 def _keeper(
-    key: str, roots: Sequence[int], members: Mapping[int, list[int]], keys: Sequence[Record],
-    before: Mapping[Record, str], known: Mapping[str, Golden],
+    key: str,
+    roots: Sequence[int],
+    members: Mapping[int, list[int]],
+    keys: Sequence[Record],
+    before: Mapping[Record, str],
+    known: Mapping[str, Golden],
 ) -> int:
     """Which cluster an id stays with."""
     if len(roots) == 1:
         return roots[0]
     anchor = known[key].anchor
-    return min(roots, key=lambda root: (
-        all(keys[at] != anchor for at in members[root]),
-        -sum(before.get(keys[at]) == key for at in members[root]),
-        min(keys[at] for at in members[root])))
+    return min(
+        roots,
+        key=lambda root: (
+            all(keys[at] != anchor for at in members[root]),
+            -sum(before.get(keys[at]) == key for at in members[root]),
+            min(keys[at] for at in members[root]),
+        ),
+    )
 
 
 def _chosen(
-    records: Records, found: Sequence[int], keys: Sequence[Record], won: Sequence[str], known: Mapping[str, Golden],
-    used: set[str], run_id: int,
+    records: Records,
+    found: Sequence[int],
+    keys: Sequence[Record],
+    won: Sequence[str],
+    known: Mapping[str, Golden],
+    used: set[str],
+    run_id: int,
 ) -> Golden:
     if won:
         return known[min(won, key=lambda key: known[key].age)]
@@ -212,7 +231,10 @@ def _chosen(
 
 
 def _events(
-    result: Identities, keys: Sequence[Record], before: Mapping[Record, str], known: Mapping[str, Golden],
+    result: Identities,
+    keys: Sequence[Record],
+    before: Mapping[Record, str],
+    known: Mapping[str, Golden],
 ) -> Iterable[Event]:
     came: dict[str, set[str]] = defaultdict(set)
     for at, key in enumerate(result.key):

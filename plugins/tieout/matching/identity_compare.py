@@ -12,7 +12,17 @@ from tieout.matching.identity_records import Records
 
 ATTRIBUTES: dict[str, tuple[str, ...]] = {
     "name": (
-        "unknown", "equal", "equal_usual", "equal_common", "affix", "close", "truncated", "contained", "initials", "family", "similar",
+        "unknown",
+        "equal",
+        "equal_usual",
+        "equal_common",
+        "affix",
+        "close",
+        "truncated",
+        "contained",
+        "initials",
+        "family",
+        "similar",
         "different",
     ),
     "legal_form": ("unknown", "same", "other"),
@@ -70,8 +80,9 @@ def _names(records: Records, left: np.ndarray, right: np.ndarray) -> np.ndarray:
     squashed = np.array([x.replace(" ", "") == y.replace(" ", "") for x, y in zip(a, b, strict=True)], dtype=bool)
     prefix = np.array([_begins(x, y) for x, y in zip(a, b, strict=True)], dtype=bool)
     initials = np.array(
-        [x == i or y == j for x, y, i, j in
-         zip(a, b, records.initials[right], records.initials[left], strict=True)], dtype=bool)
+        [x == i or y == j for x, y, i, j in zip(a, b, records.initials[right], records.initials[left], strict=True)],
+        dtype=bool,
+    )
     words = _word_facts(records, left, right)
     chance = np.maximum(records.chance[left], records.chance[right])
     equal = squashed | (words["all_shared"] & (words["shared"] > 0))
@@ -83,7 +94,10 @@ def _names(records: Records, left: np.ndarray, right: np.ndarray) -> np.ndarray:
         (words["only_soft"] & words["shares_rare"], "affix"),
         (initials, "initials"),
         (prefix & ~words["contains"], "truncated"),
-        (_misspelt(records, left, right, (ratio >= CLOSE) & said & ~words["conflict"] & ~words["contains"] & ~equal), "close"),
+        (
+            _misspelt(records, left, right, (ratio >= CLOSE) & said & ~words["conflict"] & ~words["contains"] & ~equal),
+            "close",
+        ),
         (words["contains"] & words["shares_rare"], "contained"),
         (prefix, "truncated"),
         (words["shares_rare"], "family"),
@@ -95,7 +109,7 @@ def _names(records: Records, left: np.ndarray, right: np.ndarray) -> np.ndarray:
 
 
 def _misspelt(records: Records, left: np.ndarray, right: np.ndarray, maybe: np.ndarray) -> np.ndarray:
-    """Of the pairs that may be: where the words that differ are alike too. A long name is not close because most is equal."""
+    """Of the pairs that may be: where the words that differ are alike too: most of a long name may be equal."""
     at = np.flatnonzero(maybe)
     lone_a, lone_b = [], []
     for a, b in zip(records.name[left[at]], records.name[right[at]], strict=True):
@@ -136,7 +150,9 @@ def _word_facts(records: Records, left: np.ndarray, right: np.ndarray) -> dict[s
         for word, values in chunk.items():
             facts.setdefault(word, []).append(values)
     if not facts:
-        return dict.fromkeys(("shared", "all_shared", "contains", "only_soft", "shares_rare", "conflict"), np.empty(0, bool))
+        return dict.fromkeys(
+            ("shared", "all_shared", "contains", "only_soft", "shares_rare", "conflict"), np.empty(0, bool)
+        )
     return {word: np.concatenate(values) for word, values in facts.items()}
 
 
@@ -175,8 +191,12 @@ def _addresses(records: Records, left: np.ndarray, right: np.ndarray) -> np.ndar
     street = np.zeros(len(left), dtype=bool)
     street[near] = _batch(records.street[left[near]], records.street[right[near]], "token_sort_ratio") >= STREET_CLOSE
     number = np.array(
-        [x.split(" ", 1)[0] == y.split(" ", 1)[0] for x, y in
-         zip(records.street[left], records.street[right], strict=True)], dtype=bool)
+        [
+            x.split(" ", 1)[0] == y.split(" ", 1)[0]
+            for x, y in zip(records.street[left], records.street[right], strict=True)
+        ],
+        dtype=bool,
+    )
     rules = (
         (street & number, "street"),
         (code == 1, "postcode"),

@@ -26,13 +26,31 @@ _INSIDE = re.compile(r"[.'’`´]")
 _OTHER = re.compile(r"[^0-9a-z]+")
 _SLASHED = re.compile(r"\b([a-z])/([a-z])\b")
 # What follows is another name, not more of this one.
-_ALSO = re.compile(r"(?<=\w\w\w) (?:ta|t a|trading as|dba|db a|d b a|doing business as|aka|fka|formerly|care of) (?=\w)")
+_ALSO = re.compile(
+    r"(?<=\w\w\w) (?:ta|t a|trading as|dba|db a|d b a|doing business as|aka|fka|formerly|care of) (?=\w)"
+)
 _REMARK_ENDS = frozenset(words[-1] for words in REMARKS)
 # Numbers that a country's register gives out with a check digit; python-stdnum's modules.
 _REGISTERS = {
-    "AU": ("abn", "acn"), "BR": ("cnpj",), "CA": ("bn",), "CH": ("vat", "uid"), "CN": ("uscc",), "DE": ("vat", "stnr"),
-    "FR": ("tva", "siren", "siret"), "IN": ("gstin",), "JP": ("cn",), "KR": ("brn",), "MX": ("rfc",), "NO": ("mva", "orgnr"),
-    "NZ": ("ird",), "SG": ("uen",), "TR": ("vkn",), "ZA": ("tin",), "SE": ("vat", "orgnr"), "DK": ("cvr",), "FI": ("alv", "ytunnus"),
+    "AU": ("abn", "acn"),
+    "BR": ("cnpj",),
+    "CA": ("bn",),
+    "CH": ("vat", "uid"),
+    "CN": ("uscc",),
+    "DE": ("vat", "stnr"),
+    "FR": ("tva", "siren", "siret"),
+    "IN": ("gstin",),
+    "JP": ("cn",),
+    "KR": ("brn",),
+    "MX": ("rfc",),
+    "NO": ("mva", "orgnr"),
+    "NZ": ("ird",),
+    "SG": ("uen",),
+    "TR": ("vkn",),
+    "ZA": ("tin",),
+    "SE": ("vat", "orgnr"),
+    "DK": ("cvr",),
+    "FI": ("alv", "ytunnus"),
 }
 
 
@@ -77,7 +95,7 @@ def name(text: str | None, city: str | None = None) -> Name:
         form = words.pop(0)
     words = _without_remarks(words)
     town = plain(city).split() if city else []
-    if town and len(town) < len(words) and words[-len(town):] == town and _without_form(words[: -len(town)])[1]:
+    if town and len(town) < len(words) and words[-len(town) :] == town and _without_form(words[: -len(town)])[1]:
         words = words[: -len(town)]
     words, ending = _without_form(words)
     words = _without_remarks(words)
@@ -97,7 +115,7 @@ def _without_form(words: list[str]) -> tuple[list[str], str]:
 
 def _without_remarks(words: list[str]) -> list[str]:
     while len(words) > 1 and words[-1] in _REMARK_ENDS:
-        size = next((len(r) for r in REMARKS if len(r) < len(words) and tuple(words[-len(r):]) == r), 0)
+        size = next((len(r) for r in REMARKS if len(r) < len(words) and tuple(words[-len(r) :]) == r), 0)
         if not size:
             break
         words = words[:-size]
@@ -117,7 +135,7 @@ def tax_id(text: str | None, country: str) -> tuple[str, str]:
         return "", ""
     for prefix in (country, {"GR": "EL", "JP": "T"}.get(country, country)):
         if prefix and number.startswith(prefix) and any(c.isdigit() for c in number[2:]):
-            number = number[len(prefix):]
+            number = number[len(prefix) :]
             break
     return number, next((r for r in _REGISTERS.get(country, ("vat",)) if _checked(country, r, number)), "")
 

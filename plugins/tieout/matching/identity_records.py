@@ -15,8 +15,22 @@ import numpy as np
 from tieout.matching import identity_normalise as normal
 
 FIELDS = (
-    "connection", "customer_id", "role", "name", "legal_name", "tax_id", "domain", "email", "phone", "street", "city",
-    "postal_code", "country_code", "external_customer_id", "parent_customer_id", "is_person",
+    "connection",
+    "customer_id",
+    "role",
+    "name",
+    "legal_name",
+    "tax_id",
+    "domain",
+    "email",
+    "phone",
+    "street",
+    "city",
+    "postal_code",
+    "country_code",
+    "external_customer_id",
+    "parent_customer_id",
+    "is_person",
 )
 WORDS = 8  # words of a name that are compared; the rarest are kept
 DULL = 3  # words of so few letters tell nobody apart, however rare: initials meet by chance
@@ -76,23 +90,69 @@ def read(rows: Sequence[Mapping[str, object]] | Iterable[Sequence[object]], unit
     told = [tuple(row[name] for name in FIELDS) if isinstance(row, Mapping) else tuple(row) for row in rows]
     told.sort(key=lambda row: (row[0], row[1]))
     columns: dict[str, list] = {
-        "connection": [], "id": [], "role": [], "unit": [], "name": [], "form": [], "initials": [], "tax": [], "register": [],
-        "site": [], "phone": [], "street": [], "city": [], "postcode": [], "country": [], "is_person": [], "external": [],
+        "connection": [],
+        "id": [],
+        "role": [],
+        "unit": [],
+        "name": [],
+        "form": [],
+        "initials": [],
+        "tax": [],
+        "register": [],
+        "site": [],
+        "phone": [],
+        "street": [],
+        "city": [],
+        "postcode": [],
+        "country": [],
+        "is_person": [],
+        "external": [],
     }
-    for (connection, id_, role, name, legal, tax, domain, email, phone, street, city, code, country, external, _, person) in told:
+    for (
+        connection,
+        id_,
+        role,
+        name,
+        legal,
+        tax,
+        domain,
+        email,
+        phone,
+        street,
+        city,
+        code,
+        country,
+        external,
+        _,
+        person,
+    ) in told:
         country = (country or "").strip().upper()
         found = normal.name(name or legal, city)
         number, register = normal.tax_id(tax, country)
         row = (
-            connection, id_, role or "", units.get(connection, ""), found.key,
-            found.form or (normal.name(legal).form if legal else ""), found.initials, number, register,
-            normal.site(domain, email), normal.phone(phone), normal.street(street), normal.plain(city or ""),
-            normal.postcode(code, country), country, bool(person), (external or "").strip(),
+            connection,
+            id_,
+            role or "",
+            units.get(connection, ""),
+            found.key,
+            found.form or (normal.name(legal).form if legal else ""),
+            found.initials,
+            number,
+            register,
+            normal.site(domain, email),
+            normal.phone(phone),
+            normal.street(street),
+            normal.plain(city or ""),
+            normal.postcode(code, country),
+            country,
+            bool(person),
+            (external or "").strip(),
         )
         for column, value in zip(columns.values(), row, strict=True):
             column.append(value)
     arrays = {
-        word: np.array(values, dtype=bool) if word == "is_person" else _texts(values) for word, values in columns.items()
+        word: np.array(values, dtype=bool) if word == "is_person" else _texts(values)
+        for word, values in columns.items()
     }
     records = Records(**arrays)
     _look_around(records)
@@ -138,8 +198,8 @@ def bounds(count: int) -> tuple[int, int]:
 
 
 def _has_namesakes(records: Records) -> bool:
-    """Whether records of one distinctive name and country, in two cities, are often two companies: where both have a tax
-    id or else a host, more than a hundredth of them (and more than one) contradict each other.
+    """Whether records of one distinctive name and country, in two cities, are often two companies: where both have a
+    tax id or else a host, more than a hundredth of them (and more than one) contradict each other.
     """
     groups: dict[tuple[str, str], list[int]] = {}
     for at in np.flatnonzero(records.chance == 0):

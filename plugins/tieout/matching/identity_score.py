@@ -1,8 +1,8 @@
 """What the levels of a pair add up to, and in which zone that puts it.
 
-The score is the prior plus the weight of every attribute's level, in bits: +1 doubles the odds. Three zones: *auto* (the
-same), *review* (a person decides), *no*. A pair is auto from a score on, and only if it beats the next best of either
-side by a margin: two candidates that look alike are a question, not an answer. Vetoes overrule the sum.
+The score is the prior plus the weight of every attribute's level, in bits: +1 doubles the odds. Three zones: *auto*
+(the same), *review* (a person decides), *no*. A pair is auto from a score on, and only if it beats the next best of
+either side by a margin: two candidates that look alike are a question, not an answer. Vetoes overrule the sum.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Weights:
 
 @dataclass(eq=False)
 class Pairs:
-    """Compared pairs, left < right by position. `margin`: by how much the score beats the next best; 0 within one system."""
+    """Compared pairs, left < right by position. `margin`: by how much it beats the next best; 0 within one system."""
 
     left: np.ndarray
     right: np.ndarray
@@ -70,10 +70,13 @@ def weights(rows: Iterable[tuple[str, str, float]]) -> Weights:
         )
     limits = {word: told["zone", word] for word in LIMITS}
     if limits["auto"] - limits["review"] < limits["margin"] or limits["duplicate"] < limits["review"]:
-        raise ConfigError("rec_identity_weights: auto is less than the margin above review, or duplicate below review",
-                          hint="a runner-up that nobody looks at must not matter")
+        raise ConfigError(
+            "rec_identity_weights: auto is less than the margin above review, or duplicate below review",
+            hint="a runner-up that nobody looks at must not matter",
+        )
     of = {
-        attribute: np.array([told.get((attribute, level), 0.0) for level in found]) for attribute, found in ATTRIBUTES.items()
+        attribute: np.array([told.get((attribute, level), 0.0) for level in found])
+        for attribute, found in ATTRIBUTES.items()
     }
     digest = hashlib.sha256(repr(sorted(told.items())).encode()).hexdigest()
     return Weights(told["prior", "any"], of, **limits, digest=digest)
@@ -93,9 +96,13 @@ def vetoes(levels: dict[str, np.ndarray]) -> np.ndarray:
     def level(attribute: str, *names: str) -> np.ndarray:
         return np.isin(levels[attribute], [ATTRIBUTES[attribute].index(name) for name in names])
 
-    affiliate = level("site", "same", "same_shared") & level("country", "other") & ~level("tax_id", "same", "same_checked")
+    affiliate = (
+        level("site", "same", "same_shared") & level("country", "other") & ~level("tax_id", "same", "same_checked")
+    )
     return np.select(
-        [level("tax_id", "other_checked"), level("kind", "other"), affiliate, level("name", "family")], [1, 3, 2, RELATIVE], 0
+        [level("tax_id", "other_checked"), level("kind", "other"), affiliate, level("name", "family")],
+        [1, 3, 2, RELATIVE],
+        0,
     ).astype(np.int8)
 
 
@@ -105,8 +112,7 @@ def against(records: Records, pairs: Pairs, by: Weights, same: Iterable[tuple[in
     """
     auto = pairs.zone == AUTO
     forced = np.array(list(same), dtype=np.int64).reshape(-1, 2)
-    component = joined(
-        len(records), np.r_[pairs.left[auto], forced[:, 0]], np.r_[pairs.right[auto], forced[:, 1]])
+    component = joined(len(records), np.r_[pairs.left[auto], forced[:, 0]], np.r_[pairs.right[auto], forced[:, 1]])
     order = np.argsort(component, kind="stable")
     starts = np.flatnonzero(np.r_[True, component[order][1:] != component[order][:-1]]) if len(order) else order
     sizes = np.diff(np.r_[starts, len(order)])
@@ -145,9 +151,7 @@ def zones(records: Records, pairs: Pairs, by: Weights, parted: np.ndarray | None
     pairs.zone = np.where(auto, AUTO, np.where(open_, REVIEW, NO)).astype(np.int8)
 
 
-def _rivals(
-    of: np.ndarray, other: np.ndarray, points: np.ndarray, source: np.ndarray, group: np.ndarray
-) -> np.ndarray:
+def _rivals(of: np.ndarray, other: np.ndarray, points: np.ndarray, source: np.ndarray, group: np.ndarray) -> np.ndarray:
     """Per pair: the best score of `of` with another one of the system of `other` that is no duplicate of it."""
     if not len(of):
         return np.empty(0)
