@@ -42,17 +42,21 @@ class Verdict:
         return 2 * self.precision * self.recall / both if both else 0.0
 
 
-def weights() -> identity_score.Weights:
-    """The shipped seed."""
+def rows() -> list[tuple[str, str, float]]:
+    """The shipped seed: (attribute, level, weight)."""
     with SEED.open(encoding="utf-8", newline="") as stream:
-        rows = [(row["attribute"], row["level"], float(row["weight"])) for row in csv.DictReader(stream)]
-    return identity_score.weights(rows)
+        return [(row["attribute"], row["level"], float(row["weight"])) for row in csv.DictReader(stream)]
 
 
-def matched(rows: Iterable[dict[str, Any]], units: dict[str, str], by: identity_score.Weights | None = None):
+def weights() -> identity_score.Weights:
+    """The shipped seed, checked."""
+    return identity_score.weights(rows())
+
+
+def matched(told: Iterable[dict[str, Any]], units: dict[str, str], by: identity_score.Weights | None = None):
     """(records, pairs, cluster per record) of a complete scoring in memory."""
     by = by or weights()
-    records = identity_records.read([{**dict.fromkeys(identity_records.FIELDS), **row} for row in rows], units)
+    records = identity_records.read([{**dict.fromkeys(identity_records.FIELDS), **row} for row in told], units)
     left, right = identity_blocks.pairs(identity_blocks.make(records))
     levels = identity_compare.levels(records, left, right)
     found = identity_score.Pairs(
@@ -68,13 +72,13 @@ def matched(rows: Iterable[dict[str, Any]], units: dict[str, str], by: identity_
 
 
 def judge(
-    rows: Iterable[dict[str, Any]],
+    told: Iterable[dict[str, Any]],
     units: dict[str, str],
     truth: set[tuple[Record, Record]],
     by: identity_score.Weights | None = None,
 ) -> Verdict:
     """truth: pairs of records of two systems, the CRM's first."""
-    records, pairs, _, cluster = matched(rows, units, by)
+    records, pairs, _, cluster = matched(told, units, by)
     members: dict[int, list[int]] = {}
     for at, root in enumerate(cluster):
         members.setdefault(int(root), []).append(at)
