@@ -152,3 +152,27 @@ def _who() -> str:
     from tieout.landing.quarantine import who
 
     return who()
+
+
+@identity.command()
+def train(
+    out: Annotated[Path | None, typer.Option("--out", help="Write the proposed seed here.", show_default=False)] = None,
+    json: Json = False,
+) -> None:
+    """Learn weights from the records on file, offline. Shows a diff of the seed; changes nothing by itself."""
+    import csv
+    import difflib
+
+    from tieout.matching import identity_records, identity_score, identity_store, identity_train
+
+    seed = settings().dbt_project / "seeds" / "reconciliation" / "rec_identity_weights.csv"
+    with at_work(json) as console, _reading() as books:
+        units = {found.name: found.unit for found in settings().company.connections.values()}
+        records = identity_records.read(identity_store.rows(books)[0], units)
+        found = identity_train.propose(records, identity_score.weights(identity_store.weights(books)))
+        before = seed.read_text(encoding="utf-8")
+        after = identity_train.seed_csv(list(csv.DictReader(before.splitlines())), found)
+        if out is not None:
+            out.write_text(after, encoding="utf-8")
+        diff = difflib.unified_diff(before.splitlines(), after.splitlines(), seed.name, "proposed", lineterm="", n=0)
+        say(console, json, found, text="\n".join(diff) or "the weights as they are fit these records")

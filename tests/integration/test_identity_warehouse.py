@@ -22,13 +22,15 @@ A, B, C = ("crm", "A"), ("erp", "1"), ("erp", "2")
 
 @pytest.fixture
 def books(warehouse: dict[str, str]) -> Iterator[Any]:
-    """The transformer's connection, a table of customers where the view would be, the seed of weights; nothing known."""
+    """A table of customers where the view would be, the seed of weights, and nothing known. As the transformer."""
     with connect("transformer", autocommit=True) as found:
         found.execute("drop view if exists intermediate.int_customers__unioned cascade")
         columns = ", ".join(f"{name} {'boolean' if name == 'is_person' else 'text'}" for name in FIELDS)
         found.execute(f"create table intermediate.int_customers__unioned ({columns})")
         found.execute("drop table if exists intermediate.rec_identity_weights cascade")
-        found.execute("create table intermediate.rec_identity_weights (attribute text, level text, weight numeric(9, 3))")
+        found.execute(
+            "create table intermediate.rec_identity_weights (attribute text, level text, weight numeric(9, 3))"
+        )
         for row in judge.rows():
             found.execute("insert into intermediate.rec_identity_weights values (%s, %s, %s)", row)
         _forget(found)
@@ -49,7 +51,8 @@ def put(books: Any, *rows: dict[str, Any]) -> None:
         books.execute("delete from intermediate.int_customers__unioned where connection = %s and customer_id = %s", key)
         books.execute(
             f"insert into intermediate.int_customers__unioned values ({', '.join(['%s'] * len(FIELDS))})",
-            [row.get(name) for name in FIELDS])
+            [row.get(name) for name in FIELDS],
+        )
 
 
 def drop(books: Any, record: tuple[str, str]) -> None:
@@ -59,7 +62,8 @@ def drop(books: Any, record: tuple[str, str]) -> None:
 def clusters(books: Any) -> set[frozenset]:
     found: dict[str, set] = {}
     for connection, id_, key in books.execute(
-        "select connection, customer_id, customer_key from intermediate.int_customers__clustered").fetchall():
+        "select connection, customer_id, customer_key from intermediate.int_customers__clustered"
+    ).fetchall():
         found.setdefault(key, set()).add((connection, id_))
     return {frozenset(members) for members in found.values()}
 
@@ -68,10 +72,13 @@ def state(books: Any) -> dict[str, Any]:
     """All that a scoring says but who said it when."""
     return {
         "clusters": clusters(books),
-        "keys": books.execute("select connection, customer_id, customer_key, method, score from"
-                              " intermediate.int_customers__clustered order by 1, 2").fetchall(),
-        "pairs": books.execute("select pair_key, score, margin, veto, zone, method from"
-                               " intermediate.int_customers__compared order by 1").fetchall(),
+        "keys": books.execute(
+            "select connection, customer_id, customer_key, method, score from"
+            " intermediate.int_customers__clustered order by 1, 2"
+        ).fetchall(),
+        "pairs": books.execute(
+            "select pair_key, score, margin, veto, zone, method from intermediate.int_customers__compared order by 1"
+        ).fetchall(),
         "evidence": books.execute("select * from intermediate.int_customers__evidenced order by 1, 2").fetchall(),
         "affiliates": books.execute("select * from intermediate.int_customers__affiliated order by 1, 2").fetchall(),
     }
@@ -83,13 +90,24 @@ def decided(a: tuple[str, str], b: tuple[str, str], verdict: str) -> int | None:
 
 
 def keys(books: Any) -> dict[tuple[str, str], str]:
-    return {(row[0], row[1]): row[2] for row in books.execute(
-        "select connection, customer_id, customer_key from intermediate.int_customers__clustered").fetchall()}
+    return {
+        (row[0], row[1]): row[2]
+        for row in books.execute(
+            "select connection, customer_id, customer_key from intermediate.int_customers__clustered"
+        ).fetchall()
+    }
 
 
 def customer(record: tuple[str, str], **told: Any) -> dict[str, Any]:
-    return {"connection": record[0], "customer_id": record[1], "role": record[0], "is_person": False,
-            "country_code": "DE", "name": "Quarzwerke Nordhelle GmbH", **told}
+    return {
+        "connection": record[0],
+        "customer_id": record[1],
+        "role": record[0],
+        "is_person": False,
+        "country_code": "DE",
+        "name": "Quarzwerke Nordhelle GmbH",
+        **told,
+    }
 
 
 @pytest.mark.parametrize("seed", [1, 2])
@@ -100,7 +118,10 @@ def test_scoring_changes_ends_where_scoring_everything_would(books: Any, seed: i
     else:
         made = register.Register(11, 250)
         rows, units = made.rows, made.units
-    waiting, live = list(rows[len(rows) // 2:]), {(r["connection"], r["customer_id"]): r for r in rows[:len(rows) // 2]}
+    waiting, live = (
+        list(rows[len(rows) // 2 :]),
+        {(r["connection"], r["customer_id"]): r for r in rows[: len(rows) // 2]},
+    )
     put(books, *live.values())
     compared = []
     for run_id in range(1, 7):
@@ -123,7 +144,9 @@ def test_scoring_changes_ends_where_scoring_everything_would(books: Any, seed: i
                 del live[record]
             elif kind == 2:
                 other = draw.choice(sorted(live))
-                decided(record, other, draw.choice(("SAME", "NOT SAME"))) if record[0] != other[0] and run_id == 3 else None
+                decided(record, other, draw.choice(("SAME", "NOT SAME"))) if record[0] != other[
+                    0
+                ] and run_id == 3 else None
             else:
                 changes = {draw.choice(("name", "tax_id", "city", "domain", "country_code")): draw.choice(rows)["name"]}
                 live[record] = {**live[record], **changes}
@@ -153,8 +176,9 @@ def test_a_golden_id_stays_when_a_name_moves_and_the_older_survives_a_merge(book
     put(books, customer(B, city="Ulm"))
     identity.run(books, 3, UNITS)
     assert keys(books) == {A: old, B: old}
-    assert books.execute("select event, customer_key, other_key from intermediate.int_customers__events"
-                         " where run_id = 3").fetchall() == [("merged", other, old)]
+    assert books.execute(
+        "select event, customer_key, other_key from intermediate.int_customers__events where run_id = 3"
+    ).fetchall() == [("merged", other, old)]
     put(books, customer(A, city="Ulm", name="Renamed Entirely SE"), customer(B, city="Ulm", name="Renamed Entirely SE"))
     identity.run(books, 4, UNITS)
     assert keys(books) == {A: old, B: old}
@@ -169,8 +193,9 @@ def test_a_split_says_so_and_the_first_record_keeps_the_id(books: Any) -> None:
     identity.run(books, 2, UNITS)
     now = keys(books)
     assert now[B] == old[B] and now[A] != old[A]
-    assert books.execute("select event, customer_key, other_key from intermediate.int_customers__events"
-                         " where run_id = 2").fetchall() == [("split", now[A], old[A])]
+    assert books.execute(
+        "select event, customer_key, other_key from intermediate.int_customers__events where run_id = 2"
+    ).fetchall() == [("split", now[A], old[A])]
 
 
 def test_the_id_of_a_deleted_record_stays_with_the_others(books: Any) -> None:
@@ -193,8 +218,9 @@ def test_decisions_win_and_survive_reruns(books: Any) -> None:
         identity.run(books, run_id, UNITS, everything=everything)
         found = keys(books)
         assert found[A] == found[C] != found[B]
-    assert books.execute("select method from intermediate.int_customers__clustered where customer_id = 'A'"
-                         ).fetchone() == ("decided",)
+    assert books.execute(
+        "select method from intermediate.int_customers__clustered where customer_id = 'A'"
+    ).fetchone() == ("decided",)
     decided(A, B, "REVOKED")
     decided(A, C, "REVOKED")
     identity.run(books, 3, UNITS)
