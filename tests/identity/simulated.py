@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from simulator.customers import Customers
+from simulator.customers import COUNTS, Customers
 from simulator.units import FIRST, UNITS
 
 
-def company(seed: int, size: str, level: int) -> tuple[list[dict[str, Any]], dict[str, str], set]:
-    """(rows, units, true pairs)."""
+def company(
+    seed: int, size: str, level: int, count: int | None = None
+) -> tuple[list[dict[str, Any]], dict[str, str], set]:
+    """(rows, units, true pairs). `count`: so many customers of the ERP instead of the size's."""
+    if count is not None:
+        COUNTS[size] = count
     unit = UNITS[FIRST]
     made = Customers(seed, size, level, unit, lambda n: f"001{n:012d}AAA", lambda n: n + 100)
     rows = []
