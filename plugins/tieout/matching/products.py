@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import psycopg
 
 Record = tuple[str, str]  # (connection, id)
-AUTO, REVIEW, MARGIN = 97.0, 84.0, 6.0
+AUTO, REVIEW, MARGIN = 100.0, 84.0, 6.0
 CHUNK = 2_000
 FIELDS = ("connection", "product_id", "product_code", "gtin", "name", "role")
 
@@ -92,7 +92,8 @@ def match(
                 zone = "auto" if group.join(found[0], at) else "review"
                 pairs.append(Pair(records[found[0]], records[at], "gtin", 100.0, zone))
     for a, b, score, sure in _alike(told, group):
-        zone = "auto" if sure and group.join(a, b) else "review"
+        two_codes = bool(told[a][2] and told[b][2])  # they say that they differ: a person decides
+        zone = "auto" if sure and not two_codes and group.join(a, b) else "review"
         pairs.append(Pair(records[a], records[b], "text", score, zone))
     return Matched(_keys(told, group, pairs), tuple(pairs))
 
