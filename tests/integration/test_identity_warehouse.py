@@ -289,3 +289,43 @@ def test_a_change_of_weights_scores_everything_anew(books: Any) -> None:
     done = identity.run(books, 2, UNITS)
     assert done is not None and done.changed == 2
     assert keys(books)[A] != keys(books)[B]
+
+
+def test_the_command_line_reviews_decides_explains_and_trains(
+    books: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import json
+    from contextlib import nullcontext
+    from types import SimpleNamespace
+
+    from tieout import cli, cli_identity, show
+    from tieout.settings import ROOT
+
+    monkeypatch.setattr(cli_identity, "at_work", lambda json: nullcontext(show.console()))
+    connections = {name: SimpleNamespace(name=name, unit="one") for name in ("crm", "erp")}
+    here = SimpleNamespace(company=SimpleNamespace(connections=connections), dbt_project=ROOT / "dbt_project")
+    monkeypatch.setattr(cli_identity, "settings", lambda: here)
+
+    def told(*arguments: str) -> Any:
+        assert cli.main(["identity", *arguments, "--json"]) == 0, capsys.readouterr().err
+        return json.loads(capsys.readouterr().out)
+
+    rows, _, truth = simulated.company(21, "1k", 3)
+    names = {"crm": "crm", "erp": "erp"}
+    put(books, *({**row, "connection": names[row["role"]]} for row in rows))
+    identity.run(books, 1, UNITS)
+    waiting = told("review")
+    assert waiting and {row["zone"] for row in waiting} == {"review"}
+    a, b = (":".join(waiting[0][side]) for side in "ab")
+    assert told("decide", a, b, "--not-same", "--reason", "two addresses", "--by", "ada")["decision_id"] > 0
+    assert len(told("review")) == len(waiting) - 1
+    assert told("explain", a, b)["verdict"] == "NOT SAME"
+    assert told("explain", a)["cluster"]["customer_key"]
+    assert told("export", str(tmp_path / "out.csv"), "--decided")["rows"] == len(waiting)
+    done = told("import", str(tmp_path / "out.csv"))
+    assert done == {"decided": 0, "unchanged": 1, "empty": len(waiting) - 1}
+    assert any(row["after"] != row["before"] for row in told("train", "--out", str(tmp_path / "seed.csv")))
+    assert (tmp_path / "seed.csv").read_text().splitlines()[0] == "attribute,level,weight,description"
+    assert cli.main(["identity", "decide", a, "erp:nobody", "--same", "--reason", "x"]) == 2
+    assert cli.main(["identity", "decide", a, b, "--same", "--not-same", "--reason", "x"]) == 2
+    assert cli.main(["identity", "explain", "nonsense"]) == 2
