@@ -14,12 +14,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from simulator import key, store, systems
+from simulator import key, stock, store, systems
 from simulator.clock import DAY, FIRST_DAY, LAST_DAY, end_of, moment_of, stamp_text
 from simulator.customers import Party
 from simulator.documents import Chain
 from simulator.plan import CHAIN_BITS, Plan, World
-from simulator.scenarios import MINIMUM, SCENARIOS
+from simulator.scenarios import MINIMUM, SCENARIOS, Scenario, told_by
 from simulator.schema import tables
 from simulator.store import State
 from simulator.systems import Row
@@ -39,11 +39,12 @@ class Company:
         if size not in SIZES or level not in (1, 2, 3):
             raise ValueError(f"size is one of {', '.join(SIZES)} and level 1, 2 or 3, not {size!r} and {level!r}")
         place = unit(of)
-        self.world = World(place.seed(seed), size, level, place)
+        self.world = World(place.seed(seed), size, level, place, market=seed)
         self._systems = (self.world.crm, self.world.erp)
-        self._schedule = _schedule(self.world.seed, SIZES[size])
+        self._scenarios = told_by(systems.kinds(place.erp))
+        self._schedule = _schedule(self._scenarios, self.world.seed, SIZES[size])
         self.history = len(self._schedule)
-        self._daily = [name for name, s in SCENARIOS.items() if s.daily]
+        self._daily = [s.name for s in self._scenarios if s.daily]
         self._ordinary = max(2, self.history // (LAST_DAY - FIRST_DAY))
         self.per_day = len(self._daily) + self._ordinary
 
@@ -69,7 +70,7 @@ class Company:
         return plan.chain
 
     def _drawn(self, number: int) -> str:
-        weighed = [s for s in SCENARIOS.values() if s.weight]
+        weighed = [s for s in self._scenarios if s.weight]
         draw = random.Random((self.world.seed << 41) + number)
         return draw.choices(weighed, [s.weight for s in weighed])[0].name
 
@@ -87,6 +88,24 @@ class Company:
         """All records of a party as of `now`."""
         for system in self._systems:
             yield from system.party(party, now)
+
+    @property
+    def tells_stock(self) -> bool:
+        """Whether the ERP shows what is on hand."""
+        return hasattr(self.world.erp, "stock")
+
+    def stock(self, database: sqlite3.Connection, now: int) -> list[Row]:
+        """What is on hand as of `now`, by what the chains that are written took out."""
+        if not self.tells_stock:
+            return []
+        issues = database.execute("SELECT product, place, day, units FROM sim__issue")
+        return list(self.world.erp.stock(stock.levels(self.world, issues, now // DAY), now))  # type: ignore[attr-defined]
+
+    def issues(self, chain: Chain, now: int) -> Iterator[stock.Issue]:
+        """What a chain took out of stock, where the ERP tells its stock."""
+        if self.tells_stock:
+            delivers = "Delivery" in systems.kinds(self.world.unit.erp)
+            yield from stock.issues(self.world, chain, now, delivers=delivers)
 
     def moved(self, from_day: int, to_day: int) -> list[int]:
         """Let one customer move on each day after `from_day`, up to `to_day`; their places among the parties."""
@@ -115,11 +134,12 @@ def generate(folder: Path, *, seed: int = 42, size: str = "1k", level: int = 1, 
     for number in company.numbers(LAST_DAY + HORIZON):
         chain = company.chain(number)
         pending += company.rows(chain, now)
-        _note(database, company.world, chain, now)
+        _note(database, company, chain, now)
         if len(pending) > _BATCH * 50:
             _write(database, pending)
             pending = []
     _write(database, pending)
+    _write(database, company.stock(database, now))
     key.write_key(folder, database, state, parties)
     database.execute("COMMIT")
     store.finish(database, state.tables())
@@ -141,6 +161,7 @@ def advance(folder: Path, days: int = 1) -> State:
     database = store.open_for_writing(folder)
     database.execute("BEGIN IMMEDIATE")
     _replace(database, company.reference(old), company.reference(new))
+    on_hand = company.stock(database, old)
     parties = company.world.customers
     standing = {i: list(company.party(parties.parties[i], old)) for i in range(len(parties.parties))}
     for index in company.moved(old // DAY, new // DAY):
@@ -150,7 +171,8 @@ def advance(folder: Path, days: int = 1) -> State:
     for number in (*changed, *company.numbers(new // DAY + HORIZON)[len(known) :]):
         chain = company.chain(number)
         _replace(database, company.rows(chain, old), company.rows(chain, new))
-        _note(database, company.world, chain, new)
+        _note(database, company, chain, new)
+    _replace(database, on_hand, company.stock(database, new))
     key.write_key(folder, database, state, parties)
     database.execute("COMMIT")
     database.close()
@@ -158,21 +180,24 @@ def advance(folder: Path, days: int = 1) -> State:
     return state
 
 
-def _schedule(seed: int, orders: int) -> list[tuple[str, int]]:
+def _schedule(scenarios: list[Scenario], seed: int, orders: int) -> list[tuple[str, int]]:
     """(scenario, ordinal) of every chain of the history, in an order that the seed draws; about `orders` orders."""
-    weighed = [s for s in SCENARIOS.values() if s.weight]
+    weighed = [s for s in scenarios if s.weight]
     wanted = orders / sum(s.weight * s.orders for s in weighed)
     found = [(s.name, i) for s in weighed for i in range(max(MINIMUM, round(s.weight * wanted)))]
     random.Random(f"{seed}/schedule").shuffle(found)
     return found
 
 
-def _note(database: sqlite3.Connection, world: World, chain: Chain, now: int) -> None:
+def _note(database: sqlite3.Connection, company: Company, chain: Chain, now: int) -> None:
     upcoming = chain.next_change(now)
     text = stamp_text(upcoming) if upcoming is not None else None
     database.execute("INSERT OR REPLACE INTO sim__chain VALUES (?, ?, ?)", (chain.number, chain.scenario, text))
     database.execute("DELETE FROM sim__key WHERE chain = ?", (chain.number,))
-    database.executemany("INSERT INTO sim__key VALUES (?, ?, ?)", key.answers(world, chain, now))
+    database.executemany("INSERT INTO sim__key VALUES (?, ?, ?)", key.answers(company.world, chain, now))
+    database.execute("DELETE FROM sim__issue WHERE chain = ?", (chain.number,))
+    taken = ((chain.number, *issue) for issue in company.issues(chain, now))
+    database.executemany("INSERT INTO sim__issue VALUES (?, ?, ?, ?, ?)", taken)
 
 
 def _write(database: sqlite3.Connection, rows: Iterable[Row], *, replace: bool = False) -> None:

@@ -16,6 +16,7 @@ from simulator.money import ENTITIES, Entity, converted, tax_on
 
 QUANTITY = 100_000
 BILLS = ("CustInvc", "CashSale")
+DELIVERIES = ("Delivery", "Return")  # the lines of a return are positive; it brings the goods back
 CREDITS = ("CustCred", "CashRfnd")
 
 
@@ -82,8 +83,9 @@ class Deal:
 class Doc:
     """An ERP document. `rate` is the posted one; `posting_day` a day of the posting period.
 
-    `source` is the document it was made from; `dangling` an id in its place that points to nothing. `header_extra` is
-    added to the header's total and is in no line. `applied`: what a payment or credit memo settles.
+    `source` is the document it was made from, `delivery` of a bill what it bills; `dangling` an id in place of `source`
+    that points to nothing. `header_extra` is added to the header's total and is in no line. `applied`: what a payment
+    or credit memo settles.
     """
 
     kind: str
@@ -104,6 +106,7 @@ class Doc:
     external: str | None = None
     reference: str | None = None
     source: Doc | None = None
+    delivery: Doc | None = None
     dangling: str | int | None = None
     deal: Deal | None = None
     garbled: bool = False  # its only reference is misspelled: nothing deterministic joins it
@@ -163,12 +166,17 @@ class Doc:
 
 @dataclass(slots=True, eq=False)
 class Planted:
-    """A difference put there on purpose: it holds once all `documents` are seen. `amount` as the key defines it."""
+    """A difference put there on purpose: it holds once all `documents` are seen. `amount` as the key defines it.
+
+    `evidence`: documents without which it looks like something else, which is the reason `alone`.
+    """
 
     hop: str
     reason: str
     amount: int
     documents: list[Deal | Doc]
+    evidence: list[Deal | Doc] = field(default_factory=list)
+    alone: str = ""
 
 
 @dataclass(slots=True, eq=False)

@@ -21,6 +21,12 @@ class Habits:
     throttled_every: each n-th NetSuite query is answered 429 (0: never).
     concurrency: NetSuite calls at once before 429.
     netsuite_token_seconds: life of an OAuth 2.0 token.
+    oracle_rows: rows that Oracle serves at once, whatever `limit` says. oracle_child_rows: children inside of a record.
+    oracle_any_order: without `orderBy`, each request has rows in another order.
+    oracle_weak_fields: a projection that names an attribute of long text fails. oracle_no_totals: resources that
+    fail when their total is asked for.
+    oracle_throttled_every, oracle_unavailable_every: each n-th Oracle call is answered 429 or 503 (0: never).
+    oracle_token_seconds: life of a token.
     """
 
     session_requests: int | None = None
@@ -34,11 +40,23 @@ class Habits:
     throttled_every: int = 60
     concurrency: int = 5
     netsuite_token_seconds: int = 3600
+    oracle_rows: int = 100
+    oracle_child_rows: int = 25
+    oracle_any_order: bool = True
+    oracle_weak_fields: bool = True
+    oracle_no_totals: set[str] = field(default_factory=lambda: {"receivablesInvoices"})
+    oracle_throttled_every: int = 90
+    oracle_unavailable_every: int = 70
+    oracle_token_seconds: int = 3600
 
     @classmethod
     def none(cls) -> Habits:
         """A vendor on its best day."""
-        return cls(first_session_requests=None, short_pages=False, job_polls=0, unavailable_every=0, throttled_every=0)
+        return cls(
+            first_session_requests=None, short_pages=False, job_polls=0, unavailable_every=0, throttled_every=0,
+            oracle_rows=500, oracle_child_rows=500, oracle_any_order=False, oracle_weak_fields=False,
+            oracle_no_totals=set(), oracle_throttled_every=0, oracle_unavailable_every=0,
+        )
 
 
 @dataclass
@@ -74,3 +92,18 @@ class NetSuiteAccount:
     multi_book: bool = True
     hidden: set[str] = field(default_factory=set)
     json_numbers: frozenset[str] = frozenset({"linesequencenumber", "currencyprecision"})
+
+
+@dataclass
+class OraclePod:
+    """Permissions of the integration user and what the pod delivers.
+
+    units: business units that are granted; None: all of them. Rows of others are not there, and nothing says so.
+    hidden: resources, or attributes ('receivablesInvoices.PaymentTerms') that this release does not have.
+    extracts: file extracts are delivered to `bicc/` of the folder when the servers start.
+    """
+
+    auth: Literal["basic", "oauth2_client", "oauth2_jwt", "jwt"] = "basic"
+    units: set[str] | None = None
+    hidden: set[str] = field(default_factory=set)
+    extracts: bool = False

@@ -1,13 +1,13 @@
 """The answers: which records belong together at each hop, and why two sides differ, as of a moment.
 
 Groups and the breaks that any chain shows while it is under way follow from the records (`answers`). What a scenario
-planted is added once its records are seen. What is left of a group's difference must be unbilled (A2, B3) or unpaid
+planted is added once its records are seen. What is left of a group's difference must be unbilled (A2, A3, B3) or unpaid
 (A10, B3) money: anything else is a fault of the generator and raises.
 
 An entry of `groups` is `{id, hop, left, right, scenario, names_agree}`, of `breaks` `{id, hop, reason, documents,
 amount, currency, names_agree, scenario}`. Documents are `[system, id]`. A break's amount is its contribution to
 left − right in the document's currency (`invoice_ledger`: functional); where that nets to nothing (B1: two periods,
-D3: two currencies) it is the amount that moved. H1 and H2 name documents out of scope.
+D3: two currencies, E2: within one cell) it is the amount that moved. H1 and H2 name documents out of scope.
 """
 
 from __future__ import annotations
@@ -15,13 +15,14 @@ from __future__ import annotations
 import gzip
 import json
 import sqlite3
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from simulator.clock import DAY, stamp_text
 from simulator.customers import Customers, agree
-from simulator.documents import BILLS, CREDITS, Chain, Deal, Doc, Planted
+from simulator.documents import BILLS, CREDITS, DELIVERIES, Chain, Deal, Doc, Planted, lines_at
 from simulator.money import CURRENCIES, amount_text
 from simulator.plan import World
 from simulator.store import State
@@ -104,12 +105,30 @@ class Answers:
             rest = order.net(self.now) - sum(b.net(self.now) for b in mine) - planted
             if rest < 0:
                 raise KeyFault(f"{self._where()}: order {order.id} billed {-rest} too much")
-            if rest:
-                self._break("order_invoice", "B3" if order.schedule else "A2", [order], rest, order.currency, True)
+            shipped = min(rest, self._shipped(order, mine))
+            if shipped:
+                self._break("order_invoice", "A3", [order], shipped, order.currency, True)
+            if rest > shipped:
+                reason = "B3" if order.schedule else "A2"
+                self._break("order_invoice", reason, [order], rest - shipped, order.currency, True)
         for bill in bills:
             if bill.source is None:
                 reason = "A9" if bill.dangling or bill.reference else "A4"
                 self._break("order_invoice", reason, [bill], -bill.net(self.now), bill.currency, True)
+
+    def _shipped(self, order: Doc, bills: list[Doc]) -> int:
+        """What left the house and is not billed, at the order's prices."""
+        moved: Counter[int] = Counter()
+        for doc in self.docs:
+            if doc.kind in DELIVERIES and doc.source is order and not doc.is_void(self.now):
+                for line in doc.lines:
+                    moved[line.source] += line.quantity if doc.kind == "Delivery" else -line.quantity
+        for bill in bills:
+            if bill.kind in BILLS and not bill.is_void(self.now):
+                for line in bill.lines:
+                    moved[line.source] -= line.quantity
+        units = ((line, min(max(moved[line.source], 0), line.quantity)) for line in lines_at(order, self.now))
+        return sum(line.amount * quantity // line.quantity for line, quantity in units)
 
     def _invoice_cash(self) -> None:
         payments = [doc for doc in self.docs if doc.kind == "CustPymt"]
@@ -159,12 +178,13 @@ class Answers:
         ]
         for planted in mine:
             self._add_planted(planted, agreed)
-        return sum(planted.amount for planted in mine)
+        return sum(planted.amount for planted in mine if planted.reason != "E2")
 
     def _add_planted(self, planted: Planted, agreed: bool) -> None:
         first = planted.documents[0]
         currency = first.base if planted.hop == "invoice_ledger" and isinstance(first, Doc) else first.currency
-        self._break(planted.hop, planted.reason, planted.documents, planted.amount, currency, agreed)
+        reason = planted.reason if all(self._holds(d) for d in planted.evidence) else planted.alone
+        self._break(planted.hop, reason, planted.documents, planted.amount, currency, agreed)
 
     def _balance(self, hop: str, difference: int, planted: int) -> None:
         if difference != planted:

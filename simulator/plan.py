@@ -11,7 +11,7 @@ from simulator import systems
 from simulator.catalog import Product, catalog
 from simulator.clock import DAY, next_month_start
 from simulator.customers import Customers, Party
-from simulator.documents import QUANTITY, Chain, CrmOrder, Deal, Doc, Line, Planted
+from simulator.documents import DELIVERIES, QUANTITY, Chain, CrmOrder, Deal, Doc, Line, Planted
 from simulator.ids import Permutation
 from simulator.money import CURRENCIES, ENTITIES, RATE_SCALE, Rates, rounded, tax_on
 from simulator.units import FIRST, UNITS, Unit
@@ -30,11 +30,12 @@ class World:
     size: str
     level: int
     unit: Unit = UNITS[FIRST]
+    market: int | None = None  # what rates are drawn from, where all units of a group share them
 
     @cached_property
     def rates(self) -> Rates:
         """Daily rates."""
-        return Rates(self.seed)
+        return Rates(self.seed if self.market is None else self.market)
 
     @cached_property
     def products(self) -> tuple[Product, ...]:
@@ -254,10 +255,57 @@ class Plan:
             "created": max(self.at(day), order.created + 1_800),
             **more,
         }
-        doc = self.doc(kind, order.party, day, order.lines if lines is None else lines, **values)
+        lines = order.lines if lines is None else lines
+        delivery = self._delivered_for(order, lines, day) if kind == "CustInvc" else None
+        doc = self.doc(kind, order.party, day, lines, **values)
+        if delivery:
+            doc.delivery, doc.created = delivery, max(doc.created, delivery.created + 600)
         doc.customer = order.customer
         doc.due_day = day + order.party.terms_days if kind == "CustInvc" else None
         return doc
+
+    def has(self, kind: str) -> bool:
+        """Whether the unit's ERP keeps documents of that kind (see `systems.System.kinds`)."""
+        return kind in systems.kinds(self.world.unit.erp)
+
+    def deliver(self, order: Doc, lines: list[Line] | None = None, *, day: int | None = None) -> Doc:
+        """Goods of an order leave the house, some days after it. Services and licences are not delivered."""
+        day = order.day + self.days(0, 9) if day is None else day
+        goods = [line for line in (order.lines if lines is None else lines) if self.is_goods(line)]
+        if not goods:
+            raise ValueError(f"{self.chain.scenario}: nothing to deliver")
+        return self._moved("Delivery", order, goods, day, order.created + 600)
+
+    def take_back(self, delivery: Doc, lines: list[Line], *, day: int) -> Doc:
+        """Goods of a delivery come back."""
+        return self._moved("Return", delivery.source or delivery, lines, day, delivery.created + 600)
+
+    def is_goods(self, line: Line) -> bool:
+        """Whether a line's product is kept in stock."""
+        return self.world.products[line.product].item_type == "InvtPart"
+
+    def _moved(self, kind: str, order: Doc, lines: list[Line], day: int, earliest: int) -> Doc:
+        doc = self.doc(
+            kind, order.party, day, lines, currency=order.currency, source=order, reference=order.reference,
+            taxed=False, created=max(self.at(day), earliest),
+        )
+        doc.customer = order.customer
+        return doc
+
+    def _delivered_for(self, order: Doc, lines: list[Line], day: int) -> Doc | None:
+        """The delivery that an invoice bills: of what of its lines is not delivered yet, else the order's last one."""
+        if not self.has("Delivery") or order.schedule:
+            return None
+        earlier = [doc for doc in self.chain.docs if doc.kind in DELIVERIES and doc.source is order]
+        rest = {line.source: line.quantity for line in order.lines if self.is_goods(line)}
+        for doc in earlier:
+            for line in doc.lines:
+                rest[line.source] -= line.quantity if doc.kind == "Delivery" else -line.quantity
+        wanted = [(line, min(line.quantity, rest.get(line.source, 0))) for line in lines]
+        goods = [part(line, quantity // QUANTITY) for line, quantity in wanted if quantity > 0]
+        if goods:
+            return self.deliver(order, goods, day=max(order.day, day - self.days(0, 3)))
+        return next((doc for doc in reversed(earlier) if doc.kind == "Delivery"), None)
 
     def credit(self, bill: Doc, lines: list[Line], *, kind: str = "CustCred", **more: object) -> Doc:
         """A credit memo for an invoice, applied to it; or a cash refund of a cash sale. 3 to 10 days after it."""
@@ -326,11 +374,19 @@ class Plan:
         self.pay(bill)
         return bill
 
-    def plant(self, hop: str, reason: str, amount: int, *documents: Deal | Doc) -> None:
-        """Note a difference for the key."""
+    def plant(
+        self,
+        hop: str,
+        reason: str,
+        amount: int,
+        *documents: Deal | Doc,
+        evidence: Sequence[Deal | Doc] = (),
+        alone: str = "",
+    ) -> None:
+        """Note a difference for the key; `evidence`, `alone`: see `Planted`."""
         if amount == 0 and reason not in ("H1", "H2"):
             raise ValueError(f"{self.chain.scenario}: a break of nothing ({reason})")
-        self.chain.planted.append(Planted(hop, reason, amount, list(documents)))
+        self.chain.planted.append(Planted(hop, reason, amount, list(documents), list(evidence), alone))
 
 
 def repriced(line: Line, price: int) -> Line:
@@ -365,6 +421,12 @@ def with_tax(lines: list[Line], basis_points: int) -> list[Line]:
         replace(line, price=line.amount + tax, list_price=line.amount + tax, discount=0, amount=line.amount + tax)
         for line, tax in zip(lines, parts, strict=True)
     ]
+
+
+def posted_next(day: int, entered: int) -> tuple[int, int]:
+    """(posting day, day of entry) of a document that is posted to the next month while its own is open."""
+    first = next_month_start(day)
+    return first, first + entered
 
 
 def posted_late(day: int) -> tuple[int, int]:

@@ -17,7 +17,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from simulator.units import FIRST, unit
+from simulator.units import FIRST, Unit, unit
 
 Document = tuple[str, str]  # (system, id)
 Group = tuple[Iterable[Document], Iterable[Document]]
@@ -70,7 +70,7 @@ def score(folder: Path, connection: Any) -> dict[str, Any]:
         "false_auto": _false_auto(members, key_of),
         "unexplained": _unexplained(connection),
         "auto_match_rate": _rates(connection),
-        "identity": _identity(key, connection, mine),
+        "identity": _identity(key, connection, of),
     }
     result["restricted"]["hops"] = _hops(key, members, lambda group: group["names_agree"])
     restricted = [row for row in result["restricted"]["classes"].values() if row["planted"]]
@@ -346,11 +346,12 @@ def _rates(connection: Any) -> dict[str, Any]:
     }
 
 
-def _identity(key: dict[str, Any], connection: Any, mine: list[str]) -> dict[str, Any]:
+def _identity(key: dict[str, Any], connection: Any, of: Unit) -> dict[str, Any]:
     """Pairs (record of the CRM, record of the ERP): those that share a golden customer against the key's, and how many
     pairs of records a person is asked about. `false`: a sample of what was joined wrongly.
     """
-    true = {tuple(pair) for pair in key["customers"]}
+    mine = [of.connection(system) for system in of.systems]
+    true = {(of.connection(a), b, of.connection(c), d) for a, b, c, d in key["customers"]}
     rows = _rows(
         connection,
         f"""

@@ -2,7 +2,8 @@
 
 The generator writes, the servers read. Journal mode WAL, so that a server keeps answering while the clock advances.
 Besides the vendors' tables (see `schema`) the file holds the generator's own `sim__chain` (the next moment at which a
-chain of documents changes) and `sim__key` (the answers, one row per chain), which no server may read.
+chain of documents changes), `sim__key` (the answers, one row per chain) and `sim__issue` (what a chain took out of
+stock, where an ERP tells its stock), which no server may read.
 """
 
 from __future__ import annotations
@@ -25,6 +26,9 @@ CREATE TABLE sim__chain (chain INTEGER PRIMARY KEY, scenario TEXT NOT NULL, next
 CREATE INDEX sim__chain__next ON sim__chain (next_change);
 CREATE TABLE sim__key (chain INTEGER NOT NULL, kind TEXT NOT NULL, entry TEXT NOT NULL);
 CREATE INDEX sim__key__chain ON sim__key (chain);
+CREATE TABLE sim__issue (chain INTEGER NOT NULL, product INTEGER NOT NULL, place TEXT NOT NULL, day INTEGER NOT NULL,
+    units INTEGER NOT NULL);
+CREATE INDEX sim__issue__chain ON sim__issue (chain);
 """
 
 

@@ -26,7 +26,10 @@ Row = tuple[str, tuple]
 # system: (class that renders, class that serves)
 _SYSTEMS = {
     "salesforce": ("simulator.salesforce_rows:Salesforce", "simulator.salesforce_api:SalesforceApi"),
+    "generic": ("simulator.own_crm_rows:OwnCrm", "simulator.own_crm:OwnCrmDrops"),
     "netsuite": ("simulator.netsuite_rows:NetSuite", "simulator.netsuite_api:NetSuiteApi"),
+    "oracle": ("simulator.oracle_rows:Oracle", "simulator.oracle_api:OracleApi"),
+    "sap": ("simulator.sap_rows:Sap", "simulator.sap_api:SapApi"),
 }
 
 
@@ -36,11 +39,13 @@ class System(Protocol):
     `tables`: what `sim.db` holds for it. `columns`: {table in sim.db: the columns that rendered rows have, in order}.
     Ids are made from a number that tells nothing (see `ids.Permutation`). A CRM makes ids of accounts, deals, orders
     and contracts; an ERP of customers and documents, and the numbers that people see. `key_id` is how the answer key
-    names a record: the `document_id` of the staging contract.
+    names a record: the `document_id` of the staging contract. `kinds` of an ERP: which documents it has beyond the
+    ordinary ones: `Delivery` and `Return` (goods that leave and come back), `ProForma`. None where it does not say.
     """
 
     system: ClassVar[str]
     role: ClassVar[Literal["crm", "erp"]]
+    kinds: ClassVar[frozenset[str]]
     columns: ClassVar[dict[str, tuple[str, ...]]]
 
     def __init__(self, world: World) -> None: ...
@@ -67,6 +72,9 @@ class System(Protocol):
     def document_number(kind: str, number: int) -> str: ...
 
     def key_id(self, record: Deal | Doc) -> str: ...
+
+    # An ERP that tells its stock has, besides: stock(levels: list[stock.Level], now: int) -> Iterator[Row], the (table,
+    # row) of what is on hand as of `now`.
 
     def reference(self, now: int) -> Iterator[Row]:
         """(table, row) of all master data but the parties."""
@@ -116,6 +124,11 @@ def renders(system: str) -> type[System]:
 def serves(system: str) -> type[StandIn]:
     """The class that serves them."""
     return _load(_SYSTEMS[system][1])
+
+
+def kinds(system: str) -> frozenset[str]:
+    """The documents that an ERP has beyond the ordinary ones."""
+    return getattr(renders(system), "kinds", frozenset())
 
 
 def known() -> tuple[str, ...]:

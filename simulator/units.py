@@ -47,6 +47,8 @@ UNITS = {
     unit.name: unit
     for unit in (
         Unit(FIRST, "Global sales", "salesforce", "netsuite", "01"),
+        Unit("manufacturing", "Manufacturing", "salesforce", "sap", "10"),
+        Unit("retail", "Retail", "generic", "oracle", "20"),
     )
 }
 

@@ -83,7 +83,7 @@ def clear_settings() -> None:
 
 
 def demo_company() -> Company:
-    """A company with one Salesforce and one NetSuite, enough to create every raw table."""
+    """A company with one connection of each system, enough to create every raw table."""
     return Company.model_validate({
         "version": 1,
         "connections": {
@@ -91,5 +91,8 @@ def demo_company() -> Company:
                            "options": {"login_url": "http://127.0.0.1:1"}},
             "netsuite": {"system": "netsuite", "auth": "tba", "time_zone": "America/Los_Angeles",
                          "options": {"account": "1234567"}},
+            "oracle": {"system": "oracle", "auth": "basic", "time_zone": "UTC",
+                       "options": {"base_url": "http://127.0.0.1:1"}},
+            "sap": {"system": "sap", "auth": "basic", "time_zone": "UTC", "options": {"base_url": "http://127.0.0.1:1"}},
         },
     })

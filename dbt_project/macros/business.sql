@@ -15,9 +15,9 @@
     {%- endif -%}
 {%- endmacro %}
 
-{# 'crm' or 'erp' of a connection's system. #}
-{% macro system_role(source_system) -%}
-    case {{ source_system }}{% for system, role in var('roles').items() %} when '{{ system }}' then '{{ role }}'{% endfor %} end
+{# 'crm' or 'erp': which books a connection keeps. #}
+{% macro role_of(connection) -%}
+    {{ connection_attribute(connection, 'role') }}
 {%- endmacro %}
 
 {# Tomorrow's rate is not known: a document dated after the as-of date takes the as-of date's. #}

@@ -13,6 +13,14 @@
     {%- endif -%}
 {%- endmacro %}
 
+{#
+  The business unit of a connection ('' where tieout.yml names none). Ids and document numbers mean something only within
+  their unit: an order 4711 of another unit is another order.
+#}
+{% macro connection_unit(connection) -%}
+    coalesce({{ connection_attribute(connection, 'unit') }}, '')
+{%- endmacro %}
+
 {# Our code of a source's legal entity: the map of the connection, else the source's own id, else the connection's one. #}
 {% macro legal_entity(connection, source_id) -%}
     coalesce(

@@ -2,10 +2,26 @@
   The canonical contracts. Each stg_<system>__<contract> yields exactly these columns, NULL where its system has nothing
   to say; union_contract brings the systems together.
 
+  `locked_at` is when a period was locked for receivables, `created_at` when a document came into being in its system, both
+  NULL where nobody says; `place_id` the store, plant or warehouse.
+
   Types are the engine's; `id` columns are the source's own, and mean something only beside their connection.
   Amounts are in currency_code, in the seller's view: a sale is positive, what takes it back is negative.
   net_amount includes freight and is after discount; discount_amount and freight_amount say how much of it they are.
   total_amount = net_amount + tax_amount. Settlements have a total only.
+
+  Deliveries, where a system has them, are documents and events like all others:
+    documents       document_type `delivery`, or `return_delivery` for goods that come back. document_date is the day of the
+                    goods issue. is_pending until the goods issue is posted, is_voided once it was reversed, is_cancelled
+                    when the delivery was withdrawn: such a delivery has delivered nothing. currency_code is the order's.
+    revenue_events  event_type `delivery`, leg `item`, one row a line: product, quantity (negative for what comes back), unit,
+                    place_id it left from. Amounts are the source's where it has any, else NULL: a delivery is never
+                    revenue, and what it is worth is taken from its order. scope_reason as for billing (H1, H2).
+    document_links  link_type `created_from` from the order to each of its deliveries and returns, and from the delivery to the
+                    invoice; to_line_id where one delivery has lines of several orders. Quantities are in the unit of
+                    the order's line.
+  A pro forma invoice is a document `pro_forma` with events `billing`, scope 'out', scope_reason 'H2'.
+  A stock level is what was on hand at the end of a day: one row per product, place and day on which it was told.
 #}
 {% macro contract_columns(contract) -%}
     {%- set text, flag, day, instant = dbt.type_string(), 'boolean', 'date', 'timestamp with time zone' -%}
@@ -28,7 +44,7 @@
         },
         'fiscal_periods': {
             'connection': text, 'period': text, 'source_id': text, 'name': text, 'is_closed': flag, 'is_ar_locked': flag,
-            'start_date': day, 'end_date': day
+            'start_date': day, 'end_date': day, 'locked_at': instant
         },
         'documents': {
             'document_key': text, 'connection': text, 'document_type': text, 'document_id': text, 'document_number': text,
@@ -37,12 +53,13 @@
             'source_url': text, 'header_total_amount': money, 'exchange_rate': rate, 'line_count': 'integer',
             'is_posting': flag, 'is_voided': flag, 'is_cancelled': flag, 'is_pending': flag, 'is_intercompany': flag,
             'has_billing_schedule': flag, 'document_date': day, 'due_date': day, 'closed_date': day,
-            'modified_at': instant, 'batch_id': batch
+            'created_at': instant, 'modified_at': instant, 'batch_id': batch
         },
         'revenue_events': {
             'document_key': text, 'connection': text, 'legal_entity_id': text, 'document_type': text, 'document_id': text,
             'document_number': text, 'line_id': text, 'event_type': text, 'leg': text, 'customer_id': text,
-            'product_id': text, 'quantity': 'numeric(28, 6)', 'unit': text, 'currency_code': text, 'net_amount': money,
+            'product_id': text, 'place_id': text, 'quantity': 'numeric(28, 6)', 'unit': text, 'currency_code': text,
+            'net_amount': money,
             'discount_amount': money, 'tax_amount': money, 'freight_amount': money, 'total_amount': money,
             'source_amount': money, 'source_sign': 'integer', 'functional_amount': money, 'fx_rate': rate,
             'fx_rate_type': text, 'fx_rate_date': day, 'event_date': day, 'document_date': day, 'posting_date': day,
@@ -73,6 +90,10 @@
         'recognition_schedules': {
             'connection': text, 'document_id': text, 'line_id': text, 'period': text, 'amount': money,
             'currency_code': text, 'basis': text, 'status': text
+        },
+        'stock_levels': {
+            'connection': text, 'product_id': text, 'place_id': text, 'place_name': text, 'quantity': 'numeric(28, 6)',
+            'unit': text, 'as_of_date': day, 'modified_at': instant, 'batch_id': batch
         }
     } -%}
     {%- if contract not in contracts -%}

@@ -3,8 +3,8 @@
 {#
   Documents of which anything that was landed changed since the last build. All of them in a complete build.
     headers  streams of one document a row, {stream, where: a condition on its base model, type: the column that decides
-             the document's type}
-    parts    (stream, column with the document's id): lines, ledger rows, both ends of links
+             the document's type, prefix: what makes its key a document's id, where several streams have the same keys}
+    parts    (stream, column with the document's key, prefix if any): lines, ledger rows, both ends of links
     namers   (staging model, column with the id of the document that it names): what follows from a document is staged
              with the other's key and type, so it is looked at again when that one came, went or became another type. Without
              `type`, and after a build that was abandoned or repeated, it is whenever that one changed.
@@ -15,7 +15,7 @@
 {%- for header in headers -%}{%- do bases.append(ref('base_' ~ header.stream)) -%}{%- endfor -%}
 {%- if not is_partial_build() -%}
     {% for header in headers -%}
-    select connection, record_key as document_id
+    select connection, {{ prefixed(header.prefix, 'record_key') }} as document_id
     from {{ bases[loop.index0] }}
     {% if header.where %}where {{ header.where }}{% endif %}
     {% if not loop.last %}union all{% endif %}
@@ -26,7 +26,7 @@ with headers as (
     {% for header in headers -%}
     select
         landed._connection as connection,
-        landed._key as document_id,
+        {{ prefixed(header.prefix, 'landed._key') }} as document_id,
         {% if header.type and var('follows_directly') -%}
         max(case when staged.document_id is null then '' else coalesce(staged.source_type_code, '?') end)
         <> max(case when present.record_key is null then '' else coalesce(present.{{ header.type }}, '?') end) as is_another
@@ -36,7 +36,7 @@ with headers as (
     from {{ source(system, header.stream) }} as landed
     {% if header.type and var('follows_directly') -%}
     left join {{ left_behind('stg_' ~ system ~ '__documents') }} as staged
-        on landed._connection = staged.connection and landed._key = staged.document_id
+        on landed._connection = staged.connection and {{ prefixed(header.prefix, 'landed._key') }} = staged.document_id
     left join {{ bases[loop.index0] }} as present
         on landed._connection = present.connection and landed._key = present.record_key
     {%- endif %}
@@ -55,11 +55,11 @@ meaning_changed as (
 )
 
 select connection, document_id from headers
-{% for stream, column in parts -%}
+{% for part in parts -%}
 union
-select _connection, {{ column }}
-from {{ source(system, stream) }}
-where {{ landed_since_last_build() }} and {{ column }} is not null
+select _connection, {{ prefixed(part[2] if part | length > 2 else '', part[1]) }}
+from {{ source(system, part[0]) }}
+where {{ landed_since_last_build() }} and {{ part[1] }} is not null
 {% endfor -%}
 {% for namer, column in namers -%}
 union
@@ -71,12 +71,17 @@ where headers.is_another
 {% endfor -%}
 {% for header in headers -%}
 union
-select present.connection, present.record_key
+select present.connection, {{ prefixed(header.prefix, 'present.record_key') }}
 from meaning_changed
 inner join {{ bases[loop.index0] }} as present on meaning_changed.connection = present.connection
 {% if header.where %}where present.{{ header.where }}{% endif %}
 {% endfor -%}
 {%- endif -%}
+{%- endmacro %}
+
+{# A key of a table as a document's id. #}
+{% macro prefixed(prefix, key) -%}
+    {%- if prefix %}{{ literal(prefix) }} || {{ key }}{% else %}{{ key }}{% endif -%}
 {%- endmacro %}
 
 {#

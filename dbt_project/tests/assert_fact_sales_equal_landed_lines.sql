@@ -1,5 +1,7 @@
 -- Per connection, currency and transaction type, the fact holds exactly the landed item and tax lines of orders, bills
 -- and credits, in the seller's sign, in scope or out. Read from raw, not from the models that made the fact.
+{{ config(enabled='netsuite' in var('systems')) }}
+
 with landed as (
     select
         header._connection as connection,

@@ -1,7 +1,7 @@
 """The command line: the steps of a run as verbs.
 
     0 done · 1 failed · 2 settings, tieout.yml or secrets · 3 a vendor · 4 landing · 5 dbt · 6 a gate · 7 publishing
-    8 Postgres · 9 Airflow's processes · 10 a DAG of the demo
+    8 Postgres · 9 Airflow's processes · 10 a DAG of the demo · 11 a reconciliation's own check
 
 An expected failure is one message with what to do next, on standard error; --debug adds the traceback. --json prints
 one document on standard output and nothing else.
@@ -19,9 +19,11 @@ from tieout import (
     cli_backfill,
     cli_demo,
     cli_identity,
+    cli_match,
     cli_operate,
     cli_quarantine,
     cli_retention,
+    cli_sources,
     cli_status,
     show,
     status,
@@ -42,7 +44,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     help="Lands CRM and ERP records, builds one revenue fact, proves that deal, order, invoice, ledger and cash agree.",
     epilog="Exit codes: 0 done, 1 failed, 2 settings or secrets, 3 a vendor, 4 landing, 5 dbt, 6 a gate, 7 publishing, "
-    "8 Postgres, 9 Airflow's processes, 10 a DAG of the demo.",
+    "8 Postgres, 9 Airflow's processes, 10 a DAG of the demo, 11 a reconciliation's own check.",
 )
 
 RunId = Annotated[int | None, typer.Option("--run-id", help="Default: the newest revenue run.")]
@@ -209,6 +211,8 @@ cli_retention.register(app)
 cli_operate.register(app)
 cli_quarantine.register(app)
 cli_identity.register(app)
+cli_sources.register(app)
+cli_match.register(app)
 cli_status.register(app)
 cli_demo.register(app)
 

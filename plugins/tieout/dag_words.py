@@ -44,9 +44,7 @@ def landed_asset(connection: str) -> tuple[str, str]:
 
 def tags_of(connection: Connection) -> list[str]:
     """`landing`, and which side of the books the system keeps."""
-    role = connection.source.role
-    sides = (Tag.CRM, Tag.ERP) if role == "both" else (Tag(role),)
-    return [Tag.LANDING, *sides]
+    return [Tag.LANDING, Tag(connection.role)]
 
 
 def start_of(connection: Connection) -> datetime:

@@ -81,3 +81,9 @@ class WarehouseError(TieoutError):
     """Postgres is away, or refuses the role."""
 
     exit_code = 8
+
+
+class MatchError(TieoutError):
+    """A reconciliation broke one of its own invariants: the result would be wrong, so there is none."""
+
+    exit_code = 11

@@ -6,150 +6,58 @@ connects. Both are parsed here and nowhere else.
 
 from __future__ import annotations
 
-import re
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
+from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
 
+from tieout import spec_contracts
 from tieout.errors import ConfigError
+from tieout.spec_streams import (
+    PLAIN_NAME,
+    Column,
+    ColumnType,
+    DeclaredStream,
+    Deletes,
+    ParentLink,
+    Stream,
+    check_links,
+    expanded,
+)
+from tieout.spec_transports import OPTIONS, Duration, Frozen, duration, stream_options
+from tieout.spec_yaml import Misplaced, parse
 
+__all__ = [
+    "Column", "ColumnType", "Company", "Connection", "DeclaredStream", "Deletes", "ParentLink", "Source", "Stream",
+    "load_company", "load_source", "parse", "staged_together",
+]
 SOURCES = Path(__file__).parent / "sources"
-PLAIN_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")  # Postgres cuts names at 63 bytes; plain ASCII, so bytes are letters
-SYSTEM_COLUMNS = frozenset({"ctid", "xmin", "xmax", "cmin", "cmax", "tableoid"})
 OUR_COLUMNS = (
     "_connection", "_key", "_modified_at", "_is_deleted", "_batch_id", "_superseded_batch", "_landed_at", "_row_hash",
     "_extra",
 )
-ColumnType = Literal["text", "integer", "amount", "rate", "boolean", "date", "timestamp", "json"]
+GENERIC = "generic"  # the family of systems that a company declares itself
+LONGEST_TABLE = 46  # Postgres cuts names at 63, and indexes add a suffix
 
-Model = TypeVar("Model", bound=BaseModel)
 CRON_PRESETS = {"@quarterly": "0 0 1 */3 *"}  # the one of Airflow's names that croniter does not know
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-
-
-def _duration(value: Any) -> Any:
-    """`15m`, `2h`, `1d`, `30s` → timedelta."""
-    if isinstance(value, str) and (found := re.fullmatch(r"(\d+)([smhd])", value)):
-        return timedelta(**{_UNITS[found[2]]: int(found[1])})
-    return value
 
 
 def _age(value: Any) -> Any:
     """As a duration, and nothing else: a number without its unit would be a guess, and zero could never be kept."""
-    length = _duration(value)
+    length = duration(value)
     if not isinstance(value, str | timedelta) or not isinstance(length, timedelta) or length <= timedelta(0):
         raise ValueError(f"{value!r} is not a length of time above zero; write 30m, 2h or 1d")
     return length
 
 
-Duration = Annotated[timedelta, BeforeValidator(_duration)]
 Age = Annotated[timedelta, BeforeValidator(_age)]
 ConnectionName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{1,39}$")]
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Column(_Frozen):
-    """A declared column of a landed table.
-
-    `name` is the column in Postgres, `field` the vendor's word. `optional` columns may be absent at a vendor (a custom
-    field, an edition's feature): they land as NULL. A column that is not optional and not served is a SchemaError.
-    """
-
-    name: str
-    type: ColumnType
-    field: str
-    optional: bool = False
-    pii: bool = False
-    description: str = ""
-
-
-class Deletes(_Frozen):
-    """How deletions arrive: `flag` (a column of the record), `feed` (rows of another stream), `sweep` (all keys)."""
-
-    flag: str | None = None
-    feed: str | None = None
-    feed_type: str | None = None
-    sweep: bool = False
-
-
-class Stream(_Frozen):
-    """One landed table. `mode` is `incremental` (windows on `cursor`) or `full` (each load is the complete set).
-
-    `parent`: rows belong to a parent document, whose change re-reads and replaces all of its rows
-    (`parent.stream`, and `parent.column`, the column here that holds the parent's key).
-    `explode`: rows are nested in the parent's records under this path; the parent's pages feed this stream.
-    `lookups`: columns by which a build finds current rows, where `parent` is not one already; each gets an index.
-    `options`: protocol words, read only by the protocol in `extract/`.
-    """
-
-    name: str
-    table: str
-    key: tuple[str, ...] = Field(min_length=1)
-    mode: Literal["incremental", "full"] = "incremental"
-    cursor: str | None = None
-    overlap: Duration | None = None
-    deletes: Deletes = Deletes()
-    parent: ParentLink | None = None
-    explode: str | None = None
-    lookups: tuple[str, ...] = ()
-    columns: tuple[Column, ...]
-    control_totals: tuple[str, ...] = ()
-    url: str | None = None
-    description: str = ""
-    options: dict[str, Any] = {}
-
-    @model_validator(mode="after")
-    def _consistent(self) -> Stream:
-        names = [column.name for column in self.columns]
-        twice = {name for name in names if names.count(name) > 1}
-        if twice:
-            raise ValueError(f"stream {self.name}: columns declared twice (case does not count): {sorted(twice)}")
-        needed = {"key": self.key, "cursor": (self.cursor,), "deletes.flag": (self.deletes.flag,),
-                  "control_totals": self.control_totals, "lookups": self.lookups}
-        if self.parent:
-            needed["parent.column"] = (self.parent.column,)
-        for where, columns in needed.items():
-            for column in columns:
-                if column is not None and column not in names:
-                    raise ValueError(f"stream {self.name}: {where} names {column!r}, which is not a declared column")
-        if any(name.startswith("_") for name in names):
-            raise ValueError(f"stream {self.name}: columns that start with _ are Tieout's own")
-        for name in names:
-            if not PLAIN_NAME.fullmatch(name) or name in SYSTEM_COLUMNS:
-                raise ValueError(f"stream {self.name}: {name[:80]!r} cannot be a column's name (a to z, digits and _, "
-                                 "63 at most, none of Postgres's own); keep the vendor's word and add a plain `name:`")
-        if self.mode == "incremental" and not (self.cursor or self.parent or self.explode):
-            raise ValueError(f"stream {self.name}: an incremental stream needs a cursor or a parent")
-        for column in self.control_totals:
-            if self.column(column).type not in ("amount", "integer"):
-                raise ValueError(f"stream {self.name}: control total {column} is not an amount")
-        return self
-
-    def column(self, name: str) -> Column:
-        """The declared column of that Postgres name."""
-        return next(column for column in self.columns if column.name == name)
-
-
-class ParentLink(_Frozen):
-    """A child stream's link: the parent's stream, and the column here that holds the parent's key."""
-
-    stream: str
-    column: str
-
-
-Stream.model_rebuild()
-
-
-class Defaults(_Frozen):
+class Defaults(Frozen):
     """A source's defaults, which a connection may override under `options`."""
 
     cursor_overlap: Duration = timedelta(minutes=15)
@@ -157,19 +65,37 @@ class Defaults(_Frozen):
     max_concurrency: int = Field(default=4, ge=1)
 
 
-class Source(_Frozen):
-    """A system: its protocol, ways to authenticate, and streams."""
+class Way(Frozen):
+    """How a system is reached: ways to authenticate, and options that a connection must or may give."""
 
-    system: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{1,29}$")]
-    title: str
-    protocol: str
-    role: Literal["crm", "erp", "both"]
     auth: tuple[str, ...] = Field(min_length=1)
     secrets: dict[str, tuple[str, ...]] = {}
     required: tuple[str, ...] = ()
     optional: tuple[str, ...] = ()
+
+
+class Source(Frozen):
+    """A system: its protocol, ways to authenticate, and streams.
+
+    `protocols`: for a system that nobody knows beforehand. A connection then chooses one of them and declares its own
+    streams, and its source is made of both (`Connection.source`). `role` both: the connection says which it is.
+    `options`: protocol words of every stream. `staged_as`: the system whose staging models read this one's tables,
+    where that is another: two ways to the same vendor's data.
+    """
+
+    system: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{1,29}$")]
+    title: str
+    protocol: str = ""
+    protocols: dict[str, Way] = {}
+    role: Literal["crm", "erp", "both"]
+    auth: tuple[str, ...] = ()
+    secrets: dict[str, tuple[str, ...]] = {}
+    required: tuple[str, ...] = ()
+    optional: tuple[str, ...] = ()
     defaults: Defaults = Defaults()
-    streams: tuple[Stream, ...] = Field(min_length=1)
+    options: dict[str, Any] = {}
+    staged_as: str = ""
+    streams: tuple[Stream, ...] = ()
 
     @model_validator(mode="before")
     @classmethod
@@ -177,29 +103,26 @@ class Source(_Frozen):
         """Fill what YAML leaves to convention: table, column name (vendor's word in lower case) and vendor's word."""
         if not isinstance(data, dict) or not isinstance(data.get("streams"), dict):
             return data
-        streams = []
-        for name, raw in data["streams"].items():
-            if not isinstance(raw, dict):
-                raise ValueError(f"stream {name}: expected a mapping")
-            columns = []
-            for word, column in (raw.get("columns") or {}).items():
-                column = {"type": column} if isinstance(column, str) else dict(column or {})
-                columns.append({"name": str(word).lower(), "field": str(word), **column})
-            streams.append({
-                **raw, "name": name, "columns": columns,
-                "table": raw.get("table", f"{data.get('system')}__{name.lower()}"),
-            })
-        return {**data, "streams": streams}
+        return {**data, "streams": expanded(
+            data["streams"], f"{data.get('system')}__", data.get("options") or {})}
+
+    @model_validator(mode="after")
+    def _closed_or_open(self) -> Source:
+        for word in ("protocol", "auth", "streams"):
+            if bool(getattr(self, word)) == bool(self.protocols):
+                raise Misplaced([word], "a connection says this, where there are `protocols`" if self.protocols
+                                else "Field required")
+        return self
 
     @model_validator(mode="after")
     def _links(self) -> Source:
-        names = {stream.name for stream in self.streams}
-        for stream in self.streams:
-            parent = stream.parent.stream if stream.parent else None
-            for where, target in (("parent", parent), ("deletes.feed", stream.deletes.feed)):
-                if target and target not in names:
-                    raise ValueError(f"stream {stream.name}: {where} names {target!r}, which is not a stream")
+        check_links(self.streams)
         return self
+
+    @property
+    def staging(self) -> str:
+        """The folder of models that reads these tables."""
+        return self.staged_as or self.system
 
     def stream(self, name: str) -> Stream:
         """The stream of that name, or a ConfigError that lists the known ones."""
@@ -210,14 +133,18 @@ class Source(_Frozen):
         raise ConfigError(f"{self.system} has no stream {name!r}", hint=f"known: {known}")
 
 
-class Connection(_Frozen):
+class Connection(Frozen):
     """One company's connection to one system. Secrets are not here: see `secrets.py`.
 
-    `unit`: the business unit whose CRM and ERP belong together. Numbers and ids mean something within a unit only.
+    role: crm or erp; told by the source, and by the connection where its source may be both. protocol, declared: of a
+    system of the company's own, whose streams stand under `streams:` and whose tables bear the connection's name.
+    unit: the business unit whose CRM and ERP belong together. Numbers and ids mean something within a unit only.
     """
 
     name: ConnectionName
     system: str
+    role: Literal["crm", "erp"]
+    protocol: str = ""
     auth: str
     time_zone: str
     unit: str = Field(default="", pattern=r"^([a-z][a-z0-9_]{0,39})?$")
@@ -228,6 +155,7 @@ class Connection(_Frozen):
     legal_entities: dict[str, str] = {}
     currency: str | None = None
     streams: Literal["all"] | tuple[str, ...] = "all"
+    declared: tuple[DeclaredStream, ...] = ()
     fields: dict[str, dict[str, str | None]] = {}
     options: dict[str, Any] = {}
 
@@ -252,21 +180,41 @@ class Connection(_Frozen):
     def _tuple(cls, value: Any) -> Any:
         return tuple(value) if isinstance(value, list) else value
 
-    @model_validator(mode="after")
-    def _fits_source(self) -> Connection:
+    @model_validator(mode="before")
+    @classmethod
+    def _from_source(cls, data: Any) -> Any:
+        """What the source tells, and streams that the connection declares itself."""
+        if not isinstance(data, dict) or not isinstance(data.get("system"), str):
+            return data
         try:
-            source = self.source
+            source = load_source(data["system"])
         except ConfigError as error:
             raise ValueError(str(error).replace("\n  → ", "; ")) from None
+        data = dict(data)
+        if source.role != "both" and data.setdefault("role", source.role) != source.role:
+            raise Misplaced(["role"], f"{source.system} is always {source.role}", data["role"])
+        if "declared" in data:
+            raise ValueError("Extra inputs are not permitted: declared")
+        if source.protocols:
+            if not isinstance(data.get("streams"), dict):
+                raise Misplaced(["streams"], f"a connection of {source.system} declares its own streams here")
+            prefix = f"{data.get('name')}__"
+            data["declared"] = expanded(data.pop("streams"), prefix)
+        return data
+
+    @model_validator(mode="after")
+    def _fits_source(self) -> Connection:
+        self._fits_protocol(load_source(self.system))
+        source = self.source
         if self.auth not in source.auth:
             raise ValueError(f"auth {self.auth!r} is not offered by {self.system}; one of {', '.join(source.auth)}")
-        known = {stream.name: stream for stream in source.streams}
+        streams = {stream.name: stream for stream in source.streams}
         for name in self.fields | dict.fromkeys(() if self.streams == "all" else self.streams):
-            if name not in known:
-                raise ValueError(f"{self.system} has no stream {name!r}; known: {', '.join(known)}")
+            if name not in streams:
+                raise ValueError(f"{self.system} has no stream {name!r}; known: {', '.join(streams)}")
         for name, renamed in self.fields.items():
             for column in renamed:
-                if column not in {c.name for c in known[name].columns}:
+                if column not in {c.name for c in streams[name].columns}:
                     raise ValueError(f"fields.{name}: {column!r} is not a declared column of that stream")
         missing = [word for word in source.required if self.options.get(word) in (None, "")]
         if missing:
@@ -274,12 +222,63 @@ class Connection(_Frozen):
         allowed = {*source.required, *source.optional, *Defaults.model_fields}
         if unknown := set(self.options) - allowed:
             raise ValueError(f"options: unknown {sorted(unknown)}; known: {', '.join(sorted(allowed))}")
+        if source.protocol in OPTIONS:
+            for stream in source.streams:
+                self._check_options(source.protocol, stream)
         return self
+
+    def _fits_protocol(self, known: Source) -> None:
+        if not known.protocols:
+            if self.protocol not in ("", known.protocol):
+                raise Misplaced(["protocol"], f"{self.system} speaks {known.protocol}", self.protocol)
+            return
+        if self.protocol not in known.protocols:
+            raise Misplaced(["protocol"], f"one of {', '.join(known.protocols)}", self.protocol)
+        if not self.declared:
+            raise Misplaced(["streams"], "no stream is declared")
+        if self.name != GENERIC and (SOURCES / self.name / "source.yml").is_file():
+            raise ValueError(f"{self.name} is the name of a system; tables are named by the connection: choose another")
+        for stream in self.declared:
+            if not PLAIN_NAME.fullmatch(stream.table) or len(stream.table) > LONGEST_TABLE:
+                raise Misplaced(["streams", stream.name], f"its table would be raw.{stream.table[:80]}: a to z, digits "
+                                f"and _, {LONGEST_TABLE} letters at most, the connection's name included")
+        check_links(self.declared)
+        self._check_contracts()
+
+    def _check_contracts(self) -> None:
+        """Every name in a mapping points to something; an error stands where the name stands."""
+        types = {stream.name: {c.name: c.type for c in stream.columns} for stream in self.declared}
+        for stream in self.declared:
+            for contract, mappings in stream.contracts.items():
+                where: list[str | int] = ["streams", stream.name, "contracts", contract]
+                if contract not in spec_contracts.CONTRACTS:
+                    raise Misplaced(where, f"no such contract; known: {', '.join(spec_contracts.CONTRACTS)}")
+                for at, mapping in enumerate(mappings):
+                    try:
+                        spec_contracts.check(mapping, contract, types[stream.name], types)
+                    except Misplaced as wrong:
+                        raise Misplaced([*where, at, *wrong.loc], wrong.problems) from None
+
+    def _check_options(self, protocol: str, stream: Stream) -> None:
+        """What the stream says to its protocol, read as strictly as the rest, at its own place in the file."""
+        try:
+            stream_options(protocol, self.options, stream.options)
+        except ValidationError as error:
+            problems = error.errors()
+            inherited = problems[0]["loc"] and problems[0]["loc"][0] in self.options.keys() - stream.options.keys()
+            where = ["options"] if inherited else ["streams", stream.name, "options"]
+            raise Misplaced(where, problems) from None
 
     @property
     def source(self) -> Source:
-        """The vendor's spec."""
-        return load_source(self.system)
+        """The vendor's spec; for a system of the company's own, made of what the connection declares."""
+        known = load_source(self.system)
+        if not known.protocols:
+            return known
+        way = known.protocols[self.protocol]
+        return known.model_copy(update={
+            **{word: getattr(way, word) for word in Way.model_fields}, "protocol": self.protocol,
+            "protocols": {}, "role": self.role, "streams": self.declared})
 
     @property
     def zone(self) -> ZoneInfo:
@@ -306,14 +305,14 @@ class Connection(_Frozen):
         return stream.model_copy(update={"columns": columns})
 
 
-class Group(_Frozen):
+class Group(Frozen):
     """The company as a whole: the currency of group figures and the first month of the fiscal year."""
 
     currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] = "USD"
     fiscal_year_start_month: int = Field(default=1, ge=1, le=12)
 
 
-class Retention(_Frozen):
+class Retention(Frozen):
     """How long what is no longer current is kept, in days; None: for ever. Closed periods are exempt.
 
     `archive_days`: archived files. `raw_days`: closed versions in raw. `publications_days`: publications, and with them
@@ -329,7 +328,7 @@ class Retention(_Frozen):
     orphan_days: int = Field(default=2, ge=2)
 
 
-class Company(_Frozen):
+class Company(Frozen):
     """`tieout.yml`."""
 
     version: Literal[1]
@@ -366,54 +365,15 @@ def load_source(system: str, folder: Path = SOURCES) -> Source:
     return parse(path, Source)
 
 
+def staged_together(system: str) -> list[Source]:
+    """All shipped sources that the staging models of a system read, itself included: their tables must all be there."""
+    staging = load_source(system).staging
+    found = [load_source(path.parent.name) for path in sorted(SOURCES.glob("*/source.yml"))]
+    return [source for source in found if source.staging == staging]
+
+
 def load_company(path: Path) -> Company:
     """Parse `tieout.yml`."""
     if not path.is_file():
         raise ConfigError(f"{path} does not exist", hint="copy tieout.example.yml, or run `make demo`")
     return parse(path, Company)
-
-
-def parse(path: Path, model: type[Model]) -> Model:
-    """Read YAML strictly (no duplicate keys) into `model`; an error names file, line and key."""
-    yaml = YAML(typ="rt")
-    try:
-        data = yaml.load(path.read_text(encoding="utf-8"))
-    except YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f":{mark.line + 1}" if mark else ""
-        raise ConfigError(f"{path}{line}: {getattr(error, 'problem', error)}", hint="mend the YAML") from None
-    try:
-        return model.model_validate(_plain(data))
-    except ValidationError as error:
-        raise ConfigError("\n".join(_located(path, data, problem) for problem in error.errors())) from None
-
-
-def _plain(node: Any) -> Any:
-    if isinstance(node, dict):
-        return {str(key): _plain(value) for key, value in node.items()}
-    if isinstance(node, list):
-        return [_plain(value) for value in node]
-    return node
-
-
-def _located(path: Path, data: Any, problem: Any) -> str:
-    """`file:line: key.path: message`, with the line of the deepest node that the location reaches."""
-    node, line, trail = data, 1, []
-    for step in problem["loc"]:
-        trail.append(str(step))
-        keys = list(node) if isinstance(node, dict) else []
-        if isinstance(node, dict) and isinstance(step, int) and step < len(keys):
-            step = keys[step]  # streams and columns are mappings in YAML and lists in the model
-            trail[-1] = str(step)
-        if isinstance(node, dict) and step in node:
-            line = node.lc.key(step)[0] + 1 if hasattr(node, "lc") else line
-            node = node[step]
-        elif isinstance(node, list) and isinstance(step, int) and step < len(node):
-            line = node.lc.item(step)[0] + 1 if hasattr(node, "lc") else line
-            node = node[step]
-        else:
-            break
-    message = problem["msg"].removeprefix("Value error, ")
-    value = problem.get("input")
-    shown = f" (got {value!r})" if isinstance(value, (str, int, float, bool)) else ""
-    return f"{path}:{line}: {'.'.join(trail)}: {message}{shown}"

@@ -23,7 +23,7 @@ def sources() -> list[dict[str, Any]]:
                 "connection": connection.name,
                 "system": connection.system,
                 "title": connection.source.title,
-                "role": connection.source.role,
+                "role": connection.role,
                 "auth": connection.auth,
                 "time_zone": connection.time_zone,
                 "schedule": connection.schedule,

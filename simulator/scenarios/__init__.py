@@ -28,11 +28,16 @@ Value
   refunded           C5 order_invoice +N: order → cash sale → cash refund (createdfrom the cash sale). Both settle
                      themselves.
   rounding           C6: one or two lines one minor unit off, on the invoice (even ordinals) or on the order (odd).
+  units_in_order     C2 deal_order: the order has more or fewer units of one product than the deal, at the same price.
+  units_in_invoice   C2 order_invoice: the invoice has more units than the order. Paid as invoiced.
+  scaled             C7 deal_order, 3 deals each: the deals' prices are 100, 1,000 or any other whole multiple of the
+                     orders'. A multiple that the three share is known only when all three are there: before, C1.
   header_off         C8 invoice_cash: the invoice's header total (and mainline) is off its lines by d; the customer
                      paid the header. Key amount −d = lines − cash.
 Currency
   wrong_rate         D1 invoice_ledger: posted at the rate of 15–60 days before. Amount = N at the day's rate − N as
                      posted.
+  inverted_rate      D2 invoice_ledger: posted at 1 / rate. Amount = N at the day's rate − N as posted.
   other_currency     D3 deal_order: the order has the deal's figures under another code. Amount and currency of the
                      deal; the order's side of it, −N in the order's currency, is the same break.
 Missing
@@ -55,8 +60,18 @@ Cash
   payment_alone      A7 −amount: a payment of no invoice.
   unapplied          A7 −G and A10/B3 +G: invoice and payment exist, nobody applied it.
 Timing
-  cut_off            B1 invoice_ledger: trandate in the last three days of a month, entered a week into the next and
-                     posted there. Amount = the functional N that moved.
+  cut_off            B1 invoice_ledger: trandate in the last three days of a month, entered in the first days of the
+                     next and posted there, while its own month is open. Amount = the functional N that moved.
+  after_the_lock     B2 invoice_ledger: entered when its month had been locked, posted to the next.
+Parties
+  billed_by_sister   E2 order_invoice, +N that moved: another legal entity than the order's wrote the invoice. Paid.
+  billed_to_another  E2 order_invoice, +N that moved: invoiced to another customer than ordered, and paid by that one.
+Deliveries           where the ERP has them: goods of a bill are delivered before it, and an order shows A3 for what
+                     left the house and is not billed yet
+  delivered_not_billed  A3: delivered, no bill.
+  delivered_in_part  A3 and A2: some units are billed and paid, some delivered, some neither.
+  issue_reversed     A2: the goods issue is reversed after some days; until then A3.
+  goods_returned     C5 order_invoice +N: a return and a credit memo for what came back.
 Twice, void
   invoice_twice      F1 order_invoice −N: a second invoice of the whole order within 7 days; it stays open (A10/B3).
   order_twice        F1 deal_order −N: a second order with the same reference within 7 days, no external id; never
@@ -66,6 +81,7 @@ Twice, void
 Out of scope       (key entries of hop order_invoice; amount −N; what counts is that the document is scoped out)
   intercompany       H1: an invoice to a sister company, every line eliminate = T, intercompany revenue account.
   estimate           H2: an Estimate, non-posting.
+  pro_forma          H2: a pro forma invoice of an order that is then billed (where the ERP has such).
   pending_invoice    H2: an invoice that awaits approval (status D, posting F). Its order is A2.
 No books           pipeline: open and lost opportunities. journal: manual entries, expense against accruals.
 
@@ -81,7 +97,9 @@ Each day that `advance` adds brings ordinary chains, and one of each of these, w
 Not planted yet: n:m, short pay and fees, wrong customer, transposed amount, sign flip, cancelled but billed.
 """
 
-from simulator.scenarios import clean, daily, missing, other, value
-from simulator.scenarios.registry import MINIMUM, SCENARIOS, Scenario
+from simulator.scenarios import clean, daily, delivered, missing, other, value
+from simulator.scenarios.registry import MINIMUM, SCENARIOS, Scenario, told_by
 
-__all__ = ["MINIMUM", "SCENARIOS", "Scenario", "clean", "daily", "missing", "other", "value"]
+__all__ = [
+    "MINIMUM", "SCENARIOS", "Scenario", "clean", "daily", "delivered", "missing", "other", "told_by", "value",
+]

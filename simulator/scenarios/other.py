@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from simulator.clock import next_month_start
-from simulator.plan import Plan, posted_late
+from simulator.plan import Plan, posted_late, posted_next
 from simulator.scenarios.registry import scenario, won
 
 
@@ -11,10 +11,45 @@ from simulator.scenarios.registry import scenario, won
 def cut_off(plan: Plan) -> None:
     order = plan.order(won(plan)[0])
     day = next_month_start(order.day + 3) - plan.days(1, 3)
-    posting_day, entered = posted_late(day)
+    posting_day, entered = posted_next(day, plan.days(0, 3))
     bill = plan.bill(order, day=day, posting_day=posting_day, created=plan.at(entered))
     plan.plant("invoice_ledger", "B1", bill.functional_net(0, bill.rate), bill)
     plan.pay(bill)
+
+
+@scenario(40)
+def after_the_lock(plan: Plan) -> None:
+    order = plan.order(won(plan)[0])
+    day = next_month_start(order.day + 3) - plan.days(1, 20)
+    posting_day, entered = posted_late(day)
+    bill = plan.bill(order, day=max(day, order.day), posting_day=posting_day, created=plan.at(entered))
+    plan.plant("invoice_ledger", "B2", bill.functional_net(0, bill.rate), bill)
+    plan.pay(bill)
+
+
+@scenario(20)
+def billed_by_sister(plan: Plan) -> None:
+    order = plan.order(won(plan)[0])
+    bill = plan.bill(order)
+    bill.entity = plan.draw.choice([e for e in plan.world.unit.entities.values() if e is not order.entity])
+    bill.rate = plan.world.rates.rate(bill.entity.currency, bill.currency, bill.day)
+    bill.taxed = bill.taxed and bill.entity.tax > 0
+    plan.plant("order_invoice", "E2", bill.net(0), bill, order)
+    payment = plan.pay(bill)
+    payment.entity = bill.entity
+    payment.rate = plan.world.rates.rate(bill.entity.currency, payment.currency, payment.day)
+
+
+@scenario(20)
+def billed_to_another(plan: Plan) -> None:
+    order = plan.order(won(plan)[0])
+    bill = plan.bill(order)
+    bill.party = plan.party([p for p in plan.world.customers.shared if p.name != order.party.name])
+    bill.customer = plan.draw.choice(bill.party.erp)
+    plan.plant("order_invoice", "E2", bill.net(0), bill, order)
+    payment = plan.pay(bill)
+    payment.party, payment.customer, payment.entity = bill.party, bill.customer, bill.entity
+    payment.rate = plan.world.rates.rate(bill.entity.currency, payment.currency, payment.day)
 
 
 @scenario(30)
@@ -68,6 +103,19 @@ def estimate(plan: Plan) -> None:
     doc = plan.doc("Estimate", party, plan.day, plan.lines(party, party.currency))
     doc.due_day = plan.day + 30
     plan.plant("order_invoice", "H2", -doc.net(0), doc)
+
+
+@scenario(40, needs="ProForma")
+def pro_forma(plan: Plan) -> None:
+    deal, _ = won(plan)
+    order = plan.order(deal)
+    doc = plan.doc(
+        "ProForma", order.party, order.day, order.lines, currency=order.currency, source=order,
+        reference=order.reference, created=order.created + 900,
+    )
+    doc.customer = order.customer
+    plan.plant("order_invoice", "H2", -doc.net(0), doc)
+    plan.rest(deal, order)
 
 
 @scenario(20)

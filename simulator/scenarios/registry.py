@@ -13,27 +13,37 @@ MINIMUM = 4
 
 @dataclass(frozen=True)
 class Scenario:
-    """`weight` per 10,000; `orders` it makes on average; `daily`: one for each day that `advance` adds."""
+    """`weight` per 10,000; `orders` it makes on average; `daily`: one for each day that `advance` adds; `needs`: a kind
+    of document without which an ERP cannot tell it (see `systems.System.kinds`).
+    """
 
     name: str
     play: Callable[[Plan], None]
     weight: int = 0
     orders: float = 1
     daily: bool = False
+    needs: str = ""
 
 
 SCENARIOS: dict[str, Scenario] = {}
 
 
-def scenario(weight: int = 0, orders: float = 1, *, daily: bool = False) -> Callable[[Callable], Callable]:
+def scenario(
+    weight: int = 0, orders: float = 1, *, daily: bool = False, needs: str = ""
+) -> Callable[[Callable], Callable]:
     """Register a function under its name."""
 
     def register(play: Callable[[Plan], None]) -> Callable[[Plan], None]:
         name = play.__name__
-        SCENARIOS[name] = Scenario(name, play, weight, orders, daily)
+        SCENARIOS[name] = Scenario(name, play, weight, orders, daily, needs)
         return play
 
     return register
+
+
+def told_by(kinds: frozenset[str]) -> list[Scenario]:
+    """The scenarios of an ERP that has these kinds of documents."""
+    return [s for s in SCENARIOS.values() if not s.needs or s.needs in kinds]
 
 
 def won(plan: Plan, **choose: int | bool) -> tuple[Deal, list[Line]]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from simulator.documents import QUANTITY
-from simulator.money import ENTITIES
-from simulator.plan import Plan, other_rate, part, with_tax
+from simulator.documents import QUANTITY, Line
+from simulator.money import ENTITIES, RATE_SCALE, rounded
+from simulator.plan import Plan, other_rate, part, repriced, with_tax
 from simulator.scenarios.registry import cheaper, scenario, won
 
 
@@ -25,6 +25,44 @@ def price_in_invoice(plan: Plan) -> None:
     bill = plan.bill(order, cheaper(plan, lines))
     plan.plant("order_invoice", "C1", order.net(0) - bill.net(0), order, bill)
     plan.pay(bill)
+
+
+@scenario(40)
+def units_in_order(plan: Plan) -> None:
+    deal, lines = won(plan, least=2, units=2)
+    order = plan.order(deal, [part(lines[0], _other_units(plan, lines[0])), *lines[1:]])
+    plan.plant("deal_order", "C2", deal.net(0) - order.net(0), deal, order)
+    plan.rest(deal, order)
+
+
+@scenario(40)
+def units_in_invoice(plan: Plan) -> None:
+    deal, lines = won(plan)
+    order = plan.order(deal)
+    bill = plan.bill(order, [part(lines[0], lines[0].quantity // QUANTITY + plan.days(1, 9)), *lines[1:]])
+    plan.plant("order_invoice", "C2", order.net(0) - bill.net(0), order, bill)
+    plan.pay(bill)
+
+
+def _other_units(plan: Plan, line: Line) -> int:
+    units = line.quantity // QUANTITY
+    return units + plan.days(1, 9) if plan.ordinal % 2 else plan.days(1, units - 1)
+
+
+@scenario(15, 3)
+def scaled(plan: Plan) -> None:
+    party = plan.party()
+    ratio = (100, 1_000)[plan.ordinal] if plan.ordinal < 2 else plan.days(3, 4_000)
+    deals, orders = [], []
+    for number in range(3):
+        lines = plan.lines(party, party.currency)
+        told = [repriced(line, line.price * ratio) for line in lines]
+        deals.append(plan.deal(party, told, closed_day=plan.day + number * plan.days(0, 9)))
+        orders.append(plan.order(deals[-1], lines, link="external"))
+        plan.rest(deals[-1], orders[-1])
+    for deal, order in zip(deals, orders, strict=True):
+        evidence = [record for record in (*deals, *orders) if record not in (deal, order)]
+        plan.plant("deal_order", "C7", deal.net(0) - order.net(0), deal, order, evidence=evidence, alone="C1")
 
 
 @scenario(25)
@@ -100,6 +138,16 @@ def wrong_rate(plan: Plan) -> None:
         if bill.functional_net(0, bill.rate) != right:
             break
     plan.plant("invoice_ledger", "D1", right - bill.functional_net(0, bill.rate), bill)
+    plan.pay(bill)
+
+
+@scenario(25)
+def inverted_rate(plan: Plan) -> None:
+    party = plan.party(plan.world.customers.foreign)
+    bill = plan.bill(plan.order(plan.deal(party, plan.lines(party, party.currency))))
+    right = bill.functional_net(0, bill.rate)
+    bill.rate = rounded(RATE_SCALE * RATE_SCALE, bill.rate)
+    plan.plant("invoice_ledger", "D2", right - bill.functional_net(0, bill.rate), bill)
     plan.pay(bill)
 
 

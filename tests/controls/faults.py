@@ -70,6 +70,65 @@ FAULTS: dict[tuple[str, str], str] = {
         "update raw.netsuite__currencyrate set exchangerate = 1.2, id = '2', _key = '2' "
         "where ctid = (select max(ctid) from raw.netsuite__currencyrate)",
     ("landing/netsuite__subsidiary", "currency_known"): "update raw.netsuite__subsidiary set currency = '9'",
+    ("landing/oracle__receivablesinvoices", "type_known"):
+        "update raw.oracle__receivablesinvoices set transactiontype = 'Zzz'",
+    ("landing/oracle__receivablesinvoices", "status_known"):
+        "update raw.oracle__receivablesinvoices set invoicestatus = 'Zzz'",
+    ("landing/oracle__receivablesinvoices", "currency_is_iso"):
+        "update raw.oracle__receivablesinvoices set invoicecurrencycode = 'EURO'",
+    ("landing/oracle__receivablesinvoices", "unit_known"):
+        "update raw.oracle__receivablesinvoices set businessunit = 'Shops BU'",
+    ("landing/oracle__receivablesinvoices", "date_present"):
+        "update raw.oracle__receivablesinvoices set transactiondate = null",
+    ("landing/oracle__receivablesinvoices", "date_sane"):
+        "update raw.oracle__receivablesinvoices set transactiondate = '0206-05-04'",
+    ("landing/oracle__receivablesinvoices", "accounting_date_present"):
+        "update raw.oracle__receivablesinvoices set accountingdate = null",
+    ("landing/oracle__receivablesinvoices", "amount_present"):
+        "update raw.oracle__receivablesinvoices set enteredamount = null",
+    ("landing/oracle__receivablesinvoices", "rate_positive"):
+        "update raw.oracle__receivablesinvoices set conversionrate = 0",
+    ("landing/oracle__receivablescreditmemos", "type_known"):
+        "update raw.oracle__receivablescreditmemos set transactiontype = 'Zzz'",
+    ("landing/oracle__receivablescreditmemos", "status_known"):
+        "update raw.oracle__receivablescreditmemos set creditmemostatus = 'Zzz'",
+    ("landing/oracle__receivablescreditmemos", "never_positive"):
+        "update raw.oracle__receivablescreditmemos set enteredamount = 10",
+    ("landing/oracle__invoice_parts", "invoice_present"): "update {table} set customertransactionid = '99'",
+    ("landing/oracle__credit_parts", "credit_memo_present"): "update {table} set customertransactionid = '99'",
+    ("landing/oracle__distributions", "class_known"):
+        "insert into {table} (_connection, _key, _is_deleted, _batch_id, _row_hash, customertransactionid, "
+        "accountclass, amount) select 'oracle', '9', false, 1, 1, min(customertransactionid), 'Zzz', 5 from {table}",
+    ("landing/oracle__distributions", "receivable_equals_the_rest"):
+        "update {table} set amount = amount - 1 where accountclass = 'Revenue'",
+    ("landing/oracle__standardreceipts", "status_known"): "update raw.oracle__standardreceipts set status = 'Zzz'",
+    ("landing/oracle__standardreceipts", "currency_is_iso"):
+        "update raw.oracle__standardreceipts set currency = 'EURO'",
+    ("landing/oracle__standardreceipts", "amount_present"): "update raw.oracle__standardreceipts set amount = null",
+    ("landing/oracle__standardreceiptapplications", "receipt_present"):
+        "update raw.oracle__standardreceiptapplications set standardreceiptid = '99'",
+    ("landing/oracle__currencyrates", "rate_present"):
+        "update raw.oracle__currencyrates set conversionrate = null",
+    ("landing/oracle__currencyrates", "rate_positive"):
+        "update raw.oracle__currencyrates set conversionrate = -conversionrate",
+    ("landing/oracle__currencyrates", "not_quoted_the_other_way_round"):
+        "update raw.oracle__currencyrates set conversionrate = 0.85 where fromcurrency = 'GBP'",
+    ("landing/oracle__ledgerslov", "currency_is_iso"): "update raw.oracle__ledgerslov set currencycode = 'PND'",
+    ("landing/oracle__salesordersfororderhub", "status_known"):
+        "update raw.oracle__salesordersfororderhub set statuscode = 'Zzz'",
+    ("landing/oracle__salesordersfororderhub", "one_live_version_per_number"):
+        "insert into raw.oracle__salesordersfororderhub (_connection, _key, _is_deleted, _batch_id, _row_hash, "
+        "headerid, ordernumber, statuscode) values ('oracle', '12', false, 1, 1, '12', '100010', 'OPEN')",
+    ("landing/oracle__order_parts", "order_present"): "update {table} set headerid = '99'",
+    ("landing/oracle__journallines", "debits_equal_credits"):
+        "update raw.oracle__journallines set accounteddr = 118 where jelinenumber = 1",
+    ("landing/oracle__journallines", "journal_present"): "update raw.oracle__journallines set jeheaderid = '99'",
+    ("landing/oracle__ledgerbalances", "activity_is_what_journals_posted"):
+        "update raw.oracle__ledgerbalances set periodactivity = periodactivity + 1, endingbalance = endingbalance + 1",
+    ("landing/oracle__ledgerbalances", "reaches_from_beginning_to_end"):
+        "update raw.oracle__ledgerbalances set endingbalance = 0",
+    ("landing/oracle__finbusinessunitslov", "ledger_known"):
+        "update raw.oracle__finbusinessunitslov set primaryledgerid = '99'",
     ("landing/salesforce__opportunity", "won_is_closed"): "update raw.salesforce__opportunity set isclosed = null",
     ("landing/salesforce__opportunity", "currency_is_iso"):
         "update raw.salesforce__opportunity set currencyisocode = 'US$'",
@@ -85,6 +144,37 @@ FAULTS: dict[tuple[str, str], str] = {
     ("landing/salesforce__orderitem", "order_present"): "update raw.salesforce__orderitem set orderid = 'O9'",
     ("landing/salesforce__rates", "rate_positive"): "update {table} set conversionrate = 0",
     ("landing/salesforce__rates", "currency_is_iso"): "update {table} set isocode = 'US$'",
+    ("landing/sap__a_billingdocument", "category_known"):
+        "update raw.sap__a_billingdocument set sddocumentcategory = 'Z' where billingdocument = '20'",
+    ("landing/sap__a_billingdocument", "amounts_have_no_sign"):
+        "update raw.sap__a_billingdocument set totalnetamount = -100 where billingdocument = '20'",
+    ("landing/sap__a_billingdocument", "cancellation_names_its_original"):
+        "update raw.sap__a_billingdocument set cancelledbillingdocument = '' where billingdocument = '21'",
+    ("landing/sap__a_billingdocument", "currency_is_iso"):
+        "update raw.sap__a_billingdocument set transactioncurrency = 'EURO' where billingdocument = '20'",
+    ("landing/sap__a_billingdocument", "date_sane"):
+        "update raw.sap__a_billingdocument set billingdocumentdate = '0206-05-04' where billingdocument = '20'",
+    ("landing/sap__a_operationalacctgdocitemcube", "debits_equal_credits"):
+        "update raw.sap__a_operationalacctgdocitemcube set amountincompanycodecurrency = 99.99 "
+        "where debitcreditcode = 'S'",
+    ("landing/sap__a_operationalacctgdocitemcube", "sign_agrees_with_debit_or_credit"):
+        "update raw.sap__a_operationalacctgdocitemcube set debitcreditcode = 'H'",
+    ("landing/sap_tables__bseg", "header_present"): "update raw.sap_tables__bseg set belnr = '99'",
+    ("landing/sap_tables__bseg", "amounts_have_no_sign"): "update raw.sap_tables__bseg set dmbtr = -1",
+    ("landing/sap_tables__vbrk", "category_known"): "update raw.sap_tables__vbrk set vbtyp = 'Z'",
+    ("landing/sap_tables__tcurr", "day_is_inverted"): "update raw.sap_tables__tcurr set gdatu = '20260501'",
+    ("landing/sap__a_billingdocumentitem", "document_present"):
+        "update raw.sap__a_billingdocumentitem set billingdocument = '99'",
+    ("landing/sap__a_salesorderitem", "document_present"):
+        "update raw.sap__a_salesorderitem set salesorder = '99'",
+    ("landing/sap__a_outbdeliveryitem", "document_present"):
+        "update raw.sap__a_outbdeliveryitem set deliverydocument = '99'",
+    ("landing/sap_tables__vbrp", "document_present"):
+        "update raw.sap_tables__vbrp set vbeln = '99'",
+    ("landing/sap_tables__vbap", "document_present"):
+        "update raw.sap_tables__vbap set vbeln = '99'",
+    ("landing/sap_tables__lips", "document_present"):
+        "update raw.sap_tables__lips set vbeln = '99'",
     # marts
     ("marts/fct_revenue", "has_rows"): "delete from marts.fct_revenue",
     ("marts/fct_revenue", "key_present"): "update marts.fct_revenue set event_key = null where document_id = '20'",
@@ -109,6 +199,8 @@ FAULTS: dict[tuple[str, str], str] = {
         "update marts.fct_revenue set legal_entity_id = null where document_id = '20'",
     ("marts/landed_documents", "every_document_in_fact"): "delete from marts.fct_revenue where document_id = '30'",
     ("marts/landed_deals", "every_won_deal_in_fact"): "delete from marts.fct_revenue where document_id = 'D1'",
+    ("marts/landed_sap_documents", "every_billing_document_in_fact"):
+        "update marts.fct_revenue set document_id = 'x' where document_id = '21'",
     ("marts/rec_document", "has_rows"): "delete from marts.rec_document",
     ("marts/rec_document", "key_unique"):
         "insert into marts.rec_document select * from marts.rec_document where document_id = 'D1'",
@@ -172,6 +264,12 @@ FAULTS: dict[tuple[str, str], str] = {
     ("marts/fin_ar_ageing", "key_unique"): "insert into marts.fin_ar_ageing select * from marts.fin_ar_ageing",
     ("marts/fin_ar_ageing", "bucket_known"): "update marts.fin_ar_ageing set bucket = null",
     ("marts/fin_ar_ageing", "something_is_open"): "update marts.fin_ar_ageing set open_amount = 0",
+    ("marts/fin_stock_cover", "key_unique"):
+        "insert into marts.fin_stock_cover select * from marts.fin_stock_cover",
+    ("marts/fin_stock_cover", "status_known"): "update marts.fin_stock_cover set cover_status = 'enough'",
+    ("marts/fin_stock_cover", "cover_is_stock_over_speed"): "update marts.fin_stock_cover set on_hand_quantity = 13",
+    ("marts/fin_stock_cover", "short_cover_is_flagged"):
+        "update marts.fin_stock_cover set on_hand_quantity = 1, cover_days = 9",
     ("marts/dim_customer", "key_unique"): "insert into marts.dim_customer select * from marts.dim_customer",
     ("marts/dim_customer", "fact_finds_its_customer"):
         "update marts.fct_revenue set customer_key = 'c9' where document_id = '20'",

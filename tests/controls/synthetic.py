@@ -16,6 +16,7 @@ import psycopg
 from ruamel.yaml import YAML
 
 from tests.conftest import ROOT, clear_settings, demo_company, open_folder
+from tests.controls import synthetic_oracle
 from tieout import localpg
 
 FOREVER = 9223372036854775807
@@ -116,6 +117,7 @@ def fill_raw(connection: psycopg.Connection) -> None:
         batch = 2 if system == "salesforce" else 1
         insert(connection, f"raw.{table}", _key=key, _connection=system, _batch_id=batch, **values)
 
+    synthetic_oracle.fill(put)
     put("netsuite__currency", "1", id="1", symbol="USD", name="US Dollar")
     put("netsuite__currency", "2", id="2", symbol="EUR", name="Euro")
     put("netsuite__subsidiary", "1", id="1", name="US01", currency="1")
@@ -151,6 +153,41 @@ def fill_raw(connection: psycopg.Connection) -> None:
     put("salesforce__datedconversionrate", "R1", id="R1", isocode="EUR", conversionrate="0.9", startdate="2026-05-01")
     put("salesforce__order", "O1", id="O1", status="Activated", currencyisocode="USD")
     put("salesforce__orderitem", "I1", id="I1", orderid="O1")
+    _fill_sap(put)
+
+
+def _fill_sap(put: Any) -> None:
+    """One sound row in every table of SAP, by OData and as extracts."""
+    cube = {"companycode": "1010", "fiscalyear": "2026", "accountingdocument": "90"}
+    put("sap__a_businesspartner", "7", businesspartner="7", customer="7")
+    put("sap__a_customer", "7", customer="7")
+    put("sap__a_businesspartneraddress", "7|1", businesspartner="7", addressid="1")
+    put("sap__a_addressemailaddress", "1||001", addressid="1", ordinalnumber="001")
+    put("sap__a_product", "P", product="P")
+    put("sap__a_productdescription", "P|EN", product="P", language="EN")
+    put("sap__a_companycode", "1010", companycode="1010", currency="EUR")
+    put("sap__a_salesorder", "10", salesorder="10")
+    put("sap__a_salesorderitem", "10|10", salesorder="10", salesorderitem="10")
+    put("sap__a_outbdeliveryheader", "15", deliverydocument="15")
+    put("sap__a_outbdeliveryitem", "15|10", deliverydocument="15", deliverydocumentitem="10")
+    for key, category, cancelled in (("20", "M", ""), ("21", "N", "19")):
+        put("sap__a_billingdocument", key, billingdocument=key, sddocumentcategory=category, totalnetamount="100.00",
+            transactioncurrency="EUR", billingdocumentdate="2026-05-04", cancelledbillingdocument=cancelled)
+    put("sap__a_billingdocumentitem", "21|10", billingdocument="21", billingdocumentitem="10")
+    for item, code, amount in (("001", "S", "100.00"), ("002", "H", "-100.00")):
+        put("sap__a_operationalacctgdocitemcube", f"1010|2026|90|{item}", accountingdocumentitem=item,
+            debitcreditcode=code, amountincompanycodecurrency=amount, **cube)
+    put("sap__i_exchangeraterawdata", "M|EUR|USD|2026-05-01", exchangeratetype="M", exchangerate="1.1")
+    put("sap__a_matlstkinacctmod", "P|1|||||||||01", material="P", plant="1")
+    for table, key, values in (
+        ("kna1", "7", {"kunnr": "7"}), ("t001", "1010", {"bukrs": "1010"}), ("tcurx", "JPY", {"currkey": "JPY"}),
+        ("tcurr", "1", {"kurst": "M", "gdatu": "79739498"}), ("tcurf", "1", {"kurst": "M", "gdatu": "79999898"}),
+        ("vbak", "10", {"vbeln": "10"}), ("vbap", "10|10", {"vbeln": "10"}), ("likp", "15", {"vbeln": "15"}),
+        ("lips", "15|10", {"vbeln": "15"}), ("vbrk", "20", {"vbeln": "20", "vbtyp": "M"}),
+        ("vbrp", "20|10", {"vbeln": "20"}), ("bkpf", "1", {"bukrs": "1", "belnr": "1", "gjahr": "1"}),
+        ("bseg", "1|1", {"bukrs": "1", "belnr": "1", "gjahr": "1", "dmbtr": "1.00", "wrbtr": "1.00"}),
+    ):
+        put(f"sap_tables__{table}", key, **values)
 
 
 MONEY = {"currency_code": "USD", "functional_currency_code": "USD", "group_currency_code": "USD"}
@@ -170,7 +207,7 @@ def fill_marts(connection: psycopg.Connection) -> None:
         columns = contracts()[mart]
         insert(connection, f"marts.{mart}", **{name: value for name, value in values.items() if name in columns})
 
-    common = {"legal_entity_id": "US01", "customer_key": "c1", "customer_name": "Acme", **MONEY}
+    common = {"business_unit": "", "legal_entity_id": "US01", "customer_key": "c1", "customer_name": "Acme", **MONEY}
     put("dim_customer", customer_key="c1", name="Acme")
     put("dim_product", product_key="p1", name="A")
     put("dim_legal_entity", legal_entity_id="US01", name="United States", functional_currency_code="USD")
@@ -184,11 +221,18 @@ def fill_marts(connection: psycopg.Connection) -> None:
             functional_net_amount=net, functional_total_amount=total, group_net_amount=net, group_total_amount=total,
             event_date="2026-05-04", document_date="2026-05-04", posting_period="2026-05", original_period="2026-05",
             scope="in", basis="posted", batch_id=1, source_url="https://example.invalid/1", **common)
+    put("fct_revenue", event_key="e21", connection="sap", source_system="sap", document_key="21", document_id="21",
+        document_type="invoice_cancellation", document_number="N21", line_id="10", event_type="billing_cancel",
+        leg="item", product_key="p1", net_amount=-100, tax_amount=0, total_amount=-100, source_sign=-1,
+        functional_net_amount=-100, functional_total_amount=-100, group_net_amount=-100, group_total_amount=-100,
+        event_date="2026-05-04", document_date="2026-05-04", posting_period="2026-05", original_period="2026-05",
+        scope="in", basis="document", batch_id=1, source_url="https://example.invalid/21", **common)
     for hop, (left, left_amount, right, right_amount) in PAIRS.items():
         _hop(put, common, hop, (left, left_amount), (right, right_amount))
     put("rec_document_chain", chain_key="h1", connection="salesforce", deal_document_key="D1", deal_number="ND1",
-        first_document_key="D1", deal_amount=100, order_amount=100, invoice_amount=100, credit_amount=0,
-        ledger_amount=100, cash_amount=70, stopped_at="cash", period="2026-05", document_date="2026-05-02", **common)
+        first_document_key="D1", deal_amount=100, order_amount=100, delivered_amount=0, invoice_amount=100,
+        credit_amount=0, ledger_amount=100, cash_amount=70, stopped_at="cash", period="2026-05",
+        document_date="2026-05-02", **common)
     put("rec_gl_tieout", tieout_key="t1", period="2026-05", account_kind="revenue", subledger_amount=100,
         ledger_amount=100, manual_amount=0, difference_amount=0, explained_amount=0, unexplained_amount=0, **common)
     steps = [(100, "bookings", 100), (200, "orders", 100), (300, "billings", 100), (400, "revenue", 100),
@@ -199,6 +243,10 @@ def fill_marts(connection: psycopg.Connection) -> None:
     put("fin_ar_ageing", ageing_key="g1", as_of_date="2026-07-01", document_key="20", document_number="N20",
         open_amount=40, functional_open_amount=40, group_open_amount=40, due_date="2026-06-03", days_overdue=28,
         bucket="1-30", **common)
+    put("fin_stock_cover", stock_cover_key="w1", connection="netsuite", place_id="1", product_key="p1",
+        on_hand_quantity=12, sold_quantity=10, daily_quantity=0.111111, cover_days=108, window_days=90,
+        reorder_cover_days=30, is_reorder=False, cover_status="covered", as_of_date="2026-06-30",
+        window_end_date="2026-06-30", **common)
 
 
 def _hop(put: Any, common: dict[str, Any], hop: str, left: tuple[str, int], right: tuple[str, int]) -> None:

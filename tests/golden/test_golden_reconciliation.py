@@ -31,20 +31,25 @@ INPUTS = (
     "int_settlements__unioned",
     "int_gl_entries__unioned",
 )
+UNITS = ("north", "south")
 VARIABLES: dict[str, Any] = {
     "run_id": 1,
     "previous_run_id": -1,
     "previous_batch_id": -1,
     "as_of_date": "2026-06-30",
     "systems": ["netsuite", "salesforce"],
-    "company": {"group": {"currency": "USD", "fiscal_year_start_month": 1}, "connections": []},
+    "company": {"group": {"currency": "USD", "fiscal_year_start_month": 1}, "connections": [
+        {"name": f"{case}.{unit}", "unit": unit} for case in CASES for unit in UNITS]},
 }
 OPEN = 9223372036854775807
 EVENTS = {
     "deal": "booking",
     "crm_order": "order",
     "order": "order",
+    "delivery": "delivery",
+    "return_delivery": "delivery",
     "invoice": "billing",
+    "pro_forma": "billing",
     "cash_sale": "billing",
     "credit_memo": "billing_credit",
     "payment": "cash",
@@ -73,8 +78,22 @@ class Books:
             self.lines[row["document"]].append(row)
         assert set(self.lines) <= set(self.documents), f"{case}: lines of unknown documents"
 
+    def connection(self, name: str) -> str:
+        """The folder's, or that of a business unit of it."""
+        unit = self.documents[name].get("unit")
+        assert unit in (None, *UNITS), unit
+        return f"{self.case}.{unit}" if unit else self.case
+
+    def entity(self, name: str) -> str:
+        """The folder's legal entity, or a sister of it."""
+        sister = self.documents[name].get("entity")
+        return f"{self.case}.{sister}" if sister else self.case
+
+    def id(self, name: str) -> str:
+        return self.documents[name].get("id", name)
+
     def key(self, name: str) -> str:
-        return md5(self.case, self.documents[name]["type"], name)
+        return md5(self.connection(name), self.documents[name]["type"], self.id(name))
 
     def total(self, name: str) -> Decimal:
         return sum(
@@ -87,11 +106,11 @@ class Books:
             asked = Decimal(status.removeprefix("header ")) if status.startswith("header ") else self.total(name)
             yield {
                 "document_key": self.key(name),
-                "connection": self.case,
+                "connection": self.connection(name),
                 "document_type": row["type"],
-                "document_id": name,
+                "document_id": self.id(name),
                 "document_number": row["number"],
-                "legal_entity_id": self.case,
+                "legal_entity_id": self.entity(name),
                 "customer_id": row["customer"],
                 "currency_code": row["currency"],
                 "external_id": row.get("external_id"),
@@ -105,24 +124,26 @@ class Books:
                 "has_billing_schedule": row.get("schedule") == "yes",
                 "document_date": row["date"],
                 "due_date": row.get("due"),
+                "created_at": row.get("created"),
                 "source_system": "golden",
             }
 
     def events(self) -> Iterator[dict[str, Any]]:
-        reasons = {"pending": "H2", "intercompany": "H1", "cancelled": "G1"}
+        reasons = {"pending": "H2", "pro forma": "H2", "intercompany": "H1", "cancelled": "G1"}
         for name, row in self.documents.items():
             rate, functional = Decimal(row.get("day_rate", "1")), row.get("functional", "USD")
             reason = "H4" if row["type"] == "crm_order" else reasons.get(row.get("status", ""))
             for number, line in enumerate(self.lines[name]):
                 net, tax = Decimal(line.get("net", "0")), Decimal(line.get("tax", "0"))
+                has_value = row["type"] not in ("delivery", "return_delivery")
                 yield {
                     "event_key": md5(self.key(name), str(number)),
-                    "connection": self.case,
+                    "connection": self.connection(name),
                     "source_system": "golden",
-                    "legal_entity_id": self.case,
+                    "legal_entity_id": self.entity(name),
                     "document_key": self.key(name),
                     "document_type": row["type"],
-                    "document_id": name,
+                    "document_id": self.id(name),
                     "document_number": row["number"],
                     "line_id": str(number),
                     "event_type": EVENTS[row["type"]],
@@ -133,11 +154,11 @@ class Books:
                     "product_key": line.get("product"),
                     "quantity": line.get("quantity"),
                     "currency_code": row["currency"],
-                    "net_amount": net,
-                    "tax_amount": tax,
+                    "net_amount": net if has_value else None,
+                    "tax_amount": tax if has_value else None,
                     "discount_amount": 0,
                     "freight_amount": 0,
-                    "total_amount": net + tax,
+                    "total_amount": net + tax if has_value else None,
                     "source_amount": net,
                     "source_sign": 1,
                     "functional_currency_code": functional,
@@ -164,34 +185,34 @@ class Books:
         for row in read(self.case, "links"):
             source, target = self.documents[row["from"]], self.documents[row["to"]]
             yield {
-                "connection": self.case,
+                "connection": self.connection(row["to"]),
                 "from_document_key": self.key(row["from"]),
                 "from_type": source["type"],
-                "from_id": row["from"],
-                "to_connection": self.case,
+                "from_id": self.id(row["from"]),
+                "to_connection": self.connection(row["to"]),
                 "to_document_key": self.key(row["to"]),
                 "to_type": target["type"],
-                "to_id": row["to"],
+                "to_id": self.id(row["to"]),
                 "link_type": row["kind"],
-                "document_id": row["to"],
+                "document_id": self.id(row["to"]),
             }
 
     def settlements(self) -> Iterator[dict[str, Any]]:
         for row in read(self.case, "settlements"):
             payment, invoice = self.documents[row["payment"]], self.documents[row["invoice"]]
             yield {
-                "connection": self.case,
+                "connection": self.connection(row["payment"]),
                 "payment_document_key": self.key(row["payment"]),
                 "payment_type": payment["type"],
-                "payment_id": row["payment"],
+                "payment_id": self.id(row["payment"]),
                 "invoice_document_key": self.key(row["invoice"]),
                 "invoice_type": invoice["type"],
-                "invoice_id": row["invoice"],
+                "invoice_id": self.id(row["invoice"]),
                 "currency_code": payment["currency"],
                 "applied_amount": Decimal(row["amount"]),
                 "discount_amount": 0,
                 "applied_date": row["date"],
-                "document_id": row["payment"],
+                "document_id": self.id(row["payment"]),
             }
 
     def ledger(self) -> Iterator[dict[str, Any]]:
@@ -200,9 +221,9 @@ class Books:
             functional = document.get("functional", "USD")
             yield {
                 "document_key": self.key(row["document"]),
-                "connection": self.case,
-                "legal_entity_id": self.case,
-                "entry_id": row["document"],
+                "connection": self.connection(row["document"]),
+                "legal_entity_id": self.entity(row["document"]),
+                "entry_id": self.id(row["document"]),
                 "line_id": str(number),
                 "account_code": "4000",
                 "account_kind": "revenue",
@@ -213,9 +234,22 @@ class Books:
                 "posting_date": f"{row['period']}-28",
                 "period": row["period"],
                 "document_type": document["type"],
-                "document_id": row["document"],
+                "document_id": self.id(row["document"]),
                 "is_manual": False,
                 "ledger_book": "primary",
+            }
+
+
+    def locks(self) -> Iterator[dict[str, Any]]:
+        for row in read(self.case, "locks") if (FOLDER / self.case / "locks.csv").is_file() else ():
+            yield {
+                "period_lock_key": md5(self.case, row["period"]),
+                "connection": self.case,
+                "period": row["period"],
+                "locked_at": row["locked_at"],
+                "recorded_run": 1,
+                "superseded_run": OPEN,
+                "row_hash": "",
             }
 
 
@@ -245,7 +279,10 @@ def answered() -> Iterator[Any]:
                 assert not broken, broken
 
             run("seed")
-            run("run", "--select", "+fct_revenue", "+dim_customer", "dim_currency", *(f"+{name}" for name in INPUTS))
+            run(
+                "run", "--select", "+fct_revenue", "+dim_customer", "dim_currency", "+int_periods__locked",
+                *(f"+{name}" for name in INPUTS),
+            )
             with connect("transformer", autocommit=True) as connection:
                 _replace_inputs(connection)
                 run(
@@ -275,6 +312,7 @@ def _replace_inputs(connection: Any) -> None:
         insert(connection, "intermediate.int_document_links__unioned", list(books.links()))
         insert(connection, "intermediate.int_settlements__unioned", list(books.settlements()))
         insert(connection, "intermediate.int_gl_entries__unioned", list(books.ledger()))
+        insert(connection, "intermediate.int_periods__locked", list(books.locks()))
         insert(connection, "marts.fct_revenue", list(books.events()))
 
 
@@ -285,12 +323,15 @@ def test_there_are_folders() -> None:
 @pytest.mark.parametrize("case", CASES)
 def test_breaks(answered: Any, case: str) -> None:
     found = answered.execute(
-        "select hop, reason_code, document_id, amount, currency_code, period_opened from marts.rec_break"
+        "select hop, business_unit, reason_code, document_id, amount, currency_code, period_opened from marts.rec_break"
         f" where superseded_run = {OPEN} and legal_entity_id = %s",
         (case,),
     ).fetchall()
     expected = [
-        (row["hop"], row["reason"], row["document"], Decimal(row["amount"]), row["currency"], row["period"])
+        (
+            row["hop"], row.get("unit", ""), row["reason"], row["document"], Decimal(row["amount"]), row["currency"],
+            row["period"],
+        )
         for row in read(case, "expected_breaks")
     ]
     assert sorted(found) == sorted(expected)
@@ -299,8 +340,8 @@ def test_breaks(answered: Any, case: str) -> None:
 @pytest.mark.parametrize("case", CASES)
 def test_summary(answered: Any, case: str) -> None:
     found = answered.execute(
-        "select hop, period, currency_code, left_amount - scoped_left_amount, right_amount - scoped_right_amount,"
-        " gap_amount, unexplained_amount from marts.rec_summary"
+        "select hop, business_unit, period, currency_code, left_amount - scoped_left_amount,"
+        " right_amount - scoped_right_amount, gap_amount, unexplained_amount from marts.rec_summary"
         f" where superseded_run = {OPEN} and legal_entity_id = %s"
         " and left_count + right_count > scoped_left_count + scoped_right_count",
         (case,),
@@ -308,6 +349,7 @@ def test_summary(answered: Any, case: str) -> None:
     expected = [
         (
             row["hop"],
+            row.get("unit", ""),
             row["period"],
             row["currency"],
             Decimal(row["left"]),

@@ -26,14 +26,18 @@ connections:
             options: {login_url: "https://two.my.salesforce.com"}}
   erp_one: {system: netsuite, auth: tba, time_zone: UTC, currency: USD, legal_entity: "1", options: {account: "1"}}
   erp_two: {system: netsuite, auth: tba, time_zone: UTC, currency: USD, legal_entity: "1", options: {account: "2"}}
+  crm_three: {system: salesforce, auth: jwt_bearer, time_zone: UTC, unit: south, currency: USD, legal_entity: "1",
+              options: {login_url: "https://three.my.salesforce.com"}}
+  erp_three: {system: netsuite, auth: tba, time_zone: UTC, unit: south, currency: USD, legal_entity: "1",
+              options: {account: "3"}}
 """
-CRMS, ERPS = ("crm_one", "crm_two"), ("erp_one", "erp_two")
+CRMS, ERPS = ("crm_one", "crm_two", "crm_three"), ("erp_one", "erp_two", "erp_three")
 FIRST_DAY = date(2026, 3, 1)
 NAMES = ("Acme", "Acme Inc", "Globex", "Initech", "Umbrella")
 POSTING = {"SalesOrd": False, "CustInvc": True, "CustCred": True, "CustPymt": True, "CashSale": True, "RtnAuth": False,
-           "Journal": True}
+           "ItemShip": False, "Journal": True}
 STATUS = {"SalesOrd": "F", "CustInvc": "A", "CustCred": "A", "CustPymt": "C", "CashSale": "B", "RtnAuth": "F",
-          "Journal": "A"}
+          "ItemShip": "C", "Journal": "A"}
 Key = tuple[str, str]  # connection, key
 Row = dict[str, Any]
 
@@ -72,8 +76,7 @@ def begin(seed: int) -> World:
         for number, kind in (("1", "AcctRec"), ("2", "Income"), ("3", "Bank"), ("4", "DeferRevenue")):
             world.put("netsuite__account", erp, number, id=number, acctnumber=number, accttype=kind)
         for month in range(1, 13):
-            world.put("netsuite__accountingperiod", erp, str(month), id=str(month), periodname=str(month),
-                      startdate=date(2026, month, 1), isquarter=False, isyear=False)
+            period(world, erp, month, closed=month < 5)
         for day in range(0, 150, 30):
             rate(world, erp, FIRST_DAY + timedelta(day - 60))
         for item in ("1", "2", "3"):
@@ -84,12 +87,18 @@ def begin(seed: int) -> World:
     for number in range(1, 5):
         for connection in (*CRMS, *ERPS):
             customer(world, connection, str(number))
-    for _ in range(12):
+    for _ in range(14):
         for make in (deal, crm_order, *[transaction] * 4):
             make(world)
     for _ in range(12):
         link(world)
     return world
+
+
+def period(world: World, erp: str, month: int, *, closed: bool) -> None:
+    world.put("netsuite__accountingperiod", erp, str(month), id=str(month), periodname=str(month), closed=closed,
+              arlocked=closed, alllocked=closed, startdate=date(2026, month, 1), isquarter=False, isyear=False,
+              closedondate=f"{date(2026, month, 1) + timedelta(35)} 12:00Z" if closed else None)
 
 
 def rate(world: World, erp: str, day: date) -> None:
@@ -156,30 +165,34 @@ def transaction(world: World, key: Key | None = None) -> None:
     connection, number = key or (dice.choice(ERPS), world.number())
     kind = before["type"] if before and dice.random() < 0.95 else dice.choice(
         ("SalesOrd", "SalesOrd", "CustInvc", "CustInvc", "CustInvc", "CustPymt", "CustPymt", "CustCred", "CashSale",
-         "RtnAuth", "Journal"))
+         "RtnAuth", "ItemShip", "ItemShip", "Journal"))
     named = some(world, dice.choice(("salesforce__order", "salesforce__opportunity")))
     day, amount = _day(world), dice.randint(1, 5) * 100
     world.put("netsuite__transaction", connection, number, id=number, tranid=f"SO{number}", type=kind,
               status=STATUS[kind], approvalstatus=dice.choice(("2", "2", "2", "1")), entity=str(dice.randint(1, 4)),
-              currency=dice.choice(("1", "1", "2")), postingperiod=str(day.month), otherrefnum=_reference(world),
+              currency=dice.choice(("1", "1", "2")), postingperiod=str(day.month + dice.choice((0, 0, 0, 1))),
+              createddate=f"{day + timedelta(dice.choice((0, 3, 40)))} 09:00Z", otherrefnum=_reference(world),
               externalid=named[1] if named and kind == "SalesOrd" and dice.random() < 0.4 else None, exchangerate=1.2,
               foreigntotal=amount, posting=POSTING[kind], voided=dice.random() < 0.05, trandate=day,
               duedate=day + timedelta(dice.choice((0, 14, 30))))
     sign = 1 if kind in ("CustInvc", "CashSale", "SalesOrd") else -1
+    scale = dice.choice((1, 1, 1, 5, 25))  # now and then the same multiple in several documents
     made_from = some(world, "netsuite__transaction", type="SalesOrd" if dice.random() < 0.7 else "CustInvc")
-    if made_from and (kind not in ("CustInvc", "CustCred", "CashSale", "RtnAuth") or dice.random() < 0.4):
+    if made_from and (
+            kind not in ("CustInvc", "CustCred", "CashSale", "RtnAuth", "ItemShip") or dice.random() < 0.4):
         made_from = None
     for line in (0, 1):
         world.put("netsuite__transactionline", connection, f"{number}-{line}", uniquekey=f"{number}-{line}",
                   transaction=number, id=str(line), item="123"[int(number) % 3] if line else None,
                   itemtype="Service" if line else None, subsidiary=dice.choice(("1", "1", "1", "2")), quantity=-line,
-                  foreignamount=amount * sign * (-1 if line else 1), mainline=not line, taxline=False, iscogs=False,
-                  eliminate=dice.random() < 0.03, createdfrom=made_from[1] if made_from and line else None)
+                  foreignamount=amount * scale * sign * (-1 if line else 1), mainline=not line, taxline=False,
+                  iscogs=False, eliminate=dice.random() < 0.03,
+                  createdfrom=made_from[1] if made_from and line else None)
         if POSTING[kind] and dice.random() < 0.9:
             account = ("1" if kind != "CustPymt" else "3") if not line else ("2" if kind != "CustPymt" else "1")
             world.put("netsuite__transactionaccountingline", connection, f"1|{number}|{line}", accountingbook="1",
                       transaction=number, transactionline=str(line), account=account, posting=True,
-                      amount=amount * sign * (-1 if line else 1) * (dice.choice((1, 1, 1.2))))
+                      amount=amount * scale * sign * (-1 if line else 1) * (dice.choice((1, 1, 1.2))))
 
 
 def link(world: World) -> None:
@@ -220,7 +233,8 @@ def change(world: World, count: int) -> list[str]:
     """Some random changes; returns what they were, to print beside a seed."""
     told = []
     for _ in range(count):
-        what = world.dice.choice(("new", "edit", "edit", "edit", "link", "link", "remove", "customer", "rate", "line"))
+        what = world.dice.choice(
+            ("new", "edit", "edit", "edit", "link", "link", "remove", "customer", "rate", "line", "period"))
         told.append(what)
         if what == "new":
             world.dice.choice((deal, crm_order, transaction, transaction))(world)
@@ -236,6 +250,8 @@ def change(world: World, count: int) -> list[str]:
             remove(world)
         elif what == "customer":
             customer(world, world.dice.choice((*CRMS, *ERPS)), str(world.dice.randint(1, 4)))
+        elif what == "period":
+            period(world, world.dice.choice(ERPS), world.dice.randint(3, 6), closed=world.dice.random() < 0.5)
         elif what == "rate":
             rate(world, world.dice.choice(ERPS), _day(world))
         elif key := some(world, "netsuite__transactionline", mainline=False):

@@ -22,9 +22,9 @@ from tieout.errors import ArchiveDamaged, LandingError
 from tieout.extract import Window
 from tieout.landing import archive as archive_room
 from tieout.landing import parents
-from tieout.landing.land import land_again, land_connection, land_pages, reland
+from tieout.landing.land import land_again, land_connection, land_pages, land_stream, reland
 from tieout.landing.ledger import LoadResult
-from tieout.spec import Connection
+from tieout.spec import Connection, ParentLink
 
 pytestmark = pytest.mark.usefixtures("clean_raw", "archive")
 Damage = Callable[[Path], Any]
@@ -135,6 +135,62 @@ def test_a_scheduled_backfill_survives_a_damaged_parent(
     run()
     assert [result.mode for result in run()] == ["incremental", "full"]
     assert set(current(loader, "netsuite__transactionline", "transaction")) == {"10"}
+
+
+# --- nested records are read from the parent's archive ---------------------------------------------------------------
+
+
+def _nested_lines(netsuite: Connection) -> Any:
+    return stream_of(netsuite, "transactionline").model_copy(
+        update={"explode": "lines", "parent": ParentLink(stream="transaction", column="transaction")})
+
+
+def _document(number: str) -> dict[str, Any]:
+    return {"id": number, "lines": [{"uniquekey": f"{number}0"}]}
+
+
+def test_nested_records_of_a_damaged_archive_are_asked_of_the_vendor_again(
+    netsuite: Connection, damage: tuple[Damage, str], rows: Rows
+) -> None:
+    """One window covers what the damaged batches stood for; what is sound is read where it lies."""
+    documents = [land(netsuite, "transaction", [json_page("transaction", [_document(number)])],
+                      end=datetime(2025, 6, day, tzinfo=UTC)) for day, number in ((1, "1"), (2, "2"), (3, "3"))]
+    for one in documents[:2]:
+        damage[0](path_of(one))
+    vendor = FakeExtractor({"transaction": [json_page("transaction", [_document("1"), _document("2")])]})
+    nested, window = _nested_lines(netsuite), Window(None, datetime(2025, 6, 4, tzinfo=UTC))
+    land_stream(netsuite, nested, window, vendor, None)
+    assert [(name, asked) for name, asked, _ in vendor.asked] == [
+        ("transaction", Window(datetime(2025, 1, 1, tzinfo=UTC), datetime(2025, 6, 2, tzinfo=UTC)))]
+    assert rows("select _key from raw.netsuite__transactionline order by 1") == [("10",), ("20",), ("30",)]
+    land_stream(netsuite, nested, window, vendor, None)
+    assert len(vendor.asked) == 1, "what was made up for is not asked again"
+
+
+def test_a_damaged_batch_without_a_window_makes_the_parent_be_read_whole(
+    netsuite: Connection, rows: Rows
+) -> None:
+    replayed = land_pages(netsuite, stream_of(netsuite, "transaction"),
+                          [json_page("transaction", [_document("1")])], mode="incremental")
+    flip(path_of(replayed))
+    vendor = FakeExtractor({"transaction": [json_page("transaction", [_document("1"), _document("2")])]})
+    land_stream(netsuite, _nested_lines(netsuite), Window(None, END), vendor, None)
+    assert [asked for _, asked, _ in vendor.asked] == [Window(None, END, full=True)]
+    assert rows("select _key from raw.netsuite__transactionline order by 1") == [("10",), ("20",)]
+
+
+def test_an_archive_that_is_damaged_after_the_look_stops_the_load(
+    netsuite: Connection, monkeypatch: pytest.MonkeyPatch, rows: Rows
+) -> None:
+    """Nothing is passed over in silence: the load fails, and the next one asks the vendor."""
+    batch = land(netsuite, "transaction", [json_page("transaction", [_document("1")])])
+    monkeypatch.setattr("tieout.landing.land._is_sound", lambda _: True)
+    cut(path_of(batch))
+    vendor = FakeExtractor({"transaction": [json_page("transaction", [_document("1")])]})
+    with pytest.raises(ArchiveDamaged):
+        land_stream(netsuite, _nested_lines(netsuite), Window(None, END), vendor, None)
+    monkeypatch.undo()
+    assert rows("select count(*) from raw.netsuite__transactionline") == [(0,)]
 
 
 # --- what crashes leave -----------------------------------------------------------------------------------------------

@@ -81,7 +81,7 @@ def assert_nothing_is_lost(db: psycopg.Connection, result: LoadResult, sent: lis
     if result.archive_uri is None:  # not one record could be read: the quarantine holds them all, as received
         assert result.received == result.quarantined == len(sent)
         return
-    archive = [record for page in archived_pages(result.archive_uri, "Drifting") for record in json.loads(page.body)]
+    archive = [record for page in archived_pages(result.archived, "Drifting") for record in json.loads(page.body)]
     assert archive == sent
 
 
@@ -312,7 +312,7 @@ def test_name_twice_in_a_record(loader: psycopg.Connection) -> None:
     result = land([Page("Drifting", body)])
     assert result.drift == {"twice": ["Qty"]}
     assert loader.execute(f"select qty from {TABLE}").fetchall() == [(5,)]
-    (page,) = archived_pages(result.archive_uri, "Drifting")
+    (page,) = archived_pages(result.archived, "Drifting")
     assert b'"Qty": 4, "Qty": 5' in page.body
 
 

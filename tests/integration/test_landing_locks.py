@@ -163,16 +163,16 @@ def test_nested_records_of_a_document_that_commits_meanwhile_are_read_next_time(
 
     document("1")
     assert explode() == 1
-    real_look, once = room.parents.unread_archives, []
+    real_look, looks = room.parents.unread_archives, []
 
     def look(db, connection, stream):
         found = real_look(db, connection, stream)
-        if not once:
-            once.append(True)
+        looks.append(True)
+        if len(looks) == 2:  # the first look is for damaged archives, before the lock
             document("2")
         return found
 
     monkeypatch.setattr(room.parents, "unread_archives", look)
     explode()
-    assert once and explode() == 1
+    assert len(looks) == 2 and explode() == 1
     assert rows("select count(*) from raw.netsuite__transactionline where transaction = '2'") == [(1,)]

@@ -305,5 +305,6 @@ def test_a_name_that_is_sql_is_no_table(loader: psycopg.Connection) -> None:
 
 def test_an_archived_page_is_still_whole_after_its_neighbours_went(history: list[int], rows: Rows) -> None:
     prune(**POLICY)
-    ((uri,),) = rows("select archive_uri from ops.load where archive_pruned_at is null")
-    assert len(list(archive_room.pages(uri, "item"))) == 1
+    ((uri, sha256, size),) = rows(
+        "select archive_uri, archive_sha256, archive_bytes from ops.load where archive_pruned_at is null")
+    assert len(list(archive_room.pages(archive_room.Archived(uri, sha256, size, "item"), "item"))) == 1

@@ -115,6 +115,20 @@ def test_landing_checks_everything_when_nothing_was_loaded(planted):
     assert "raw.netsuite__item" in {result.suite for result in verdict.results}
 
 
+def test_what_another_run_loaded_and_checked_is_not_checked_again_unless_it_failed(planted):
+    planted("owner", "insert into ops.run (kind, label) values ('land', 'land_other')", "select 1")
+    planted("owner", "update ops.build_watermark set batch_id = -1", "update ops.build_watermark set batch_id = 2")
+    with connect("owner") as connection:
+        (later,) = connection.execute("select max(run_id) from ops.run").fetchone()
+    assert gate.check("landing", synthetic.RUN).passed
+    skipped = dict(gate.check("landing", later).skipped)
+    assert skipped["raw.netsuite__transaction"] == f"passed in run {synthetic.RUN}, and not loaded since"
+    planted("owner", "update raw.netsuite__transaction set trandate = null",
+            "update raw.netsuite__transaction set trandate = '2026-05-04'")
+    assert not gate.check("landing", synthetic.RUN).passed
+    assert [failure.suite for failure in gate.check("landing", later).failures] == ["raw.netsuite__transaction"]
+
+
 def test_an_absent_column_is_not_a_pass(planted):
     planted("owner", "alter table raw.salesforce__opportunity rename amount to amount_",
             "alter table raw.salesforce__opportunity rename amount_ to amount")

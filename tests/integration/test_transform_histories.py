@@ -111,7 +111,8 @@ def _fail_within(world: company.World, run_id: int) -> None:
 
 def _assert_complete_adds_nothing(when: str, told: str) -> None:
     before = {table: content(table) for table in lines()}
-    assert len(before) >= 8 and all(rows(f"select count(*) from {table}")[0][0] for table in versioned()), told
+    empty = {table for table in versioned() if not rows(f"select count(*) from {table}")[0][0]}
+    assert len(before) >= 8 and empty == {"marts.fin_stock_cover"}, told  # no system here tells its stock
     run_id = open_run(when)
     build.run(run_id, full_refresh=True)
     for table, found in before.items():

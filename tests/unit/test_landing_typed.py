@@ -58,6 +58,9 @@ def utc(*parts: int) -> datetime:
         ("date", "9999-12-31", date(9999, 12, 31)),
         ("date", "2025-01-31T00:00:00Z", date(2025, 1, 31)),
         ("date", "1900-01-01", date(1900, 1, 1)),
+        ("date", "/Date(1767225600000)/", date(2026, 1, 1)),
+        ("date", "/Date(-86400000)/", date(1969, 12, 31)),
+        ("date", "/Date(253402214400000)/", date(9999, 12, 31)),
         ("date", "2199-12-31", date(2199, 12, 31)),
         ("date", "", None),
         ("timestamp", "2025-01-31T22:04:05.000+0000", utc(2025, 1, 31, 22, 4, 5)),
@@ -233,3 +236,31 @@ def test_json_is_checked_before_postgres_sees_it() -> None:
     assert found.to_pylist() == ['{"a":1.50}', None, None, None]
     assert [(fault.row, fault.code) for fault in faults] == [(2, "nul_in_text"), (3, "bad_json")]
     assert json.loads(found[0].as_py()) == {"a": 1.5}
+
+
+def test_ticks_with_an_offset_are_an_instant_and_without_one_a_local_clock():
+    berlin = ZoneInfo("Europe/Berlin")
+    with_offset, without = "/Date(1767258902000+0060)/", "/Date(1767258902000)/"
+    assert typed("timestamp", with_offset, zone=berlin) == ([utc(2026, 1, 1, 9, 15, 2)], [])
+    assert typed("timestamp", without, zone=berlin) == ([utc(2026, 1, 1, 8, 15, 2)], [])
+    assert typed("timestamp", with_offset, without, "2026-01-01T00:00:00Z", zone=berlin) == (
+        [utc(2026, 1, 1, 9, 15, 2), utc(2026, 1, 1, 8, 15, 2), utc(2026, 1, 1)], [])
+
+
+@pytest.mark.parametrize(("sent", "code"), [
+    ("/Date(1767225600001)/", "type_error"),  # a time of day is no date
+    ("/Date(253402300800000)/", "out_of_range"),
+    ("/Date(99999999999999999999)/", "type_error"),
+    ("/Date()/", "type_error"),
+    ("/Date(-5000054400000)/", "out_of_range"),  # the year 1811
+])
+def test_ticks_that_are_no_date_are_refused(sent, code):
+    assert typed("date", "/Date(0)/", sent) == ([date(1970, 1, 1), None], [(1, code)])
+
+
+def test_a_stamp_of_a_file_is_no_date_when_it_has_a_time_of_day():
+    column = Column(name="c", type="date", field="C")
+    stamps = pa.array([datetime(2026, 1, 1), datetime(2026, 1, 1, 12), None], pa.timestamp("us"))
+    array, faults = type_column(column, stamps, 3, ANGELES)
+    assert array.to_pylist()[0] == date(2026, 1, 1)
+    assert [(fault.row, fault.code) for fault in faults] == [(1, "type_error")]

@@ -70,8 +70,8 @@ KEY = {
         },
     ],
     "customers": [
-        ["salesforce_global", "A", "netsuite_global", "1"],
-        ["salesforce_global", "B", "netsuite_global", "2"],
+        ["salesforce", "A", "netsuite", "1"],
+        ["salesforce", "B", "netsuite", "2"],
     ],
     "counts": {},
 }

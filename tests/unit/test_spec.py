@@ -120,8 +120,8 @@ def test_shipped_sources_are_valid(system):
 
 
 def test_an_unknown_system_lists_the_known():
-    with pytest.raises(ConfigError, match="known: netsuite, salesforce"):
-        load_source("sap")
+    with pytest.raises(ConfigError, match="known: generic, netsuite, oracle, salesforce, sap"):
+        load_source("acme")
 
 
 def test_an_unknown_stream_lists_the_known():

@@ -1,8 +1,8 @@
--- The difference of a match is the sum of its breaks, but for those that only move an amount (B1, D3).
+-- The difference of a match is the sum of its breaks, but for those that only move an amount (B1, B2, D3, E2).
 with breaks as (
     select
         match_key,
-        sum(case when reason_code in ('B1', 'D3') then 0 else amount end) as amount
+        sum(case when reason_code in ('B1', 'B2', 'D3', 'E2') then 0 else amount end) as amount
     from {{ ref_current('rec_break') }} as break
     where match_key is not null
     group by match_key

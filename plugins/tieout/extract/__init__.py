@@ -38,6 +38,7 @@ class Page:
     deleted: each record is a notice of deletion and holds the key columns only.
     noise: keys of each record that are the protocol's, not data: neither landed nor reported as new fields.
     omits_nulls: a declared field that a record lacks is NULL (the vendor leaves nulls out), no sign of a lost field.
+    broken: (text, reason) of records that are not even records: a row with too few values, a line that is no JSON.
     """
 
     stream: str
@@ -48,6 +49,7 @@ class Page:
     deleted: bool = False
     noise: tuple[str, ...] = ()
     omits_nulls: bool = False
+    broken: tuple[tuple[str, str], ...] = ()
 
 
 # How a protocol writes its JSON records: (noise, omits_nulls) of its pages. For records that come from the archive or
@@ -55,6 +57,10 @@ class Page:
 MANNERS: dict[str, tuple[tuple[str, ...], bool]] = {
     "soql": (("attributes",), False),
     "suiteql": (("links",), True),
+    "adf_rest": (("links",), False),
+    "odata": (("__metadata", "@odata.etag", "@odata.id", "@odata.editLink", "@odata.type", "@odata.context"), False),
+    "files": ((), True),
+    "rest": ((), True),
 }
 
 

@@ -6,6 +6,7 @@ Standards: RFC 6749 (client credentials), RFC 7523 (JWT bearer and client assert
 from __future__ import annotations
 
 import time
+from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -76,6 +77,23 @@ class Bearer:
             self._facts.token_refreshes += 1
 
 
+class Basic:
+    """A user and a password on every request (RFC 7617)."""
+
+    def __init__(self, user: str, password: str) -> None:
+        word = b64encode(f"{user}:{password}".encode()).decode()
+        logs.register_secret(word)
+        self.header = f"Basic {word}"
+
+    def apply(self, request: httpx.Request) -> str:
+        """Sets the header."""
+        request.headers["Authorization"] = self.header
+        return ""
+
+    def renew(self, used: str) -> None:
+        """There is nothing to renew: a wrong password stays wrong."""
+
+
 class OAuth1:
     """OAuth 1.0a, HMAC-SHA256, in the header; a new nonce and stamp for every try. A JSON body is not signed."""
 
@@ -106,10 +124,15 @@ class OAuth1:
         return headers["Authorization"]
 
 
-def assertion(private_key: str, claims: dict[str, Any], *, rsa: str, kid: str | None = None) -> str:
-    """A signed JWT. `rsa`: the algorithm for an RSA key (RS256, PS256); an EC key's curve names its own."""
+def assertion(
+    private_key: str, claims: dict[str, Any], *, rsa: str, kid: str | None = None, x5t: str | None = None
+) -> str:
+    """A signed JWT. `rsa`: the algorithm for an RSA key (RS256, PS256); an EC key's curve names its own.
+
+    kid, x5t: by which the verifier finds the key: its name, or its certificate's digest.
+    """
     key, algorithm = _signing_key(private_key)
-    header = {"typ": "JWT", "alg": algorithm or rsa} | ({"kid": kid} if kid else {})
+    header = {"typ": "JWT", "alg": algorithm or rsa} | ({"kid": kid} if kid else {}) | ({"x5t": x5t} if x5t else {})
     return jwt.encode(header, claims, key, algorithms=[header["alg"]])
 
 

@@ -13,7 +13,12 @@ from tieout.spec import Connection
 # protocol → module and class; imported when opened, so that a company pays only for what it connects.
 PROTOCOLS = {
     "soql": ("tieout.extract.soql", "SoqlExtractor"),
+    "files": ("tieout.extract.files", "FilesExtractor"),
+    "rest": ("tieout.extract.rest", "RestExtractor"),
+    "sql": ("tieout.extract.sql", "SqlExtractor"),
     "suiteql": ("tieout.extract.suiteql", "SuiteqlExtractor"),
+    "adf_rest": ("tieout.extract.adf_rest", "AdfRestExtractor"),
+    "odata": ("tieout.extract.odata", "OdataExtractor"),
 }
 
 

@@ -19,14 +19,10 @@ from __future__ import annotations
 
 import re
 import time
-from collections import deque
 from collections.abc import Callable, Iterator
 from collections.abc import Set as AbstractSet
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextvars import copy_context
 from dataclasses import replace
 from datetime import UTC, datetime
-from itertools import islice
 
 import httpx
 import msgspec
@@ -35,6 +31,7 @@ from tieout import logs
 from tieout.errors import ConfigError, SchemaError, SourceError
 from tieout.extract import MANNERS, Facts, Page, Window
 from tieout.extract.address import checked_address
+from tieout.extract.ahead import read_ahead
 from tieout.extract.auth import Bearer, OAuth1, Token, assertion
 from tieout.extract.http import Call, Client, Refused, decode
 from tieout.extract.loopguard import LoopGuard
@@ -136,31 +133,14 @@ class SuiteqlExtractor:
         """The rows of the parents, chunk by chunk; a chunk's ids are on its last page."""
         column = select.stream.column(select.stream.parent.column).field
         groups = chunks(parents, f"connection {self._connection.name}, parents of {select.stream.name}")
-        workers = self._client.max_concurrency
-        pool = ThreadPoolExecutor(workers, thread_name_prefix="children")
-        waiting: deque[tuple[tuple[str, ...], Future[list[bytes]]]] = deque()
 
-        def submit(group: tuple[str, ...]) -> None:
-            filters = (f"t.{column} IN ({','.join(group)})",)
-            # With a copy of the context, so that lines logged in the worker keep their connection and stream.
-            future = pool.submit(
-                copy_context().run, lambda: list(self._read(select, filters, column.lower(), frozenset(group)))
-            )
-            waiting.append((group, future))
+        def read(group: tuple[str, ...]) -> list[bytes]:
+            return list(self._read(select, (f"t.{column} IN ({','.join(group)})",), column.lower(), frozenset(group)))
 
-        try:
-            for group in islice(groups, workers):
-                submit(group)
-            while waiting:
-                group, future = waiting.popleft()
-                *bodies, last = future.result()
-                for following in islice(groups, 1):
-                    submit(following)
-                for body in bodies:
-                    yield self._page(select.stream, body)
-                yield self._page(select.stream, last, parents=group)
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
+        for group, (*bodies, last) in read_ahead(groups, read, self._client.max_concurrency):
+            for body in bodies:
+                yield self._page(select.stream, body)
+            yield self._page(select.stream, last, parents=group)
 
     def _read(
         self, select: Select, filters: tuple[str, ...], parent: str | None = None,

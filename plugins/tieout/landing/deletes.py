@@ -25,16 +25,18 @@ _NOT_RECEIVED = ("not exists (select from stage s where s._key = {key}) "
 
 
 def absent_children(db: psycopg.Connection, target: Target, parents: list[str]) -> int:
-    """Close the current rows of `parents` (read in full) that were not received."""
-    if not parents or target.stream.parent is None:
+    """Close the current rows of `parents` (documents or partitions, read in full) that were not received."""
+    stream = target.stream
+    owner = stream.parent.column if stream.parent else stream.partition
+    if not parents or owner is None:
         return 0
     db.execute("drop table if exists parent_read; create temp table parent_read (_key text) on commit drop")
     with db.cursor() as cursor, cursor.copy("copy parent_read from stdin") as copy:
         for key in parents:
             copy.write_row((key,))
     db.execute("analyze parent_read")
-    column = sql.Identifier(target.stream.parent.column)
-    kind = next(c.type for c in target.stream.columns if c.name == target.stream.parent.column)
+    column = sql.Identifier(owner)
+    kind = stream.column(owner).type
     held = sql.SQL("r.{}").format(column) if kind == "text" else sql.SQL("r.{}::text").format(column)
     return loader.close_gone(db, target, target.compose(
         "select r._key, null::timestamptz as _modified_at from {table} r "

@@ -135,7 +135,6 @@ def _compared(stream: Stream, parser: Parser, shaper: Shaper,
     report: dict[str, Any] = {kind: {} for kind in ("emptied", "emptied_vital", "reformed", "rekeyed")}
     report["vanished_optional"] = [visible(name) for name in parser.missing(optional=True)
                                    if before[0].get(visible(name), {}).get("seen")]
-    vital = {*stream.control_totals, stream.cursor}
     for column in stream.columns:
         name = visible(column.field)
         past = [fields[name] for fields in before if name in fields]
@@ -144,7 +143,9 @@ def _compared(stream: Stream, parser: Parser, shaper: Shaper,
         valued, records = sum(one["n"] for one in past), sum(one["of"] for one in past)
         empty = column.field not in missing and not shaper.valued[column.name]
         if empty and _improbable(shaper.records, valued, records):
-            kind = "emptied_vital" if column.name in vital else "emptied"
+            # a cursor that some records never had (a document nobody changed yet) is told by other stamps
+            vital = column.name in stream.control_totals or (column.name == stream.cursor and valued == records)
+            kind = "emptied_vital" if vital else "emptied"
             report[kind][name] = f"{_percent(valued, records)} of {records:,} records before had a value"
         known = next((set(one["forms"]) for one in past if one.get("forms")), set())
         fresh = parser.drift.forms.get(column.field, set())

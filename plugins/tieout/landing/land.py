@@ -18,7 +18,8 @@ import psycopg
 from tieout import logs, settings
 from tieout.errors import ArchiveDamaged, LandingError, WarehouseError
 from tieout.extract import Facts, Window, as_sent
-from tieout.landing import archive, deletes, drift, ledger, loader, mapping, parents, phases, quarantine
+from tieout.extract.deliveries import delivers
+from tieout.landing import archive, deletes, drift, filebook, ledger, loader, mapping, parents, phases, quarantine
 from tieout.landing.held import Held
 from tieout.landing.ledger import LoadResult, Totals
 from tieout.landing.parse import Chunk, Parser
@@ -27,6 +28,7 @@ from tieout.warehouse import connect
 
 if TYPE_CHECKING:
     from tieout.extract import Extractor, Page
+    from tieout.extract.deliveries import Delivery
     from tieout.spec import Connection, Stream
 
 log = logs.logger(__name__)
@@ -36,7 +38,10 @@ __all__ = ["LoadResult", "land_connection", "land_pages", "land_stream", "reland
 
 @dataclass(frozen=True)
 class Job:
-    """One batch to be: what, whence, and how. `at_hand`: its pages are on this machine: it will be done soon."""
+    """One batch to be: what, whence, and how. `at_hand`: its pages are on this machine: it will be done soon.
+
+    delivery: the files that it lands, remembered with it.
+    """
 
     connection: Connection
     stream: Stream
@@ -48,6 +53,7 @@ class Job:
     replaying: Collection[int] = ()
     archived_as: archive.Archived | None = None
     at_hand: bool = False
+    delivery: Delivery | None = None
 
     @property
     def where(self) -> str:
@@ -153,6 +159,8 @@ def _land_locked(connection: Connection, stream: Stream, window: Window, extract
                   at_hand=extractor.at_hand)
         if stream.explode:
             return _land_exploded(db, job, replaced)
+        if delivers(extractor, stream):
+            return _land_delivered(db, job, extractor)
         wanted: Iterator[str] | None = None if given is None else iter(given)
         if stream.parent and given is None:
             job = replace(job, parent_batch_id=parents.latest_batch(db, connection, stream))
@@ -210,6 +218,26 @@ def _land_exploded(db: psycopg.Connection, job: Job, replaced: Collection[int]) 
                     lambda: parents.exploded(job.connection, job.stream, last), Facts)
 
 
+def _land_delivered(db: psycopg.Connection, job: Job, extractor: Any) -> LoadResult:
+    """One batch per delivery that is not known, oldest first. Returns them as one, under the last batch's id.
+
+    A batch's window ends where its delivery does: that nothing came is no news, and a drop that stays away turns late.
+    """
+    results: list[LoadResult] = []
+    known = filebook.known(db, job.connection.name, job.stream.name)
+    before = extractor.facts.so_far()
+    for delivery in extractor.deliveries(job.stream, job.window, known):
+        ends = min(delivery.ends_at or job.window.end, job.window.end)
+        window = None if delivery.ends_at is None else Window(None, ends, full=delivery.mode == "full")
+        one = replace(job, mode=delivery.mode, window=window, delivery=delivery)
+        since, before = before, extractor.facts.so_far()
+        results.append(_attempt(db, one, delivery.pages, lambda s=since: extractor.facts.since(s)))
+    if not results:
+        results.append(_attempt(db, replace(job, mode="incremental", window=None), lambda: iter(()),
+                                lambda: extractor.facts.since(before)))
+    return ledger.summed(results)
+
+
 def _lines(extractor: Extractor, job: Job, wanted: Iterator[str], *, by_stamp: bool) -> Iterator[Page]:
     """Lines that changed by their own stamp, where they have one; then all lines of the documents that changed.
 
@@ -244,6 +272,8 @@ def _attempt(db: psycopg.Connection, job: Job, pages: Any, cost: Callable[[], Fa
             result = _load(db, job, batch_id, pages, writer)
             result = replace(result, **ledger.cost_values(cost(), spent), seconds=round(time.monotonic() - started, 3))
             ledger.commit(db, batch_id, _ledger_values(job, result))
+            if job.delivery is not None:
+                filebook.remember(db, job.connection.name, job.stream.name, batch_id, job.delivery.files)
     except BaseException as error:
         if writer is not None:
             writer.discard(in_doubt=db.broken)  # a commit whose answer never came may have happened

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -126,6 +126,16 @@ def _archived(db: psycopg.Connection, connection: str, which: str, words: tuple[
                           archive.Archived(uri, sha256, size, archive.place(connection, stream, batch_id)),
                           Window(start, end, full=mode == "full") if end else None)
             for batch_id, stream, uri, sha256, size, mode, start, end in found]
+
+
+def summed(results: list[LoadResult]) -> LoadResult:
+    """Several batches of one stream as one result: counts and cost added up, the rest as in the last."""
+    last = results[-1]
+    counts = (*OUTCOMES, "deleted", "requests", "seconds", "bytes", "retries", "waited_seconds", "token_refreshes")
+    sums = {word: sum(getattr(one, word) for one in results) for word in counts}
+    lows = [one.cursor_low for one in results if one.cursor_low]
+    highs = [one.cursor_high for one in results if one.cursor_high]
+    return replace(last, **sums, cursor_low=min(lows, default=None), cursor_high=max(highs, default=None))
 
 
 @contextmanager

@@ -108,6 +108,11 @@ class Parser:
         return sorted(wanted - self.drift.seen)
 
     def _parse(self, page: Page) -> Chunk:
+        chunk = self._parse_body(page)
+        chunk.broken += [Broken(*one) for one in page.broken]
+        return chunk
+
+    def _parse_body(self, page: Page) -> Chunk:
         if page.media == "json":
             return self._parse_json(page)
         if page.media == "csv":

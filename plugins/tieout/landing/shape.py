@@ -92,7 +92,7 @@ class Shaper:
         if healed:
             extra = _with_received(extra, healed)
         by_name = {column.name: typed for column, typed in zip(self.stream.columns, columns, strict=True)}
-        key = key_of([by_name[name] for name in self.stream.key])
+        key = key_of([by_name[name] for name in self.stream.key], blank=self.stream.blank_keys)
         faults += _keyless(key, self.stream.key, faults) + _endless(key, self.stream.key)
         if self.healers and healed:
             self.healers.count(healed, {fault.row for fault in faults})
@@ -143,19 +143,23 @@ class Shaper:
             whole.is_deleted, whole.records))
 
 
-def key_of(parts: list[pa.Array]) -> pa.Array:
-    """`_key`: the key columns as text, joined with '|' (escaped within a part). Null where a part is absent."""
+def key_of(parts: list[pa.Array], *, blank: bool = False) -> pa.Array:
+    """`_key`: the key columns as text, joined with '|' (escaped within a part). Null where a part is absent.
+
+    blank: a part may be the empty text; the key is null where all parts are.
+    """
     texts = []
     for part in parts:
         if pa.types.is_decimal(part.type):
             part = pa.array([None if v is None else f"{v.normalize():f}" for v in part.to_pylist()], pa.string())
         text = part if pa.types.is_string(part.type) else pc.cast(part, pa.string())
         empty = pc.equal(text, "")
-        text = pc.if_else(empty, None, text) if pc.any(empty).as_py() else text
+        text = pc.if_else(empty, None, text) if pc.any(empty).as_py() and not blank else text
         if len(parts) > 1 and pc.any(pc.match_substring(text, "|")).as_py():
             text = pc.replace_substring(pc.replace_substring(text, "\\", "\\\\"), "|", "\\|")
         texts.append(text)
-    return texts[0] if len(texts) == 1 else pc.binary_join_element_wise(*texts, "|")
+    key = texts[0] if len(texts) == 1 else pc.binary_join_element_wise(*texts, "|")
+    return pc.if_else(pc.equal(key, "|" * (len(texts) - 1)), None, key) if blank else key
 
 
 def _keyless(key: pa.Array, names: tuple[str, ...], known: list[Fault]) -> list[Fault]:

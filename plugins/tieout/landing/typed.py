@@ -6,6 +6,8 @@ rounded, cut or guessed. The fast path casts a whole column; only a column that 
 Targets: text string · integer int64 · amount, rate decimal128(38, 18) · boolean bool · date date32 · timestamp
 timestamp[us, UTC] · json string (JSON text). Amounts have at most 18 digits on either side of the point. A rate is no
 money: digits beyond the 18th decimal are rounded half to even (Oracle-based vendors send up to 40 digits).
+
+Dates and stamps are ISO 8601, or the notation that JSON got before it had any: see ticks.py.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import ROUND_HALF_EVEN, Context, Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any, NamedTuple
 from zoneinfo import ZoneInfo
@@ -23,6 +25,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tieout.landing.forms import plain_json
+from tieout.landing.ticks import holds_ticks, one_tick, ticks
 
 if TYPE_CHECKING:
     from tieout.landing.mapping import Healer
@@ -180,8 +183,19 @@ def _dates(values: list[Any] | pa.Array, _zone: ZoneInfo) -> pa.Array:
     if not _is_text(values):
         if not pa.types.is_temporal(values.type) and not pa.types.is_null(values.type):
             raise pa.ArrowInvalid("not a date")  # Arrow would read a number as days since 1970
-        return pc.cast(values, pa.date32())  # refuses a stamp that has a time of day
-    return pc.cast(_no_blanks(_strings(values)), pa.date32())
+        return _days(values)
+    text = _no_blanks(_strings(values))
+    if holds_ticks(text):
+        return _days(pc.cast(ticks(text)[0], pa.timestamp("ms")))
+    return pc.cast(text, pa.date32())
+
+
+def _days(stamps: pa.Array) -> pa.Array:
+    """Arrow's cast drops a time of day without a word; here it refuses."""
+    found = pc.cast(stamps, pa.date32())
+    if pa.types.is_timestamp(stamps.type) and not pc.all(pc.equal(pc.cast(found, stamps.type), stamps)).as_py():
+        raise pa.ArrowInvalid("a date with a time of day")
+    return found
 
 
 def _stamps(values: list[Any] | pa.Array, zone: ZoneInfo) -> pa.Array:
@@ -192,6 +206,10 @@ def _stamps(values: list[Any] | pa.Array, zone: ZoneInfo) -> pa.Array:
             raise pa.ArrowInvalid("not a stamp")  # Arrow would read a number as microseconds since 1970
         return _in_zone(pc.cast(values, pa.timestamp("us")), zone)
     text = _no_blanks(_strings(values))
+    if holds_ticks(text):
+        ms, has_offset = ticks(text)
+        return pc.cast(pc.cast(ms, pa.timestamp("ms", "UTC")), STAMP) if has_offset else _in_zone(
+            pc.cast(pc.cast(ms, pa.timestamp("ms")), pa.timestamp("us")), zone)
     try:
         return pc.cast(text, STAMP)
     except pa.ArrowInvalid:
@@ -335,9 +353,20 @@ def _one_boolean(value: Any, _zone: ZoneInfo) -> bool:
     return word in _TRUE
 
 
+def _tick(value: Any) -> datetime | None:
+    try:
+        return one_tick(value)
+    except OverflowError:
+        raise Refused("out_of_range", "no year of the calendar") from None
+
+
 def _one_date(value: Any, zone: ZoneInfo) -> date:
-    found = value.date() if isinstance(value, datetime) else value
-    if not isinstance(value, date):
+    found = _tick(value) or value
+    if isinstance(found, datetime):
+        if found.time() != time.min:
+            raise Refused("type_error", "not a date: it has a time of day")
+        found = found.date()
+    elif not isinstance(found, date):
         stamp = _STAMP.fullmatch(value) if isinstance(value, str) else None
         if not stamp or (stamp[2] or "00:00:00").strip("0:") or (stamp[3] or "").strip("0"):
             raise Refused("type_error", "not a date (YYYY-MM-DD)")
@@ -350,6 +379,7 @@ def _one_date(value: Any, zone: ZoneInfo) -> date:
 
 
 def _one_stamp(value: Any, zone: ZoneInfo) -> datetime:
+    value = _tick(value) or value
     if isinstance(value, datetime):
         found = value if value.tzinfo else value.replace(tzinfo=zone)
     else:

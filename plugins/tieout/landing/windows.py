@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from tieout import logs
 from tieout.errors import ConfigError
 from tieout.extract import Window
+from tieout.extract.deliveries import delivers
 from tieout.landing import ledger
 from tieout.landing.land import land_again, land_stream
 from tieout.landing.ledger import LoadResult
@@ -50,7 +51,8 @@ def land_connection(connection: Connection, run_id: int | None, *, start: dateti
                 if not source.available(stream):
                     source.facts.notes.setdefault("not_offered", []).append(stream.name)
                     continue
-                window = _window(connection, stream, start, end, full=full, backfill=backfill)
+                window = (Window(None, end, full=full) if delivers(source, stream)
+                          else _window(connection, stream, start, end, full=full, backfill=backfill))
                 if backfill and stream.parent:
                     result = land_again(connection, stream, window, source, run_id, archives.get(stream.parent.stream))
                 else:

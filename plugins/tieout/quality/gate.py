@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tieout import logs, warehouse
-from tieout.quality import docs, engine, statements, suites
+from tieout import logs, settings, warehouse
+from tieout.quality import docs, engine, own_tables, statements, suites
 from tieout.quality.engine import GateResult
 from tieout.quality.suites import Stage, Suite
 
@@ -62,12 +62,13 @@ class Verdict:
 def check(stage: Stage, run_id: int) -> Verdict:
     """Evaluate the suites of `stage` for a run, store the results in `ops.gate_result` and write Data Docs.
 
-    landing: the raw tables that were loaded since the last build (all connected ones when nothing was), and the load
-    ledger. marts: the candidate, before anybody can read it. A failed gate is a verdict, not an exception; ConfigError
-    and WarehouseError mean that there is no verdict. A repeated check replaces the run's earlier results.
+    landing: the raw tables that were loaded since the last build and did not pass since (all connected ones when
+    nothing was loaded), and the load ledger. marts: the candidate, before anybody can read it. A failed gate is a
+    verdict, not an exception; ConfigError and WarehouseError mean that there is no verdict. A repeated check replaces
+    the run's earlier results.
     """
     started = time.monotonic()
-    declared = suites.load(stage=stage)
+    declared = suites.load(stage=stage) + (_of_own_tables() if stage == "landing" else ())
     engine.verify(declared)
     with warehouse.connect("transformer", application="tieout gate") as connection:
         chosen, skipped = _scope(connection, declared, stage, run_id)
@@ -85,6 +86,11 @@ def check(stage: Stage, run_id: int) -> Verdict:
         seconds=time.monotonic() - started)
     log.log(logging.INFO if verdict.passed else logging.ERROR, "%s", verdict)
     return verdict
+
+
+def _of_own_tables() -> tuple[Suite, ...]:
+    found = settings.settings()
+    return own_tables.suites(found.company, found.expectations) if found.config.is_file() else ()
 
 
 def _count(chosen: Iterable[Suite]) -> int:
@@ -114,7 +120,8 @@ def _scope(connection: psycopg.Connection, declared: Sequence[Suite], stage: Sta
            run_id: int) -> tuple[list[Suite], list[tuple[str, str]]]:
     """Suites to run, and (table, reason) of the others."""
     present = _tables(connection)
-    loaded = _loaded(connection, run_id) if stage == "landing" else set()
+    loaded = _loaded(connection, run_id) if stage == "landing" else {}
+    passed = _passed(connection, {*loaded.values()} - {run_id})
     chosen, skipped = [], []
     for suite in declared:
         reason = None
@@ -123,6 +130,8 @@ def _scope(connection: psycopg.Connection, declared: Sequence[Suite], stage: Sta
                 reason = "no such table: its system is not connected"
             elif loaded and suite.table not in loaded:
                 reason = "not loaded since the last build"
+            elif (loaded.get(suite.table), suite.name) in passed:
+                reason = f"passed in run {loaded[suite.table]}, and not loaded since"
         if reason:
             skipped.append((suite.table, reason))
             log.info("%s gate skips %s: %s", stage, suite.table, reason)
@@ -138,10 +147,23 @@ def _tables(connection: psycopg.Connection) -> set[str]:
     return {table for (table,) in rows}
 
 
-def _loaded(connection: psycopg.Connection, run_id: int) -> set[str]:
-    sql = f"select distinct table_name from ({statements.rows('ops.load', run_id)}) as loads"
-    rows = connection.execute(sql).fetchall()
-    return {f"raw.{table.removeprefix('raw.')}" for (table,) in rows}
+def _loaded(connection: psycopg.Connection, run_id: int) -> dict[str, int]:
+    """{table: run of its newest load} of the loads under check."""
+    rows = connection.execute(
+        "select table_name, (array_agg(run_id order by batch_id desc))[1] "
+        f"from ({statements.rows('ops.load', run_id)}) as loads group by table_name").fetchall()
+    return {f"raw.{table.removeprefix('raw.')}": run for table, run in rows}
+
+
+def _passed(connection: psycopg.Connection, runs: set[int]) -> set[tuple[int, str]]:
+    """(run, suite) that nothing blocked. A run is checked after all of its loads, so that its verdict covers them; what
+    another run loads into the same table makes that run's verdict the one that counts.
+    """
+    rows = connection.execute(
+        "select run_id, suite from ops.gate_result where stage = 'landing' and run_id = any(%s) "
+        "group by run_id, suite having bool_and(passed or severity <> 'critical')",
+        ([run for run in runs if run is not None],)).fetchall()
+    return {*rows}
 
 
 def _analyze(connection: psycopg.Connection, chosen: Sequence[Suite]) -> None:

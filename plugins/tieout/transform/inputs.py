@@ -9,6 +9,7 @@ from datetime import UTC, date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tieout import spec_contracts
 from tieout.errors import BuildError
 
 if TYPE_CHECKING:
@@ -96,12 +97,27 @@ def describe(company: Company) -> dict[str, Any]:
     return {
         "group": company.group.model_dump(),
         "connections": [
-            {"name": found.name, "system": found.system, "title": found.source.title, "role": found.source.role,
+            {"name": found.name, "system": found.system, "title": found.source.title, "role": found.role,
              "unit": found.unit, "time_zone": found.time_zone, "legal_entity": found.legal_entity,
-             "legal_entities": dict(found.legal_entities), "currency": found.currency, "urls": record_urls(found)}
+             "legal_entities": dict(found.legal_entities), "currency": found.currency, "urls": record_urls(found),
+             "contracts": contracts_of(found)}
             for found in company.connections.values()
         ],
     }
+
+
+def contracts_of(connection: Connection) -> list[dict[str, Any]]:
+    """What the streams of a company's own system mean, one entry per mapping, with its table."""
+    streams = {stream.name: stream for stream in connection.declared}
+    found = []
+    for name, stream in streams.items():
+        for contract, mappings in stream.contracts.items():
+            for mapping in mappings:
+                told = spec_contracts.described(mapping)
+                if mapping.header:
+                    told["header"]["table"] = streams[mapping.header.stream].table
+                found.append({"contract": contract, "stream": name, "table": stream.table, **told})
+    return found
 
 
 def record_urls(connection: Connection) -> dict[str, str]:
@@ -143,7 +159,7 @@ def _last_build(books: psycopg.Connection, before: int | None) -> tuple[int, int
 
 
 def _systems(company: Company, project: Path) -> tuple[str, ...]:
-    systems = tuple(sorted({found.system for found in company.connections.values()}))
+    systems = tuple(sorted({found.source.staging for found in company.connections.values()}))
     absent = [name for name in systems if not (project / "models" / "staging" / name).is_dir()]
     if absent:
         raise BuildError(f"no staging models for {', '.join(absent)}", hint="see docs/add-a-source.md")

@@ -25,6 +25,7 @@ def migrate(company: Company | None = None) -> list[str]:
     import psycopg
 
     from tieout.landing import ddl
+    from tieout.spec import staged_together
 
     if company is None and settings.settings().config.is_file():
         company = settings.settings().company
@@ -37,7 +38,8 @@ def migrate(company: Company | None = None) -> list[str]:
             except psycopg.Error as error:
                 raise WarehouseError(f"migration {path.name} failed: {error}", hint="nothing was changed") from error
             done.append(path.name)
-        systems = {c.system: c.source for c in company.connections.values()} if company else {}
-        for _, source in sorted(systems.items()):
-            done += ddl.ensure_tables(connection, source.streams)
+        connections = company.connections.values() if company else ()
+        streams = {s.table: s for c in connections for source in staged_together(c.system) for s in source.streams}
+        streams |= {s.table: s for c in connections for s in c.source.streams}
+        done += ddl.ensure_tables(connection, [streams[table] for table in sorted(streams)])
     return done

@@ -8,7 +8,7 @@ with customers as (
 select
     connection,
     customer_id,
-    {{ system_role('source_system') }} as role,
+    {{ role_of('connection') }} as role,
     name,
     legal_name,
     tax_id,

@@ -9,7 +9,7 @@ with products as (
 coded as (
     select
         *,
-        {{ system_role('source_system') }} as role,
+        {{ role_of('connection') }} as role,
         nullif(upper(trim(product_code)), '') as normalised_code
     from products
 )

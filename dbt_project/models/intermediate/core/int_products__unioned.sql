@@ -11,5 +11,5 @@ select
     product_code,
     gtin,
     name,
-    {{ system_role('source_system') }} as role
+    {{ role_of('connection') }} as role
 from products

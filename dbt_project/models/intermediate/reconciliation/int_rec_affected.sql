@@ -43,17 +43,20 @@ ordered as (
     -- an order that keeps the id of a CRM's order or deal
     select document.document_key
     from {{ changes }} as change
-    inner join {{ ref_current('int_rec_documents') }} as document on change.document_id = document.external_id
+    inner join {{ ref_current('int_rec_documents') }} as document
+        on change.document_id = document.external_id and change.business_unit = document.business_unit
     union
     -- the order that a CRM's order keeps the id of
     select document.document_key
     from {{ changes }} as change
-    inner join {{ ref_current('int_rec_documents') }} as document on change.external_id = document.document_id
+    inner join {{ ref_current('int_rec_documents') }} as document
+        on change.external_id = document.document_id and change.business_unit = document.business_unit
     union
-    -- an id is unique in its connection only: others of the same id are candidates, too
+    -- an id is unique in its connection only: others of the same id in the unit are candidates, too
     select document.document_key
     from {{ changes }} as change
-    inner join {{ ref_current('int_rec_documents') }} as document on change.document_id = document.document_id
+    inner join {{ ref_current('int_rec_documents') }} as document
+        on change.document_id = document.document_id and change.business_unit = document.business_unit
     where change.role = 'order'
 ),
 
@@ -64,7 +67,8 @@ referring as (
         document.role,
         document.document_key
     from {{ changes }} as change
-    inner join {{ ref_current('int_rec_documents') }} as document on change.{{ token }} = document.reference_token
+    inner join {{ ref_current('int_rec_documents') }} as document
+        on change.{{ token }} = document.reference_token and change.business_unit = document.business_unit
     where
         (change.document_type = 'crm_order' and document.role = 'order')
         or (change.document_type = 'order' and document.role = 'billing')
@@ -77,6 +81,7 @@ referring as (
     inner join {{ ref_current('int_rec_documents') }} as document
         on
             change.reference_token = document.reference_token
+            and change.business_unit = document.business_unit
             and change.role = document.role
             and change.customer_key = document.customer_key
             and change.currency_code = document.currency_code

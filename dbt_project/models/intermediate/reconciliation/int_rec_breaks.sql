@@ -66,6 +66,7 @@ cells as (
     select
         hop,
         group_key,
+        min(business_unit) as business_unit,
         min(legal_entity_id) as legal_entity_id,
         period,
         currency_code,
@@ -199,6 +200,7 @@ entities as (
     select
         hop,
         group_key,
+        min(business_unit) as business_unit,
         min(legal_entity_id) as legal_entity_id
     from cells
     group by hop, group_key
@@ -212,6 +214,7 @@ select
     named.document_key,
     named.counter_document_key,
     named.reason_code,
+    entities.business_unit,
     entities.legal_entity_id,
     named.currency_code,
     named.counter_currency_code,

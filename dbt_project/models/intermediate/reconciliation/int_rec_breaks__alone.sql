@@ -24,6 +24,7 @@ copies as (
     inner join {{ ref_current('int_rec_documents') }} as own on alone.document_key = own.document_key
     inner join {{ ref_current('int_rec_documents') }} as twin
         on own.role = twin.role
+        and own.business_unit = twin.business_unit
         and own.customer_key = twin.customer_key
         and own.currency_code = twin.currency_code
         and own.net_amount = twin.net_amount

@@ -29,6 +29,10 @@ compared as (
         documents.fx_rate,
         documents.posted_fx_rate,
         documents.functional_net_amount - documents.posted_rate_net_amount as rate_amount,
+        documents.connection,
+        case when documents.fx_rate <> 0 then documents.net_amount / documents.fx_rate end as inverted_amount,
+        tolerance.inverse_rate_bp,
+        {{ minor_unit('documents.functional_minor_units') }} * documents.line_count as line_rounding_amount,
         {{ minor_unit('documents.functional_minor_units') }} * (
             case
                 when documents.line_count * tolerance.rounding_units_per_line < tolerance.rounding_units_most
@@ -47,36 +51,64 @@ moved as (
         members.group_key,
         members.period as counter_period,
         compared.period,
+        compared.connection,
         sum(members.amount) as amount
     from members
     inner join compared on members.group_key = compared.group_key
     where members.side = 'right' and members.period <> compared.period
-    group by members.group_key, members.period, compared.period
+    group by members.group_key, members.period, compared.period, compared.connection
+),
+
+-- Moved to a later period: by choice, or because the document came into being when its own was locked already.
+timed as (
+    select
+        moved.*,
+        coalesce(moved.counter_period > moved.period and header.created_at > locked.locked_at, false) as is_after_the_lock
+    from moved
+    inner join {{ ref('int_documents__unioned') }} as header on moved.group_key = header.document_key
+    left join {{ ref_current('int_periods__locked') }} as locked
+        on moved.connection = locked.connection and moved.period = locked.period
+    where moved.amount <> 0
+),
+
+-- What was posted is the amount divided by the day's rate, and not by accident near it: a rate of about one is its own inverse.
+turned as (
+    select
+        *,
+        coalesce(
+            posting_count > 0
+            and not is_void
+            and abs(right_amount - inverted_amount) <= line_rounding_amount + abs(inverted_amount) * inverse_rate_bp / 10000
+            and 4 * abs(right_amount - inverted_amount) < abs(difference_amount),
+            false
+        ) as is_inverted
+    from compared
 ),
 
 rated as (
     select
         *,
         case
+            when is_inverted then difference_amount
             when posting_count > 0 and not is_void and fx_rate <> posted_fx_rate then rate_amount
             else 0
         end as rated_amount
-    from compared
+    from turned
 )
 
 select
     'invoice_ledger' as hop,
-    moved.group_key,
-    moved.group_key as document_key,
-    'B1' as reason_code,
-    moved.amount,
+    timed.group_key,
+    timed.group_key as document_key,
+    case when timed.is_after_the_lock then 'B2' else 'B1' end as reason_code,
+    timed.amount,
     compared.functional_currency_code as currency_code,
-    moved.period,
-    moved.counter_period,
-    'dated ' || moved.period || ', posted to ' || moved.counter_period as evidence
-from moved
-inner join compared on moved.group_key = compared.group_key
-where moved.amount <> 0
+    timed.period,
+    timed.counter_period,
+    'dated ' || timed.period || case when timed.is_after_the_lock then ', entered after its lock' else '' end
+    || ', posted to ' || timed.counter_period as evidence
+from timed
+inner join compared on timed.group_key = compared.group_key
 union all
 select
     'invoice_ledger' as hop,
@@ -101,13 +133,17 @@ select
     'invoice_ledger' as hop,
     group_key,
     group_key as document_key,
-    'D1' as reason_code,
+    case when is_inverted then 'D2' else 'D1' end as reason_code,
     rated_amount as amount,
     functional_currency_code as currency_code,
     period,
     cast(null as {{ dbt.type_string() }}) as counter_period,
-    'posted at ' || cast(posted_fx_rate as {{ dbt.type_string() }}) || ', the day''s rate is '
-    || cast(fx_rate as {{ dbt.type_string() }}) as evidence
+    case
+        when is_inverted then 'posted as the amount divided by the day''s rate of ' || cast(fx_rate as {{ dbt.type_string() }})
+        else
+            'posted at ' || cast(posted_fx_rate as {{ dbt.type_string() }}) || ', the day''s rate is '
+            || cast(fx_rate as {{ dbt.type_string() }})
+    end as evidence
 from rated
 where rated_amount <> 0
 union all

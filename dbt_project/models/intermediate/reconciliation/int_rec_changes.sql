@@ -5,7 +5,7 @@
 {% set looked_at = ref('int_documents__touched') %}
 {% set links = ref('int_document_links__unioned') %}
 {% set columns %}
-    document.document_key, document.role, document.document_type, document.document_id, document.external_id,
+    document.document_key, document.role, document.business_unit, document.document_type, document.document_id, document.external_id,
     document.number_token, document.reference_token, document.customer_key, document.currency_code, document.net_amount
 {% endset %}
 {% if is_partial_build() -%}
@@ -53,7 +53,7 @@ union
 -- without a version of today or of then: what is left of it in the marts is closed
 select
     document_key,
-    {% for column in ['role', 'document_type', 'document_id', 'external_id', 'number_token', 'reference_token', 'customer_key', 'currency_code'] -%}
+    {% for column in ['role', 'business_unit', 'document_type', 'document_id', 'external_id', 'number_token', 'reference_token', 'customer_key', 'currency_code'] -%}
     cast(null as {{ dbt.type_string() }}) as {{ column }},
     {% endfor -%}
     cast(null as numeric(28, 4)) as net_amount

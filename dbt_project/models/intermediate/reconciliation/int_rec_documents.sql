@@ -35,6 +35,7 @@ with events as (
         case
             when revenue.event_type = 'booking' then 'deal'
             when revenue.event_type = 'order' then 'order'
+            when revenue.event_type = 'delivery' then 'delivery'
             when revenue.event_type in ('billing', 'billing_credit', 'billing_cancel') then 'billing'
             -- cash sales and cash refunds are billing that settles itself
             when
@@ -48,7 +49,10 @@ with events as (
 headers as (
     select
         document.*,
-        coalesce(document.is_voided, false) or coalesce(document.is_cancelled, false) as is_void
+        coalesce(document.is_voided, false)
+        or coalesce(document.is_cancelled, false)
+        -- a delivery whose goods have not left has delivered nothing
+        or (coalesce(document.is_pending, false) and document.document_type in ('delivery', 'return_delivery')) as is_void
     from {{ ref('int_documents__unioned') }} as document
     {{ join_touched('int_documents__touched', 'document.connection', 'document.document_id') }}
 ),
@@ -100,6 +104,7 @@ described as (
         summed.document_key,
         summed.role,
         headers.connection,
+        {{ connection_unit('headers.connection') }} as business_unit,
         summed.source_system,
         headers.document_type,
         headers.document_id,

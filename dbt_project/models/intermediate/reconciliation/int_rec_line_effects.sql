@@ -5,13 +5,34 @@
 -- no price difference. What is left of a product is compared as a whole:
 --   quantity effect = units that only one side has × the unit price of that side
 --   price effect    = the rest of the product's difference
-with balances as (
+-- Of the units that nobody billed, those that left the house are told from those that did not. For that, groups with deliveries
+-- are looked at even where nothing is billed at all.
+with delivered as (
     select
-        hop,
-        group_key,
-        minor_units
-    from {{ ref('int_rec_balances') }}
-    where base_amount <> 0 and core_count > 0
+        members.hop,
+        members.group_key,
+        delivery.product_key,
+        sum(delivery.quantity) as quantity
+    from {{ ref_current('int_rec_deliveries') }} as delivery
+    inner join {{ ref('int_rec_members') }} as members on delivery.order_document_key = members.document_key
+    where members.hop = 'order_invoice' and members.side = 'left'
+    group by members.hop, members.group_key, delivery.product_key
+),
+
+balances as (
+    select
+        found.hop,
+        found.group_key,
+        found.minor_units,
+        found.core_count
+    from {{ ref('int_rec_balances') }} as found
+    left join (
+        select distinct
+            hop,
+            group_key
+        from delivered
+    ) as shipped on found.hop = shipped.hop and found.group_key = shipped.group_key
+    where found.base_amount <> 0 and (found.core_count > 0 or shipped.group_key is not null)
 ),
 
 sided as (
@@ -98,6 +119,7 @@ rested as (
             as right_amount,
         left_amount - right_amount as difference_amount,
         fraction_amount,
+        right_quantity as billed_quantity,
         case when left_quantity > 0 then 1 else 0 end as on_left,
         case when right_quantity > 0 then 1 else 0 end as on_right
     from cancelled
@@ -114,6 +136,7 @@ products as (
         sum(right_amount) as right_amount,
         sum(difference_amount) as difference_amount,
         sum(fraction_amount) as fraction_amount,
+        sum(billed_quantity) as billed_quantity,
         max(on_left) * max(on_right) as on_both
     from rested
     group by hop, group_key, product_key
@@ -139,9 +162,25 @@ effects as (
         products.on_both,
         products.difference_amount,
         products.fraction_amount,
-        {{ round_minor('products.excess_quantity * products.excess_unit_price', 'balances.minor_units') }} as quantity_amount
+        {{ round_minor('products.excess_quantity * products.excess_unit_price', 'balances.minor_units') }} as quantity_amount,
+        -- of the units that nobody billed, what left the house and is not billed otherwise
+        case
+            when products.excess_quantity <= 0 or coalesce(delivered.quantity, 0) <= products.billed_quantity then 0
+            when
+                delivered.quantity - products.billed_quantity < products.excess_quantity
+                then
+                    {{ round_minor(
+                        '(delivered.quantity - products.billed_quantity) * products.excess_unit_price', 'balances.minor_units'
+                    ) }}
+            else {{ round_minor('products.excess_quantity * products.excess_unit_price', 'balances.minor_units') }}
+        end as delivered_amount
     from compared as products
     inner join balances on products.hop = balances.hop and products.group_key = balances.group_key
+    left join delivered
+        on
+            products.hop = delivered.hop
+            and products.group_key = delivered.group_key
+            and products.product_key = delivered.product_key
 ),
 
 of_products as (
@@ -152,7 +191,8 @@ of_products as (
         sum(difference_amount - quantity_amount) as price_amount,
         sum(fraction_amount) as fraction_amount,
         sum(case when quantity_amount > 0 then quantity_amount else 0 end) as missing_amount,
-        sum(case when quantity_amount < 0 then quantity_amount else 0 end) as excess_amount
+        sum(case when quantity_amount < 0 then quantity_amount else 0 end) as excess_amount,
+        sum(delivered_amount) as delivered_amount
     from effects
     group by hop, group_key
 ),
@@ -178,10 +218,14 @@ select
     of_products.fraction_amount,
     of_products.missing_amount,
     of_products.excess_amount,
+    of_products.delivered_amount,
     coalesce(of_others.left_discount_amount, 0) as left_discount_amount,
     coalesce(of_others.right_discount_amount, 0) as right_discount_amount,
     coalesce(of_others.left_freight_amount, 0) as left_freight_amount,
     coalesce(of_others.right_freight_amount, 0) as right_freight_amount
 from of_products
+inner join balances on of_products.hop = balances.hop and of_products.group_key = balances.group_key
 left join of_others on of_products.hop = of_others.hop and of_products.group_key = of_others.group_key
-where of_products.has_common_product = 1 and coalesce(of_others.other_count, 0) = 0
+where
+    balances.core_count = 0
+    or (of_products.has_common_product = 1 and coalesce(of_others.other_count, 0) = 0)

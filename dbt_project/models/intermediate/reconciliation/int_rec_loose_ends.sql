@@ -37,7 +37,10 @@ external as (
         false as is_other_customer
     from loose
     left join {{ ref_current('int_rec_documents') }} as crm
-        on loose.external_id = crm.document_id and crm.document_type = 'crm_order'
+        on
+            loose.external_id = crm.document_id
+            and loose.business_unit = crm.business_unit
+            and crm.document_type = 'crm_order'
     where loose.hop = 'deal_order' and loose.external_id is not null
 ),
 

@@ -47,6 +47,7 @@ placed as (
         scoped.amount,
         own.document_date,
         own.document_number,
+        own.business_unit,
         coalesce(
             anchor.legal_entity_id,
             min(own.legal_entity_id) over (partition by scoped.hop, scoped.group_key)
@@ -94,6 +95,7 @@ select
     running.piece,
     running.group_key,
     running.match_pass,
+    running.business_unit,
     running.legal_entity_id,
     running.customer_key,
     running.currency_code,

@@ -1,4 +1,4 @@
--- Which documents of the left side carry the reference of a document that no link places (pass 4): an order's reference is
+-- Which documents of the left side, in the same business unit, carry the reference of a document that no link places (pass 4): an order's reference is
 -- looked for among the numbers and references of the CRM's orders, an invoice's among those of the ERP's orders. Whether
 -- customer, currency and amount agree as well decides whether the reference is believed.
 {% set documents = ref_current('int_rec_documents') %}
@@ -13,6 +13,7 @@ looking as (
     select
         case when role = 'order' then 'deal_order' else 'order_invoice' end as hop,
         document_key,
+        business_unit,
         customer_key,
         currency_code,
         reference_token,
@@ -43,7 +44,8 @@ found as (
         searching.currency_code = deal.currency_code as is_same_currency,
         searching.net_amount = deal.net_amount as is_same_amount
     from searching
-    inner join {{ documents }} as copy on searching.reference_token = copy.{{ token }}
+    inner join {{ documents }} as copy
+        on searching.reference_token = copy.{{ token }} and searching.business_unit = copy.business_unit
     inner join {{ ref('int_document_links__unioned') }} as link on copy.document_key = link.to_document_key
     inner join {{ documents }} as deal on link.from_document_key = deal.document_key
     where
@@ -60,7 +62,8 @@ found as (
         searching.currency_code = origin.currency_code as is_same_currency,
         searching.net_amount = origin.net_amount as is_same_amount
     from searching
-    inner join {{ documents }} as origin on searching.reference_token = origin.{{ token }}
+    inner join {{ documents }} as origin
+        on searching.reference_token = origin.{{ token }} and searching.business_unit = origin.business_unit
     where
         searching.hop = 'order_invoice'
         and origin.role = 'order'

@@ -12,21 +12,25 @@
     )
 {%- endset %}
 with looking as (
-    select distinct document.document_id
+    select distinct
+        document.business_unit,
+        document.document_id
     from {{ documents }} as document
     {{ join_judged("'deal_order'", 'document.document_key') }}
     where document.document_type = 'order' and document.role = 'order'
 ),
 
--- Whoever has the id of one that looks for its deal: whether an id is believed depends on how many there are.
+-- Whoever in the unit has the id of one that looks for its deal: whether an id is believed depends on how many there are.
 orders as (
     select
         document.document_key,
+        document.business_unit,
         document.document_id,
         document.external_id,
         document.customer_key
     from looking
-    inner join {{ documents }} as document on looking.document_id = document.document_id
+    inner join {{ documents }} as document
+        on looking.document_id = document.document_id and looking.business_unit = document.business_unit
     where document.document_type = 'order' and document.role = 'order'
 ),
 
@@ -39,7 +43,8 @@ claims as (
         coalesce(orders.customer_key = copy.customer_key, false) as is_same_customer,
         1 as trust
     from orders
-    inner join {{ documents }} as copy on orders.document_id = copy.external_id
+    inner join {{ documents }} as copy
+        on orders.document_id = copy.external_id and orders.business_unit = copy.business_unit
     inner join {{ ref('int_document_links__unioned') }} as link on copy.document_key = link.to_document_key
     inner join {{ documents }} as deal on link.from_document_key = deal.document_key
     where link.link_type = 'deal_order' and deal.role = 'deal'
@@ -51,7 +56,8 @@ claims as (
         coalesce(orders.customer_key = copy.customer_key, false) as is_same_customer,
         2 as trust
     from orders
-    inner join {{ documents }} as copy on orders.external_id = copy.document_id
+    inner join {{ documents }} as copy
+        on orders.external_id = copy.document_id and orders.business_unit = copy.business_unit
     inner join {{ ref('int_document_links__unioned') }} as link on copy.document_key = link.to_document_key
     inner join {{ documents }} as deal on link.from_document_key = deal.document_key
     where link.link_type = 'deal_order' and deal.role = 'deal'
@@ -63,10 +69,14 @@ claims as (
         coalesce(orders.customer_key = deal.customer_key, false) as is_same_customer,
         3 as trust
     from orders
-    inner join {{ documents }} as deal on orders.external_id = deal.document_id and deal.role = 'deal'
+    inner join {{ documents }} as deal
+        on
+            orders.external_id = deal.document_id
+            and orders.business_unit = deal.business_unit
+            and deal.role = 'deal'
 ),
 
--- An id is unique in its connection only. Where several connections have it, the customer decides, or nobody.
+-- An id is unique in its connection only. Where several connections of the unit have it, the customer decides, or nobody.
 counted as (
     select
         *,

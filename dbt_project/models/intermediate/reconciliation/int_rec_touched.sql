@@ -9,6 +9,8 @@
 {% set links = ref('int_document_links__unioned') %}
 {% set settlements = ref('int_settlements__unioned') %}
 {% set customers = ref_changed('dim_customer') %}
+{% set deliveries = ref_changed('int_rec_deliveries') %}
+{% set locks = ref_changed('int_periods__locked') %}
 {% if is_partial_build() -%}
 with changed as (
     select distinct document_key from {{ changes }}
@@ -44,6 +46,7 @@ first_step as (
 referring as (
     select
         affected.hop,
+        document.business_unit,
         document.document_id,
         document.external_id,
         document.reference_token
@@ -52,6 +55,7 @@ referring as (
     union
     select
         affected.hop,
+        change.business_unit,
         change.document_id,
         change.external_id,
         change.reference_token
@@ -62,18 +66,21 @@ referring as (
 copies as (
     select document.document_key
     from referring
-    inner join {{ ref_current('int_rec_documents') }} as document on referring.document_id = document.external_id
+    inner join {{ ref_current('int_rec_documents') }} as document
+        on referring.document_id = document.external_id and referring.business_unit = document.business_unit
     where referring.hop = 'deal_order'
     union
     select document.document_key
     from referring
-    inner join {{ ref_current('int_rec_documents') }} as document on referring.external_id = document.document_id
+    inner join {{ ref_current('int_rec_documents') }} as document
+        on referring.external_id = document.document_id and referring.business_unit = document.business_unit
     where referring.hop = 'deal_order'
     {% for token in ['number_token', 'reference_token'] -%}
     union
     select document.document_key
     from referring
-    inner join {{ ref_current('int_rec_documents') }} as document on referring.reference_token = document.{{ token }}
+    inner join {{ ref_current('int_rec_documents') }} as document
+        on referring.reference_token = document.{{ token }} and referring.business_unit = document.business_unit
     where referring.hop = 'deal_order' and document.document_type = 'crm_order'
     {% endfor %}
 ),
@@ -104,7 +111,8 @@ lefts as (
         'order_invoice' as hop,
         document.document_key
     from referring
-    inner join {{ ref_current('int_rec_documents') }} as document on referring.reference_token = document.{{ token }}
+    inner join {{ ref_current('int_rec_documents') }} as document
+        on referring.reference_token = document.{{ token }} and referring.business_unit = document.business_unit
     where referring.hop = 'order_invoice' and document.document_type = 'order'
     {% if not loop.last %}union{% endif %}
     {% endfor %}
@@ -120,6 +128,12 @@ reached as (
         hop,
         document_key
     from lefts
+    union
+    -- orders that a delivery serves, or served
+    select
+        'order_invoice' as hop,
+        order_document_key as document_key
+    from {{ deliveries }} as delivery
     {% for hop in ['deal_order', 'order_invoice', 'invoice_cash', 'invoice_ledger'] -%}
     union
     select
@@ -160,6 +174,42 @@ stood as (
     ) as customer
     inner join {{ left_behind('rec_break') }} as break on customer.customer_key = break.customer_key
     where break.superseded_run = {{ open_run() }}
+    union
+    -- evidence for one another: a multiple that one document more or less has
+    select
+        break.hop,
+        break.group_key
+    from {{ left_behind('rec_break') }} as break
+    where break.superseded_run = {{ open_run() }} and break.reason_code = 'C7'
+    union
+    select
+        prices.hop,
+        prices.group_key
+    from (
+        select
+            hop,
+            group_key,
+            match_key,
+            sum(abs(amount)) as amount
+        from {{ left_behind('rec_break') }} as break
+        where
+            superseded_run = {{ open_run() }}
+            and reason_code in ('C1', 'C3', 'C4', 'C6', 'X')
+            and hop in ('deal_order', 'order_invoice')
+        group by hop, group_key, match_key
+    ) as prices
+    inner join {{ left_behind('rec_match') }} as matches on prices.match_key = matches.match_key
+    where matches.superseded_run = {{ open_run() }} and prices.amount * 2 > abs(matches.left_amount)
+    union
+    -- posted to another period than the one whose lock is another now
+    select
+        break.hop,
+        break.group_key
+    from {{ locks }} as locked
+    inner join {{ left_behind('rec_break') }} as break
+        on locked.connection = break.connection and locked.period = break.period_opened
+    where
+        break.superseded_run = {{ open_run() }} and break.hop = 'invoice_ledger' and break.reason_code in ('B1', 'B2')
     union
     -- breaks that turned with the date: due, or of another age
     select
@@ -231,6 +281,6 @@ select
     hop,
     document_key
 from {{ affected }}
--- depends on {{ documents }}, {{ links }}, {{ settlements }}: both kinds of build have the same graph
+-- depends on {{ documents }}, {{ links }}, {{ settlements }}, {{ deliveries }}, {{ locks }}: both kinds of build have the same graph
 where 1 = 0
 {%- endif %}

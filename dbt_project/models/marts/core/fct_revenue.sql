@@ -128,6 +128,7 @@ final as (
         end as customer_key,
         product_id,
         product_key,
+        place_id,
         quantity,
         unit,
         currency_code,

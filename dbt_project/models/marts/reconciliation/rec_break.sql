@@ -3,7 +3,7 @@
 {{ config(
     materialized='incremental', incremental_strategy='versioned', unique_key='break_key', full_refresh=false,
     scope='document', scope_columns=['hop', 'group_key'], scope_model='int_rec_groups__touched',
-    lookups=['customer_key', 'document_date'], hash_exclude=['age_days'], indexes=[{'columns': ['break_key']}]
+    lookups=['customer_key', 'document_date', 'reason_code'], hash_exclude=['age_days'], indexes=[{'columns': ['break_key']}]
 ) }}
 -- depends on: {{ ref('int_rec_groups__touched') }}
 
@@ -53,6 +53,7 @@ described as (
         own.document_number,
         breaks.counter_document_key,
         counter.document_number as counter_document_number,
+        breaks.business_unit,
         breaks.legal_entity_id,
         own.customer_key,
         customers.name as customer_name,

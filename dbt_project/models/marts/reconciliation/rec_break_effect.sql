@@ -12,6 +12,7 @@ with effects as (
         hop,
         group_key,
         reason_code,
+        business_unit,
         legal_entity_id,
         period,
         currency_code,

@@ -39,6 +39,7 @@ in_scope as (
         members.document_key,
         members.piece as piece_key,
         members.group_key,
+        members.business_unit,
         members.legal_entity_id,
         members.customer_key,
         members.currency_code,
@@ -77,6 +78,7 @@ out_of_scope as (
         populations.piece as piece_key,
         coalesce(case when populations.hop = 'invoice_cash' then populations.piece end, populations.document_key)
             as group_key,
+        own.business_unit,
         own.legal_entity_id,
         own.customer_key,
         populations.currency_code,

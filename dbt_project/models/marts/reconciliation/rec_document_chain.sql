@@ -106,6 +106,48 @@ ordered as (
     group by orders.root_key
 ),
 
+-- What left the house, by order and product, at the price that the order asks for.
+shipped as (
+    select
+        orders.root_key,
+        delivery.order_document_key,
+        delivery.product_key,
+        sum(delivery.quantity) as quantity
+    from orders
+    inner join {{ ref_current('int_rec_deliveries') }} as delivery on orders.document_key = delivery.order_document_key
+    group by orders.root_key, delivery.order_document_key, delivery.product_key
+),
+
+asked as (
+    select
+        served.order_document_key,
+        revenue.product_key,
+        sum(revenue.quantity) as quantity,
+        sum(revenue.net_amount) as amount
+    from (select distinct order_document_key from shipped) as served
+    inner join {{ documents }} as document on served.order_document_key = document.document_key
+    inner join {{ ref_current('fct_revenue') }} as revenue
+        on
+            document.connection = revenue.connection
+            and document.document_id = revenue.document_id
+            and document.document_key = revenue.document_key
+    where revenue.event_type = 'order' and revenue.leg = 'item' and not document.is_void
+    group by served.order_document_key, revenue.product_key
+),
+
+delivered as (
+    select
+        shipped.root_key,
+        sum({{ round_minor('asked.amount * shipped.quantity / asked.quantity', 'document.minor_units') }}) as delivered_amount,
+        count(*) as delivery_count
+    from shipped
+    inner join asked
+        on shipped.order_document_key = asked.order_document_key and shipped.product_key = asked.product_key
+    inner join {{ documents }} as document on shipped.order_document_key = document.document_key
+    where asked.quantity <> 0
+    group by shipped.root_key
+),
+
 billed as (
     select
         billing.root_key,
@@ -152,12 +194,14 @@ chains as (
         case when first_document.role = 'deal' then first_document.document_key end as deal_document_key,
         case when first_document.role = 'deal' then first_document.document_number end as deal_number,
         roots.root_key as first_document_key,
+        first_document.business_unit,
         first_document.legal_entity_id,
         first_document.customer_key,
         customers.name as customer_name,
         first_document.currency_code,
         case when first_document.role = 'deal' then first_document.net_amount else 0 end as deal_amount,
         coalesce(ordered.order_amount, 0) as order_amount,
+        coalesce(delivered.delivered_amount, 0) as delivered_amount,
         coalesce(billed.invoice_amount, 0) as invoice_amount,
         coalesce(billed.credit_amount, 0) as credit_amount,
         coalesce(posted.ledger_amount, 0) as ledger_amount,
@@ -166,6 +210,7 @@ chains as (
             when paid.cash_count > 0 then 'cash'
             when posted.posting_count > 0 then 'ledger'
             when billed.billing_count > 0 then 'invoice'
+            when delivered.delivery_count > 0 then 'delivery'
             when ordered.order_count > 0 then 'order'
             else 'deal'
         end as stopped_at,
@@ -174,6 +219,7 @@ chains as (
     from roots
     inner join {{ documents }} as first_document on roots.root_key = first_document.document_key
     left join ordered on roots.root_key = ordered.root_key
+    left join delivered on roots.root_key = delivered.root_key
     left join billed on roots.root_key = billed.root_key
     left join posted on roots.root_key = posted.root_key
     left join paid on roots.root_key = paid.root_key

@@ -1,11 +1,11 @@
--- The proof, by hop and cell (entity, period, currency): what stood on each side, what became of it, and whether the reasons
+-- The proof, by hop and cell (business unit, entity, period, currency): what stood on each side, what became of it, and whether the reasons
 -- add up to the gap. The population comes from the documents, the explanation from the effects: two ways to one number.
 --
 -- Sums of what came and went are added to the sums of the last good build, so the cost does not grow with history; the
 -- gate sums all documents again.
 {{ config(materialized='incremental', incremental_strategy='versioned', scope='all', full_refresh=false, unique_key='summary_key') }}
 
-{% set cell = ['hop', 'legal_entity_id', 'period', 'currency_code'] %}
+{% set cell = ['hop', 'business_unit', 'legal_entity_id', 'period', 'currency_code'] %}
 {% set outcomes = [('matched', 'matched'), ('broken', 'broken'), ('scoped', 'scoped_out')] %}
 {% set measures = [] %}
 {% for side in ['left', 'right'] -%}
@@ -22,6 +22,7 @@ with documents as (
 counted as (
     select
         hop,
+        business_unit,
         legal_entity_id,
         period,
         currency_code,
@@ -40,12 +41,13 @@ counted as (
         0 as explained_amount,
         0 as group_explained_amount
     from documents
-    group by hop, legal_entity_id, period, currency_code
+    group by {{ cell | join(', ') }}
 ),
 
 effects as (
     select
         hop,
+        business_unit,
         legal_entity_id,
         period,
         currency_code,
@@ -55,7 +57,7 @@ effects as (
         sum(case when reason_code <> 'X' then weight * amount else 0 end) as explained_amount,
         sum(case when reason_code <> 'X' then weight * group_amount else 0 end) as group_explained_amount
     from {{ ref_difference('rec_break_effect') }} as effect
-    group by hop, legal_entity_id, period, currency_code
+    group by {{ cell | join(', ') }}
 ),
 
 parts as (
@@ -80,6 +82,7 @@ parts as (
 summed as (
     select
         hop,
+        business_unit,
         legal_entity_id,
         period,
         currency_code,
@@ -89,7 +92,7 @@ summed as (
         coalesce(sum(explained_amount), 0) as explained_amount,
         coalesce(sum(group_explained_amount), 0) as group_explained_amount
     from parts
-    group by hop, legal_entity_id, period, currency_code
+    group by {{ cell | join(', ') }}
 ),
 
 -- A cell may have effects and no document: a cut-off lands in a period, a wrong code in a currency, of nothing else.

@@ -13,6 +13,7 @@ select
     alllocked,
     startdate,
     enddate,
+    closedondate,
     _modified_at as modified_at,
     _batch_id as batch_id
 from {{ source('netsuite', 'netsuite__accountingperiod') }}

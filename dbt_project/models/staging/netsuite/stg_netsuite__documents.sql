@@ -75,6 +75,7 @@ mapped as (
         header.trandate as document_date,
         header.duedate as due_date,
         header.closedate as closed_date,
+        header.createddate as created_at,
         header.modified_at,
         case when line_facts.batch_id > header.batch_id then line_facts.batch_id else header.batch_id end as batch_id
     from headers as header

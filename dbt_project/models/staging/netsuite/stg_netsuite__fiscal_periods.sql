@@ -11,7 +11,9 @@ with periods as (
         coalesce(closed, false) as is_closed,
         coalesce(arlocked, false) or coalesce(alllocked, false) as is_ar_locked,
         startdate as start_date,
-        enddate as end_date
+        enddate as end_date,
+        case when coalesce(closed, false) or coalesce(arlocked, false) or coalesce(alllocked, false) then closedondate end
+            as locked_at
     from {{ ref('base_netsuite__accountingperiod') }}
     where not coalesce(isquarter, false) and not coalesce(isyear, false) and not coalesce(isadjust, false)
 )

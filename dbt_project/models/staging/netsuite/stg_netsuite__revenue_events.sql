@@ -3,6 +3,7 @@
     sale     item, discount, freight and tax lines of orders, bills and credits. NetSuite's amounts follow the ledger,
              so a sale's lines are negative: the seller's view is -foreignamount.
     cancel   the same lines taken back, where a bill is voided.
+    The item lines of a fulfilment are a delivery: its quantities, without amounts.
     cash     the main line of payments, refunds, and of cash sales, which settle themselves; its sign is the seller's.
     posting  what posted to a revenue or deferred revenue account of the primary book, journals included.
   Applications come from the links between payments and what they settle.
@@ -95,9 +96,10 @@ fanned as (
         on
             (
                 kinds.kind = 'sale'
-                and lines.type_event in ('order', 'billing', 'billing_credit')
+                and lines.type_event in ('order', 'billing', 'billing_credit', 'delivery')
                 and not lines.is_main
                 and not lines.is_not_sold
+                and (lines.type_event <> 'delivery' or lines.line_kind = 'item')
             )
             or (
                 kinds.kind = 'cancel'
@@ -138,22 +140,25 @@ line_events as (
         end as leg,
         customer_id,
         case when line_kind <> 'tax' and kind <> 'cash' then item end as product_id,
+        cast(null as {{ dbt.type_string() }}) as place_id,
         case when kind in ('sale', 'cancel') and line_kind = 'item' then sign_factor * line_quantity end as quantity,
         cast(null as {{ dbt.type_string() }}) as unit,
         currency_code,
         case
-            when kind = 'cash' then null when kind <> 'posting' and line_kind = 'tax' then 0 else
-                sign_factor * foreignamount
+            when kind = 'cash' or type_event = 'delivery' then null
+            when kind <> 'posting' and line_kind = 'tax' then 0
+            else sign_factor * foreignamount
         end
             as net_amount,
         case
             when
-                kind in ('sale', 'cancel')
+                kind in ('sale', 'cancel') and type_event <> 'delivery'
                 then case when line_kind = 'discount' then sign_factor * foreignamount else 0 end
         end
             as discount_amount,
         case
-            when kind = 'cash' then null when
+            when kind = 'cash' or type_event = 'delivery' then null
+            when
                 kind <> 'posting' and line_kind = 'tax'
                 then sign_factor * foreignamount
             else 0
@@ -161,12 +166,12 @@ line_events as (
             as tax_amount,
         case
             when
-                kind in ('sale', 'cancel')
+                kind in ('sale', 'cancel') and type_event <> 'delivery'
                 then case when line_kind = 'freight' then sign_factor * foreignamount else 0 end
         end
             as freight_amount,
-        sign_factor * foreignamount as total_amount,
-        foreignamount as source_amount,
+        case when coalesce(type_event, '') <> 'delivery' then sign_factor * foreignamount end as total_amount,
+        case when coalesce(type_event, '') <> 'delivery' then foreignamount end as source_amount,
         sign_factor as source_sign,
         sign_factor * ledger_amount as functional_amount,
         exchange_rate as fx_rate,
@@ -184,7 +189,7 @@ line_events as (
             when is_cancelled then 'G1'
             when is_eliminated then 'H1'
             when kind <> 'posting' and (is_out_of_scope or is_pending) then 'H2'
-            when kind <> 'posting' and type_event <> 'order' and not is_posting then 'H2'
+            when kind <> 'posting' and type_event not in ('order', 'delivery') and not is_posting then 'H2'
         end as scope_reason,
         'netsuite__transactionline' as source_table,
         uniquekey as source_key,
@@ -207,6 +212,7 @@ applications as (
         case when settlement.payment_type in ('credit_memo', 'journal') then 'credit' else 'cash' end as leg,
         document.customer_id,
         cast(null as {{ dbt.type_string() }}) as product_id,
+        cast(null as {{ dbt.type_string() }}) as place_id,
         cast(null as numeric) as quantity,
         cast(null as {{ dbt.type_string() }}) as unit,
         document.currency_code,

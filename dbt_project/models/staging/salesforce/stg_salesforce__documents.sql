@@ -29,6 +29,7 @@ with deals as (
         false as is_pending,
         deal.closedate as document_date,
         cast(null as date) as closed_date,
+        deal.createddate as created_at,
         deal.modified_at,
         deal.batch_id
     from {{ ref('base_salesforce__opportunity') }} as deal
@@ -56,6 +57,7 @@ orders as (
         not coalesce(statuses.is_firm, false) as is_pending,
         sales_order.effectivedate as document_date,
         sales_order.enddate as closed_date,
+        sales_order.createddate as created_at,
         sales_order.modified_at,
         sales_order.batch_id
     from {{ ref('base_salesforce__order') }} as sales_order
@@ -100,6 +102,7 @@ keyed as (
         document_date,
         cast(null as date) as due_date,
         closed_date,
+        created_at,
         modified_at,
         batch_id
     from documents

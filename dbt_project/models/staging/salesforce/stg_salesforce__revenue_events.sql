@@ -75,6 +75,7 @@ events as (
         'item' as leg,
         customer_id,
         product_id,
+        cast(null as {{ dbt.type_string() }}) as place_id,
         quantity,
         cast(null as {{ dbt.type_string() }}) as unit,
         currency_code,

@@ -1,0 +1,14 @@
+select
+    _connection as connection,
+    _key as record_key,
+    customeraccountid as id,
+    customeraccountid,
+    accountnumber,
+    accountname,
+    partyid,
+    partynumber,
+    status,
+    _modified_at as modified_at,
+    _batch_id as batch_id
+from {{ source('oracle', 'oracle__customeraccountslov') }}
+where _superseded_batch is null and not _is_deleted

@@ -1,0 +1,13 @@
+select
+    _connection as connection,
+    _key as record_key,
+    dailyratefromcurrency,
+    dailyratetocurrency,
+    dailyrateconversiontype,
+    dailyrateconversionrate,
+    dailyrateconversiondate,
+    dailyratelastupdatedate,
+    _modified_at as modified_at,
+    _batch_id as batch_id
+from {{ source('oracle', 'oracle__dailyrate') }}
+where _superseded_batch is null and not _is_deleted

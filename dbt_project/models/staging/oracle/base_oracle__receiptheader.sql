@@ -1,0 +1,20 @@
+select
+    _connection as connection,
+    _key as record_key,
+    arcashreceiptcashreceiptid,
+    arcashreceiptreceiptnumber,
+    arcashreceiptcurrencycode,
+    arcashreceiptstatus,
+    arcashreceiptpayfromcustomer,
+    arcashreceiptorgid,
+    arcashreceiptlegalentityid,
+    arcashreceiptamount,
+    arcashreceiptexchangerate,
+    arcashreceiptdepositdate,
+    arcashreceiptreceiptdate,
+    arcashreceiptcreationdate,
+    arcashreceiptlastupdatedate,
+    _modified_at as modified_at,
+    _batch_id as batch_id
+from {{ source('oracle', 'oracle__receiptheader') }}
+where _superseded_batch is null and not _is_deleted

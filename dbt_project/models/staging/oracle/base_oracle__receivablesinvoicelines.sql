@@ -1,0 +1,26 @@
+select
+    _connection as connection,
+    _key as record_key,
+    customertransactionlineid,
+    customertransactionid,
+    description,
+    itemnumber,
+    memoline,
+    unitofmeasure,
+    accountingrule,
+    taxclassificationcode,
+    salesorder,
+    warehouse,
+    linenumber,
+    quantity,
+    unitsellingprice,
+    lineamount,
+    accountingruleduration,
+    rulestartdate,
+    ruleenddate,
+    creationdate,
+    lastupdatedate,
+    _modified_at as modified_at,
+    _batch_id as batch_id
+from {{ source('oracle', 'oracle__receivablesinvoicelines') }}
+where _superseded_batch is null and not _is_deleted

@@ -1,0 +1,26 @@
+select
+    _connection as connection,
+    _key as record_key,
+    standardreceiptid,
+    receiptnumber,
+    currency,
+    businessunit,
+    receiptmethod,
+    customername,
+    customeraccountnumber,
+    legalentityidentifier,
+    state,
+    status,
+    'Receipt' as type_code,
+    amount,
+    accountedamount,
+    unappliedamount,
+    conversionrate,
+    receiptdate,
+    accountingdate,
+    creationdate,
+    lastupdatedate,
+    _modified_at as modified_at,
+    _batch_id as batch_id
+from {{ source('oracle', 'oracle__standardreceipts') }}
+where _superseded_batch is null and not _is_deleted

@@ -1,0 +1,10 @@
+select
+    _connection as connection,
+    _key as record_key,
+    racusttrxtypecusttrxtypeseqid,
+    racusttrxtypename,
+    racusttrxtypetype,
+    _modified_at as modified_at,
+    _batch_id as batch_id
+from {{ source('oracle', 'oracle__transactiontype') }}
+where _superseded_batch is null and not _is_deleted

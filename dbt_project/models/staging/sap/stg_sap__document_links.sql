@@ -1,0 +1,80 @@
+{# What follows from what, as items say: order → delivery → billing, order → billing, billing → credit memo, original → cancellation. #}
+{{ config(
+    materialized='incremental', incremental_strategy='by_document', touched='stg_sap__documents_touched',
+    on_schema_change='append_new_columns', pre_hook="{{ session_settings() }}",
+    indexes=[
+        {'columns': ['connection', 'document_id']}, {'columns': ['connection', 'from_id']},
+        {'columns': ['from_document_key']}, {'columns': ['to_document_key']}
+    ]
+) }}
+
+{% set text = 'cast(null as ' ~ dbt.type_string() ~ ')' -%}
+with billing_items as (
+    select item.*
+    from {{ ref('base_sap__billingitem') }} as item
+    {{ join_touched('stg_sap__documents_touched', 'item.connection', 'item.document_id') }}
+),
+
+links as (
+    select
+        item.connection,
+        item.source_id as from_id,
+        item.source_line_id as from_line_id,
+        item.document_id as to_id,
+        item.line_id as to_line_id
+    from {{ ref('base_sap__deliveryitem') }} as item
+    {{ join_touched('stg_sap__documents_touched', 'item.connection', 'item.document_id') }}
+    where item.source_id is not null
+    union
+    select
+        connection,
+        source_id,
+        source_line_id,
+        document_id,
+        line_id
+    from billing_items
+    where source_id is not null
+    union
+    select
+        connection,
+        order_id,
+        order_line_id,
+        document_id,
+        line_id
+    from billing_items
+    where order_id is not null and source_category_code is distinct from 'M'
+    union
+    select
+        billing.connection,
+        billing.cancelled_id,
+        {{ text }} as from_line_id,
+        billing.document_id,
+        {{ text }} as to_line_id
+    from {{ ref('base_sap__billing') }} as billing
+    {{ join_touched('stg_sap__documents_touched', 'billing.connection', 'billing.document_id') }}
+    where billing.cancelled_id is not null
+),
+
+named as (
+    select
+        links.connection,
+        source.document_key as from_document_key,
+        source.document_type as from_type,
+        links.from_id,
+        links.from_line_id,
+        links.connection as to_connection,
+        target.document_key as to_document_key,
+        target.document_type as to_type,
+        links.to_id,
+        links.to_line_id,
+        'created_from' as link_type,
+        cast(null as numeric) as amount,
+        links.to_id as document_id
+    from links
+    inner join {{ ref('stg_sap__documents') }} as target
+        on links.connection = target.connection and links.to_id = target.document_id
+    left join {{ ref('stg_sap__documents') }} as source
+        on links.connection = source.connection and links.from_id = source.document_id
+)
+
+{{ select_contract('document_links', 'named') }}

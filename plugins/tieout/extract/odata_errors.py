@@ -1,0 +1,64 @@
+"""What an OData service's refusals mean: which pass, which ask for a new token, which are final.
+
+Error bodies: `{"error": {"code", "message": {"lang", "value"}, "innererror"}}` (2), `{"error": {"code", "message",
+"details"}}` (4); the same as XML, where XML was asked for; a token endpoint's `{"error", "error_description"}` (RFC
+6749); HTML from what stands before it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from tieout.errors import AuthError, RateLimitError
+from tieout.extract.http import Answer, Verdict, by_status
+
+_XML = re.compile(r"<error\b[^>]*>.*?<code>(.*?)</code>\s*<message[^>]*>(.*?)</message>", re.DOTALL)
+_SECRETS = "check the connection's secrets; repeated failures lock the technical user"
+_RIGHTS = "give the technical user the authorisation, or the communication scenario, of this service"
+
+
+def classifier(*, renewable: bool) -> Callable[[Answer], Verdict]:
+    """The error table. `renewable`: a refused credential is a token that may have ended, so another one is asked for;
+    a password stays wrong, and trying it again would lock the user."""
+
+    def classify(answer: Answer) -> Verdict:
+        if answer.status < 300:
+            return by_status(answer)
+        code, text = error_of(answer)
+        reason = f"{code}: {text}" if code else answer.excerpt()
+        if answer.status == 401:
+            return Verdict("reauth" if renewable else "fatal", reason, error=AuthError, code=code, hint=_SECRETS)
+        if code == "oauth":
+            action = "retry" if answer.status >= 500 or answer.status == 429 else "fatal"
+            return Verdict(action, text, error=AuthError, code=code, hint=_SECRETS)
+        if answer.status == 429:
+            return Verdict("retry", reason, error=RateLimitError, code=code)
+        if answer.status == 500:  # a dump or a timeout: the same request may pass when the system is less busy
+            return Verdict("retry", reason, tries=4, code=code, hint="ask for smaller pages: options.page_size")
+        if answer.status >= 500 or answer.status in (408, 423):
+            return Verdict("retry", reason, code=code)
+        hint = _RIGHTS if answer.status == 403 else None
+        return Verdict("fatal", reason, code=code or str(answer.status), hint=hint or by_status(answer).hint)
+
+    return classify
+
+
+def error_of(answer: Answer) -> tuple[str, str]:
+    """Code and text of an error body, with the properties that its details name; empty where the body is none."""
+    try:
+        error: Any = msgspec.json.decode(answer.body)["error"]
+    except (msgspec.DecodeError, UnicodeDecodeError, KeyError, TypeError):
+        found = _XML.search(answer.body[:20_000].decode("utf-8", "replace"))
+        return (found[1].strip(), " ".join(found[2].split())) if found else ("", "")
+    if isinstance(error, str):
+        described = msgspec.json.decode(answer.body).get("error_description")
+        return "oauth", f"{error}: {described or 'no description'}"
+    if not isinstance(error, dict):
+        return "", ""
+    message = error.get("message")
+    text = message.get("value") if isinstance(message, dict) else message
+    return str(error.get("code") or "error"), " ".join(str(text or "no text").split())

@@ -1,0 +1,147 @@
+"""Streams: the landed tables of a system, their columns, keys, and how deletions arrive."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from tieout.spec_contracts import Mappings, one_or_many
+from tieout.spec_transports import Duration, Frozen
+
+PLAIN_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")  # Postgres cuts names at 63 bytes; plain ASCII, so bytes are letters
+SYSTEM_COLUMNS = frozenset({"ctid", "xmin", "xmax", "cmin", "cmax", "tableoid"})
+ColumnType = Literal["text", "integer", "amount", "rate", "boolean", "date", "timestamp", "json"]
+
+
+class Column(Frozen):
+    """A declared column of a landed table.
+
+    `name` is the column in Postgres, `field` the vendor's word. `optional` columns may be absent at a vendor (a custom
+    field, an edition's feature): they land as NULL. A column that is not optional and not served is a SchemaError.
+    """
+
+    name: str
+    type: ColumnType
+    field: str
+    optional: bool = False
+    pii: bool = False
+    description: str = ""
+
+
+class Deletes(Frozen):
+    """How deletions arrive: `flag` (a column of the record), `feed` (rows of another stream), `sweep` (all keys)."""
+
+    flag: str | None = None
+    feed: str | None = None
+    feed_type: str | None = None
+    sweep: bool = False
+
+
+class Stream(Frozen):
+    """One landed table. `mode` is `incremental` (windows on `cursor`) or `full` (each load is the complete set).
+
+    `parent`: rows belong to a parent document, whose change re-reads and replaces all of its rows
+    (`parent.stream`, and `parent.column`, the column here that holds the parent's key).
+    `explode`: rows are nested in the parent's records under this path; the parent's pages feed this stream.
+    `blank_keys`: a blank part of the key is a value like any other, unless all of them are (ABAP's initial values).
+    `partition`: a column whose values name complete lots: a delivery with rows of a value holds all rows of it.
+    `lookups`: columns by which a build finds current rows, where `parent` is not one already; each gets an index.
+    `options`: protocol words, read only by the protocol in `extract/`.
+    """
+
+    name: str
+    table: str
+    key: tuple[str, ...] = Field(min_length=1)
+    mode: Literal["incremental", "full"] = "incremental"
+    cursor: str | None = None
+    overlap: Duration | None = None
+    deletes: Deletes = Deletes()
+    parent: ParentLink | None = None
+    explode: str | None = None
+    blank_keys: bool = False
+    partition: str | None = None
+    lookups: tuple[str, ...] = ()
+    columns: tuple[Column, ...]
+    control_totals: tuple[str, ...] = ()
+    url: str | None = None
+    description: str = ""
+    options: dict[str, Any] = {}
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Stream:
+        names = [column.name for column in self.columns]
+        twice = {name for name in names if names.count(name) > 1}
+        if twice:
+            raise ValueError(f"stream {self.name}: columns declared twice (case does not count): {sorted(twice)}")
+        needed = {"key": self.key, "cursor": (self.cursor,), "deletes.flag": (self.deletes.flag,),
+                  "control_totals": self.control_totals, "lookups": self.lookups, "partition": (self.partition,)}
+        if self.parent:
+            needed["parent.column"] = (self.parent.column,)
+        for where, columns in needed.items():
+            for column in columns:
+                if column is not None and column not in names:
+                    raise ValueError(f"stream {self.name}: {where} names {column!r}, which is not a declared column")
+        if any(name.startswith("_") for name in names):
+            raise ValueError(f"stream {self.name}: columns that start with _ are Tieout's own")
+        for name in names:
+            if not PLAIN_NAME.fullmatch(name) or name in SYSTEM_COLUMNS:
+                raise ValueError(f"stream {self.name}: {name[:80]!r} cannot be a column's name (a to z, digits and _, "
+                                 "63 at most, none of Postgres's own); keep the vendor's word and add a plain `name:`")
+        if self.mode == "incremental" and not (self.cursor or self.parent or self.explode or "files" in self.options):
+            raise ValueError(f"stream {self.name}: an incremental stream needs a cursor or a parent")
+        for column in self.control_totals:
+            if self.column(column).type not in ("amount", "integer"):
+                raise ValueError(f"stream {self.name}: control total {column} is not an amount")
+        return self
+
+    def column(self, name: str) -> Column:
+        """The declared column of that Postgres name."""
+        return next(column for column in self.columns if column.name == name)
+
+
+class ParentLink(Frozen):
+    """A child stream's link: the parent's stream, and the column here that holds the parent's key."""
+
+    stream: str
+    column: str
+
+
+Stream.model_rebuild()
+
+
+class DeclaredStream(Stream):
+    """A stream that a connection declares itself. `contracts`: what its records mean, by contract."""
+
+    contracts: Annotated[Mappings, BeforeValidator(one_or_many)] = {}
+
+
+def expanded(streams: dict[str, Any], prefix: str, shared: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
+    """Streams as YAML writes them → as the model holds them. Raises ValueError for what is no mapping.
+
+    shared: options of every stream, under its own.
+    """
+    found = []
+    for name, raw in streams.items():
+        if not isinstance(raw, dict):
+            raise ValueError(f"stream {name}: expected a mapping")
+        columns = []
+        for word, column in (raw.get("columns") or {}).items():
+            column = {"type": column} if isinstance(column, str) else dict(column or {})
+            columns.append({"name": str(word).lower(), "field": str(word), **column})
+        options = {**shared, **(raw.get("options") or {})} if shared else raw.get("options", {})
+        found.append({**raw, "name": name, "columns": columns, "options": options,
+                      "table": raw.get("table", f"{prefix}{name.lower()}")})
+    return found
+
+
+def check_links(streams: tuple[Stream, ...]) -> None:
+    """ValueError for a parent or a list of deletions that is no stream."""
+    names = {stream.name for stream in streams}
+    for stream in streams:
+        parent = stream.parent.stream if stream.parent else None
+        for where, target in (("parent", parent), ("deletes.feed", stream.deletes.feed)):
+            if target and target not in names:
+                raise ValueError(f"stream {stream.name}: {where} names {target!r}, which is not a stream")
