@@ -193,7 +193,7 @@ class Connection(Frozen):
         data = dict(data)
         if source.role != "both" and data.setdefault("role", source.role) != source.role:
             raise Misplaced(["role"], f"{source.system} is always {source.role}", data["role"])
-        if "declared" in data:
+        if data.get("declared"):
             raise ValueError("Extra inputs are not permitted: declared")
         if source.protocols:
             if not isinstance(data.get("streams"), dict):

@@ -157,7 +157,7 @@ def world() -> Iterator[World]:
                 secrets["password of bi"] = variables["TIEOUT_WAREHOUSE_BI_PASSWORD"]
                 _serve_badly(vendor, other, made)
                 _run(made, endpoints.salesforce_url, vendor.url_for(""), other.url_for(""))
-                issued = list(endpoints._apps["salesforce"].sessions._open)
+                issued = list(endpoints.apps["salesforce"].sessions._open)
                 assert issued, "a run logged in"
                 secrets |= {f"issued token {number}": value for number, value in enumerate(issued)}
             yield made
