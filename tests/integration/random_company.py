@@ -92,6 +92,8 @@ def begin(seed: int) -> World:
             make(world)
     for _ in range(12):
         link(world)
+    for _ in range(4):
+        shipment(world)
     return world
 
 
@@ -195,6 +197,22 @@ def transaction(world: World, key: Key | None = None) -> None:
                       amount=amount * scale * sign * (-1 if line else 1) * (dice.choice((1, 1, 1.2))))
 
 
+def shipment(world: World) -> None:
+    """Some units of an order leave the house; or are only packed, or leave for an order that has not landed yet."""
+    order = some(world, "netsuite__transaction", type="SalesOrd")
+    if order is None:
+        return
+    connection, number = order[0], world.number()
+    made_from = order[1] if world.dice.random() < 0.9 else world.number()
+    world.put("netsuite__transaction", connection, number, id=number, tranid=f"IF{number}", type="ItemShip",
+              status=world.dice.choice("CCCA"), entity=str(world.dice.randint(1, 4)), currency="1", posting=False,
+              voided=world.dice.random() < 0.1, trandate=_day(world))
+    world.put("netsuite__transactionline", connection, f"{number}-1", uniquekey=f"{number}-1", transaction=number,
+              id="1", item="123"[int(order[1]) % 3], itemtype="Service", subsidiary="1",
+              quantity=-world.dice.randint(1, 2), foreignamount=0, mainline=False, taxline=False, iscogs=False,
+              createdfrom=made_from)
+
+
 def link(world: World) -> None:
     """Something follows from something: an invoice from an order, a payment or a credit from an invoice."""
     before, after, word = world.dice.choice((
@@ -234,7 +252,7 @@ def change(world: World, count: int) -> list[str]:
     told = []
     for _ in range(count):
         what = world.dice.choice(
-            ("new", "edit", "edit", "edit", "link", "link", "remove", "customer", "rate", "line", "period"))
+            ("new", "edit", "edit", "edit", "link", "link", "remove", "customer", "rate", "line", "period", "ship"))
         told.append(what)
         if what == "new":
             world.dice.choice((deal, crm_order, transaction, transaction))(world)
@@ -250,6 +268,8 @@ def change(world: World, count: int) -> list[str]:
             remove(world)
         elif what == "customer":
             customer(world, world.dice.choice((*CRMS, *ERPS)), str(world.dice.randint(1, 4)))
+        elif what == "ship":
+            shipment(world)
         elif what == "period":
             period(world, world.dice.choice(ERPS), world.dice.randint(3, 6), closed=world.dice.random() < 0.5)
         elif what == "rate":

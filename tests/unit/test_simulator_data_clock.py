@@ -8,7 +8,6 @@ import sqlite3
 import pytest
 
 from simulator import company, store
-from simulator.schema import tables
 
 INCREMENTAL = {
     "salesforce__Account": "SystemModstamp",
@@ -28,9 +27,9 @@ def _snapshot(folder):
     database = sqlite3.connect(folder / store.DATABASE)
     database.row_factory = sqlite3.Row
     found = {}
-    for name, table in tables().items():
-        rows = (dict(row) for row in database.execute(f'select * from "{name}"'))
-        found[name] = {tuple(row[part] for part in table.key): row for row in rows}
+    for table in store.read_state(folder).tables():
+        rows = (dict(row) for row in database.execute(f'select * from "{table.sql_name}"'))
+        found[table.sql_name] = {tuple(row[part] for part in table.key): row for row in rows}
     return found
 
 

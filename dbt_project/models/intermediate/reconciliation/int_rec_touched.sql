@@ -246,7 +246,7 @@ settled as (
     inner join {{ settlements }} as settlement on changed.document_key = settlement.payment_document_key
 ),
 
-groups as (
+looked_at as (
     select
         hop,
         group_key
@@ -256,26 +256,96 @@ groups as (
         hop,
         group_key
     from settled
+),
+
+-- A break may name a document of another group: an order that carries a deal's number is the deal's explanation as long as
+-- it looks for it in the same build.
+named as (
+    select
+        document.hop,
+        document.group_key
+    from looked_at
+    inner join {{ left_behind('rec_break') }} as break
+        on looked_at.hop = break.hop and looked_at.group_key = break.group_key
+    inner join {{ left_behind('rec_document') }} as document
+        on break.hop = document.hop and break.counter_document_key = document.document_key
+    where
+        break.superseded_run = {{ open_run() }}
+        and document.superseded_run = {{ open_run() }}
+        and break.hop in ('deal_order', 'order_invoice')
+),
+
+groups as (
+    select
+        hop,
+        group_key
+    from looked_at
+    union
+    select
+        hop,
+        group_key
+    from named
+),
+
+judged as (
+    select
+        hop,
+        document_key
+    from reached
+    union
+    select
+        hop,
+        group_key as document_key
+    from groups
+    union
+    -- everybody who stood in such a group
+    select
+        document.hop,
+        document.document_key
+    from groups
+    inner join {{ left_behind('rec_document') }} as document
+        on groups.hop = document.hop and groups.group_key = document.group_key
+    where document.superseded_run = {{ open_run() }} and groups.hop in ('deal_order', 'order_invoice')
+),
+
+-- What a judged order or deal is called: by its own tokens, or by those of the CRM's copies of it.
+names as (
+    {% for token in ['number_token', 'reference_token'] -%}
+    select
+        'order_invoice' as hop,
+        origin.business_unit,
+        origin.{{ token }} as token
+    from judged
+    inner join {{ ref_current('int_rec_documents') }} as origin on judged.document_key = origin.document_key
+    where judged.hop = 'order_invoice' and origin.document_type = 'order'
+    union
+    select
+        'deal_order' as hop,
+        copy.business_unit,
+        copy.{{ token }} as token
+    from judged
+    inner join {{ links }} as link on judged.document_key = link.from_document_key
+    inner join {{ ref_current('int_rec_documents') }} as copy on link.to_document_key = copy.document_key
+    where judged.hop = 'deal_order' and link.link_type = 'deal_order'
+    {% if not loop.last %}union{% endif %}
+    {% endfor %}
 )
 
 select
     hop,
     document_key
-from reached
+from judged
 union
+-- who stands alone and names one of them: whether it is another customer's is asked again
 select
-    hop,
-    group_key as document_key
-from groups
-union
--- everybody who stood in such a group
-select
-    document.hop,
-    document.document_key
-from groups
+    names.hop,
+    follower.document_key
+from names
+inner join {{ ref_current('int_rec_documents') }} as follower
+    on names.token = follower.reference_token and names.business_unit = follower.business_unit
 inner join {{ left_behind('rec_document') }} as document
-    on groups.hop = document.hop and groups.group_key = document.group_key
-where document.superseded_run = {{ open_run() }} and groups.hop in ('deal_order', 'order_invoice')
+    on names.hop = document.hop and follower.document_key = document.document_key
+where document.superseded_run = {{ open_run() }} and document.side = 'right' and document.match_key is null
 {%- else -%}
 select
     hop,
