@@ -18,6 +18,7 @@ import typer
 from tieout import (
     cli_backfill,
     cli_demo,
+    cli_identity,
     cli_match,
     cli_operate,
     cli_quarantine,
@@ -209,6 +210,7 @@ cli_backfill.register(app)
 cli_retention.register(app)
 cli_operate.register(app)
 cli_quarantine.register(app)
+cli_identity.register(app)
 cli_sources.register(app)
 cli_match.register(app)
 cli_status.register(app)

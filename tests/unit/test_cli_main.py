@@ -13,7 +13,7 @@ from tieout import cli, errors, place, progress, show, status, steps
 
 VERBS = (
     "demo", "land", "build", "check", "match", "publish", "run", "backfill", "status", "sources", "quarantine", "score",
-    "report", "prune", "doctor", "up", "down", "setup", "psql",
+    "report", "prune", "identity", "doctor", "up", "down", "setup", "psql",
 )  # fmt: skip
 
 
