@@ -15,7 +15,7 @@
 ) }}
 
 with customers as (
-    {{ union_contract('customers') }}
+    select * from {{ ref('int_customers__unioned') }}
 ),
 
 normalised as (

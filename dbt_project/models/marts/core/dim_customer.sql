@@ -5,7 +5,7 @@
 ) }}
 
 with customers as (
-    {{ union_contract('customers') }}
+    select * from {{ ref('int_customers__unioned') }}
 ),
 
 records as (
