@@ -194,7 +194,7 @@ of_products as (
         group_key,
         max(on_both) as has_common_product,
         sum(difference_amount - quantity_amount) as price_amount,
-        sum(fraction_amount) as fraction_amount,
+        {{ round_minor('sum(fraction_amount)', 6) }} as fraction_amount,
         sum(case when quantity_amount > 0 then quantity_amount else 0 end) as missing_amount,
         sum(case when quantity_amount < 0 then quantity_amount else 0 end) as excess_amount,
         sum(delivered_amount) as delivered_amount

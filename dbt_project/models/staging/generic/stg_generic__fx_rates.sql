@@ -1,4 +1,7 @@
-{# from → to, as the connection's mapping says: `invert` and `divide_by` turn what is quoted the other way round. A CRM's rates come after a ledger's. #}
+{#
+  from → to, as the connection's mapping says: `invert` and `divide_by` turn what is quoted the other way round. A CRM's
+  rates come after a ledger's.
+#}
 with told as (
     {{ generic_rows('fx_rates', generic_columns('fx_rates')) }}
 ),
