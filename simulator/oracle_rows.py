@@ -40,6 +40,7 @@ class Oracle:
     """The ERP's records of a company; see `systems.System`. Holds no state of its own."""
 
     system, role = "oracle", "erp"
+    tells_locks = False  # whether a period is closed, not when it was
     columns = oracle_schema.columns()
 
     def __init__(self, world: World) -> None:

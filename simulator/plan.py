@@ -34,8 +34,9 @@ class World:
 
     @cached_property
     def rates(self) -> Rates:
-        """Daily rates."""
-        return Rates(self.seed if self.market is None else self.market)
+        """Daily rates, as the unit's ERP holds them."""
+        held = getattr(systems.renders(self.unit.erp), "held_rate", None)
+        return Rates(self.seed if self.market is None else self.market, held)
 
     @cached_property
     def products(self) -> tuple[Product, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from simulator.documents import QUANTITY, Line
-from simulator.money import ENTITIES, RATE_SCALE, rounded
+from simulator.money import ENTITIES, inverse
 from simulator.plan import Plan, other_rate, part, repriced, with_tax
 from simulator.scenarios.registry import cheaper, scenario, won
 
@@ -146,7 +146,7 @@ def inverted_rate(plan: Plan) -> None:
     party = plan.party(plan.world.customers.foreign)
     bill = plan.bill(plan.order(plan.deal(party, plan.lines(party, party.currency))))
     right = bill.functional_net(0, bill.rate)
-    bill.rate = rounded(RATE_SCALE * RATE_SCALE, bill.rate)
+    bill.rate = plan.world.rates.held(bill.base, bill.currency, inverse(bill.rate))
     plan.plant("invoice_ledger", "D2", right - bill.functional_net(0, bill.rate), bill)
     plan.pay(bill)
 

@@ -6,20 +6,6 @@ with customers as (
 )
 
 select
-    connection,
-    customer_id,
-    {{ role_of('connection') }} as role,
-    name,
-    legal_name,
-    tax_id,
-    domain,
-    email,
-    phone,
-    street,
-    city,
-    postal_code,
-    country_code,
-    external_customer_id,
-    parent_customer_id,
-    coalesce(is_person, false) as is_person
+    *,
+    {{ role_of('connection') }} as role
 from customers
