@@ -32,12 +32,22 @@ class Column(Frozen):
 
 
 class Deletes(Frozen):
-    """How deletions arrive: `flag` (a column of the record), `feed` (rows of another stream), `sweep` (all keys)."""
+    """How deletions arrive: `flag` (a column of the record), `feed` (rows of another stream), `sweep` (all keys).
+
+    never: records are not deleted; what a complete set lacks was archived there, and stays.
+    """
 
     flag: str | None = None
     feed: str | None = None
     feed_type: str | None = None
     sweep: bool = False
+    never: bool = False
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Deletes:
+        if self.never and (self.flag or self.feed or self.sweep):
+            raise ValueError("deletes: `never` stands alone")
+        return self
 
 
 class Stream(Frozen):

@@ -40,23 +40,23 @@ class Vendor:
         self.connection: Connection = Company(version=1, connections=endpoints.connections()).connection(
             "sap_manufacturing")
 
-    def put(self, *rows: dict[str, Any]) -> None:
+    def put(self, *rows: dict[str, Any], into: str = RATES) -> None:
         database = store.open_for_writing(self.folder)
         for row in rows:
-            store.write(database, f"sap__{RATES}", list(row), [list(row.values())], replace=True)
+            store.write(database, f"sap__{into}", list(row), [list(row.values())], replace=True)
         database.commit()
         database.close()
 
-    def remove(self, currency: str) -> None:
+    def remove(self, value: str, *, of: str = RATES, where: str = "TargetCurrency") -> None:
         database = store.open_for_writing(self.folder)
-        database.execute(f'delete from "sap__{RATES}" where "TargetCurrency" = ?', (currency,))
+        database.execute(f'delete from "sap__{of}" where "{where}" = ?', (value,))
         database.commit()
         database.close()
 
-    def land(self, **options: Any) -> LoadResult:
+    def land(self, *, stream: str = RATES, **options: Any) -> LoadResult:
         notes: dict[str, Any] = {}
         with open_extractor(self.connection, self.endpoints.secrets["sap_manufacturing"]) as source:
-            (result,) = land_connection(self.connection, None, streams=[RATES], extractor=source,
+            (result,) = land_connection(self.connection, None, streams=[stream], extractor=source,
                                         on_facts=lambda facts: notes.update(facts.notes), **options)
         self.notes = notes
         return result
@@ -154,3 +154,17 @@ def test_the_a2x_services_keep_no_track_and_the_others_say_that_they_do(vendor: 
         assert ask.get(gone["__delta"]).json()["d"]["results"] == []
         assert ask.get(last["__delta"]).status_code == 410, "a younger token was used"
         assert ask.get(f"ZFI_EXCHANGERATE_CDS/{RATES}?!deltatoken='nonsense'").status_code == 410
+
+
+@pytest.mark.parametrize(("stream", "key", "left"), [("A_BillingDocument", "BillingDocument", 5),
+                                                     ("A_SalesOrder", "SalesOrder", 4)])
+def test_a_document_that_was_archived_is_not_cancelled_and_an_order_that_was_deleted_goes(
+        vendor: Vendor, rows: Rows, stream: str, key: str, left: int) -> None:
+    """SAP deletes no billing document: one that a complete set lacks was archived after years, and still counts."""
+    vendor.put(*({key: f"{number:010d}", "CreationDate": "2026-06-01", "TransactionCurrency": "EUR",
+                  "TotalNetAmount": "1.00"} for number in range(1, 6)), into=stream)
+    assert vendor.land(stream=stream).landed == 5
+    vendor.remove("0000000003", of=stream, where=key)
+    assert vendor.land(stream=stream, full=True).deleted == 5 - left
+    assert rows(f"select count(*) from raw.sap__{stream.lower()} where _superseded_batch is null and not _is_deleted"
+                ) == [(left,)]
