@@ -26,7 +26,7 @@ STREAMS = {stream.name: stream for stream in load_source("sap_tables").streams}
 TIEOUT_YML = """
 version: 1
 connections:
-  sap_tables_plain
+  sap_tables_plain:
     system: sap_tables
     auth: none
     time_zone: UTC
