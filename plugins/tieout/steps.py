@@ -402,7 +402,8 @@ def _cost(facts: Facts) -> dict[str, Any]:
     words = ("requests", "retries", "bytes", "token_refreshes")
     cost: dict[str, Any] = {word: getattr(facts, word) for word in words}
     cost["waited_seconds"] = round(facts.waited_seconds, 3)
-    return cost | {word: facts.notes[word] for word in ("not_offered", "api_usage") if word in facts.notes}
+    told = ("not_offered", "api_usage", "resynchronised")
+    return cost | {word: facts.notes[word] for word in told if word in facts.notes}
 
 
 def _plain(result: Any) -> dict[str, Any]:

@@ -162,6 +162,8 @@ FAULTS: dict[tuple[str, str], str] = {
     ("landing/sap_tables__bseg", "header_present"): "update raw.sap_tables__bseg set belnr = '99'",
     ("landing/sap_tables__bseg", "amounts_have_no_sign"): "update raw.sap_tables__bseg set dmbtr = -1",
     ("landing/sap_tables__vbrk", "category_known"): "update raw.sap_tables__vbrk set vbtyp = 'Z'",
+    ("landing/sap_tables__acdoca", "debits_equal_credits"): "update raw.sap_tables__acdoca set hsl = 0.01",
+    ("landing/sap_tables__vbrk", "number_survived"): "update raw.sap_tables__vbrk set vbeln = '1,00E+09'",
     ("landing/sap_tables__tcurr", "day_is_inverted"): "update raw.sap_tables__tcurr set gdatu = '20260501'",
     ("landing/sap__a_billingdocumentitem", "document_present"):
         "update raw.sap__a_billingdocumentitem set billingdocument = '99'",

@@ -181,7 +181,10 @@ class FilesExtractor:
                     checking.add(page)
                     values |= _partitions(stream, page)
                     yield page
-                count = reading.rows
+                count, rows = reading.rows, rows - reading.passed
+                if reading.passed:
+                    notes = self.facts.notes.setdefault("rows_passed_over", {})
+                    notes[stream.name] = notes.get(stream.name, 0) + reading.passed
                 if reading.floats:
                     self.facts.notes.setdefault("money_as_floating_point", {})[stream.name] = sorted(reading.floats)
             if told.rows is not None and told.rows != count:

@@ -20,6 +20,8 @@ Words of a stream (`options` in source.yml; those of the source are their defaul
   paging      key (default) or server
   query       words of every request: {sap-client: client} takes the connection's option `client`
   feature     the set may be absent
+  delta       true: where the service tells that it keeps track of changes, only those are read, by the link that it
+              gave the last time. always: it keeps track, and does not say so in its metadata
   token_client    basic (default) or form: how the token endpoint is told the client's secret
 
 Options of a connection: `base_url`, `token_url` and `scope` (client_credentials), and those that `query` names.
@@ -28,7 +30,7 @@ Options of a connection: `base_url`, `token_url` and `scope` (client_credentials
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -38,11 +40,12 @@ import httpx
 import msgspec
 
 from tieout import logs
-from tieout.errors import SchemaError, SourceError
-from tieout.extract import MANNERS, Facts, Page, Window
+from tieout.errors import SchemaError, SourceError, UnsafeLinkError
+from tieout.extract import MANNERS, Facts, Page, Window, odata_delta
 from tieout.extract.address import checked_address
 from tieout.extract.ahead import read_ahead
 from tieout.extract.auth import Basic, Bearer, Token
+from tieout.extract.deliveries import Delivery, KnownFile
 from tieout.extract.http import Answer, Call, Client, Damaged, Refused, decode
 from tieout.extract.loopguard import LoopGuard
 from tieout.extract.odata_dialect import query_string
@@ -65,11 +68,12 @@ class _Granted(msgspec.Struct):
 
 @dataclass
 class _Progress:
-    """How far the reading of a statement is: the last key, rows received, rows there are in all."""
+    """How far the reading of a statement is: the last key, rows received, rows there are in all; the link for later."""
 
     last: tuple[Any, ...] | None = None
     received: int = 0
     announced: int | None = None
+    delta: str | None = None
 
 
 class OdataExtractor:
@@ -133,13 +137,7 @@ class OdataExtractor:
 
     def pages(self, stream: Stream, window: Window, parents: Iterator[str] | None = None) -> Iterator[Page]:
         """See `Extractor.pages`. A child stream without `parents` is read whole, by key."""
-        select = self._select(stream)
-        if select is None:
-            raise SchemaError(
-                f"connection {self._connection.name}: {self._service_url(stream)} does not offer {_set_of(stream)}",
-                hint="activate the service and give the technical user access to it, or leave the stream out of "
-                "`streams`",
-            )
+        select = self._wanted(stream)
         if parents is not None:
             yield from self._children(select, parents)
             return
@@ -147,6 +145,72 @@ class OdataExtractor:
             select = select.within(window, self._connection.zone)
         for batch in self._read(select):
             yield _page(stream, batch)
+
+    # --- what changed since a link
+
+    def is_delivered(self, stream: Stream) -> bool:
+        """Whether the stream is read by the service's own record of changes; see `deliveries.delivers`."""
+        told = stream.options.get("delta", False)
+        if told is not True:
+            return told == "always"
+        select = self._select(stream)
+        return select is not None and select.tells_deletions
+
+    def deliveries(self, stream: Stream, window: Window, known: Collection[KnownFile]) -> Iterator[Delivery]:
+        """One: what changed since the link that the last one left, or the complete set and a link for the next time.
+
+        Loud, and complete, where the service no longer knows the link: whatever was deleted meanwhile would be missed.
+        """
+        select = self._wanted(stream).tracked()
+        since = None if window.full else odata_delta.held(known)
+        if since and not select.tells_deletions and window.end - since.complete_at >= odata_delta.COMPLETE_EVERY:
+            since = None
+        changes = self._changes(select, since.link) if since else None
+        if since is None or changes is None:
+            yield self._complete(select, window)
+            return
+        link = changes.link or since.link
+        yield Delivery("changes", "incremental", window.end, lambda: iter(changes.pages()),
+                       [odata_delta.kept(link, since.complete_at, len(changes.records))])
+
+    def _complete(self, select: Select, window: Window) -> Delivery:
+        """The complete set; its link is known once it was read to its end."""
+        made = Delivery("complete set", "full", window.end, lambda: iter(()))
+
+        def pages() -> Iterator[Page]:
+            progress = _Progress()
+            for batch in self._read(select, progress):
+                yield replace(_page(select.stream, batch), noise=odata_delta.NOISE)
+            made.files = [odata_delta.kept(progress.delta, window.end, progress.received)]
+            if progress.delta is None:
+                self.facts.notes.setdefault("no_change_tracking", []).append(select.stream.name)
+
+        made.pages = pages
+        return made
+
+    def _changes(self, select: Select, link: str) -> odata_delta.Changes | None:
+        """All changes since the link, held together: they become one batch. None where the link leads nowhere now."""
+        stream, changes, place = select.stream, odata_delta.Changes(select), link
+        guard = LoopGuard(self._connection.name, stream.name)
+        try:
+            while place:
+                guard.place(place)
+                call = Call("GET", self._linked(stream, place), stream.name, headers=self._headers(select))
+                page = self._client.request(call, lambda answer: odata_delta.changed_of(answer.body, select.version))
+                guard.page(page.body, len(page.rows))
+                changes.add(page)
+                place = page.following
+        except (Refused, UnsafeLinkError) as refusal:
+            if isinstance(refusal, Refused) and refusal.status not in odata_delta.GONE:
+                raise
+            reason = refusal.reason if isinstance(refusal, Refused) else str(refusal)
+            log.warning("the service no longer knows where we were: reading the complete set",
+                        extra={"stream": stream.name, "reason": reason})
+            self.facts.notes.setdefault("resynchronised", {})[stream.name] = reason
+            return None
+        return changes
+
+    # --- children
 
     def _children(self, select: Select, parents: Iterator[str]) -> Iterator[Page]:
         """The rows of the parents, group by group; a group's keys are on its last page."""
@@ -162,13 +226,14 @@ class OdataExtractor:
 
     # --- one statement
 
-    def _read(self, select: Select) -> Iterator[Batch]:
-        """All answers of a statement; at least one, which may hold no record.
+    def _read(self, select: Select, progress: _Progress | None = None) -> Iterator[Batch]:
+        """All answers of a statement; at least one, which may hold no record. `progress`: told how the last pass went.
 
         Where fewer rows came than there are, all of it is read again; what came already comes twice then.
         """
+        progress = progress or _Progress()
         for restart in range(_RESTARTS + 1):
-            progress = _Progress()
+            progress.last, progress.received, progress.announced, progress.delta = None, 0, None, None
             reason = ""
             try:
                 yield from self._through(select, progress)
@@ -192,7 +257,7 @@ class OdataExtractor:
     def _through(self, select: Select, progress: _Progress) -> Iterator[Batch]:
         """One pass through the rows."""
         guard = LoopGuard(self._connection.name, select.stream.name)
-        by_key = select.stream.options.get("paging", "key") == "key"
+        by_key = not select.is_tracked and select.stream.options.get("paging", "key") == "key"
         while True:
             top = self._rows if by_key else None
             words = select.words(top, after=progress.last, counted=progress.announced is None)
@@ -223,13 +288,15 @@ class OdataExtractor:
         progress.last = batch.keys[-1] if batch.keys else progress.last
         if progress.announced is None:
             progress.announced = batch.total
+        progress.delta = batch.delta
         return batch
 
     def _headers(self, select: Select) -> dict[str, str]:
         headers = dict(select.dialect.headers)
-        if select.stream.options.get("paging") == "server":
-            headers["prefer"] = f"odata.maxpagesize={self._rows}"
-        return headers
+        wishes = [odata_delta.TRACKING] if select.is_tracked else []
+        if select.is_tracked or select.stream.options.get("paging") == "server":
+            wishes.append(f"odata.maxpagesize={self._rows}")
+        return headers | ({"prefer": ",".join(wishes)} if wishes else {})
 
     def _count(self, select: Select) -> int:
         """How many rows there are now."""
@@ -263,6 +330,17 @@ class OdataExtractor:
         return {word: str(value) for word, value in given.items() if value not in (None, "")}
 
     # --- what is served
+
+    def _wanted(self, stream: Stream) -> Select:
+        """The statement of a stream that must be there. Raises SchemaError."""
+        select = self._select(stream)
+        if select is None:
+            raise SchemaError(
+                f"connection {self._connection.name}: {self._service_url(stream)} does not offer {_set_of(stream)}",
+                hint="activate the service and give the technical user access to it, or leave the stream out of "
+                "`streams`",
+            )
+        return select
 
     def _select(self, stream: Stream) -> Select | None:
         """The statement of a stream, for what the service offers of it; None without such a service or set."""

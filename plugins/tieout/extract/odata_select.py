@@ -16,12 +16,16 @@ from tieout.extract.odata_metadata import Entity
 if TYPE_CHECKING:
     from tieout.spec import Connection, Stream
 
+CHANGE_MODE = "ODQ_CHANGEMODE"  # of SAP's operational data provisioning: C, U, D; blank in a complete set
 MOST_PARENTS, LONGEST_LIST = 50, 1000  # keys in a filter, and their letters: addresses of over 8 KB are refused
 
 
 @dataclass(frozen=True)
 class Select:
-    """A stream's statement. key: properties of the key, as the service names them. absent: optional ones it lacks."""
+    """A stream's statement. key: properties of the key, as the service names them. absent: optional ones it lacks.
+
+    is_tracked: the service is asked to keep track of changes from here on; then it makes the pages.
+    """
 
     stream: Stream
     dialect: Dialect
@@ -30,6 +34,7 @@ class Select:
     key: tuple[str, ...]
     absent: list[str] = field(default_factory=list)
     filters: tuple[str, ...] = ()
+    is_tracked: bool = False
 
     @property
     def version(self) -> int:
@@ -62,6 +67,15 @@ class Select:
         """Only the rows of these parents."""
         name = self.stream.column(self.stream.parent.column).field
         return self._with(" or ".join(f"{name} eq {self.dialect.literal(key, self.types[name])}" for key in keys))
+
+    def tracked(self) -> Select:
+        """The whole set, with the service keeping track of what changes from then on."""
+        return replace(self, is_tracked=True)
+
+    @property
+    def tells_deletions(self) -> bool:
+        """Whether changes name what is gone, as far as the service describes itself."""
+        return self.version == 4 or CHANGE_MODE in self.types
 
     def _with(self, condition: str) -> Select:
         return replace(self, filters=(*self.filters, condition))

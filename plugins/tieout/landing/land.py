@@ -388,7 +388,7 @@ def _close_gone(db: psycopg.Connection, job: Job, target: loader.Target, loaded:
     """Deletions that no record announces. Held back while a record without a readable key is in the batch."""
     deleted = 0
     if not direct and not loaded.shaper.lost_keys:
-        if job.mode == "full":
+        if job.mode == "full" and not job.stream.deletes.never:
             deleted += deletes.absent_keys(db, target, settings.settings().reload_guard_pct)
         elif loaded.parents:
             deleted += deletes.absent_children(db, target, loaded.parents)
