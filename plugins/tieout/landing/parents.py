@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -136,21 +136,30 @@ def exploded(connection: Connection, stream: Stream, archived: archive.Archived 
     carries its complete content, also when that is empty. `deleted`: parents that are gone, and what was nested in them
     with them; `closing`: those that the batch does not have are told too.
     """
-    field = stream.column(stream.parent.column).field
-    parent = connection.source.stream(stream.parent.stream)
-    for page in archive.pages(archived, parent.name) if archived else ():
-        if page.deleted or page.media != "json":
-            continue
-        keys, children = [], []
-        for record in msgspec.json.decode(page.body, type=list[dict[str, msgspec.Raw]]):
-            key = _key(record, parent)
-            keys.append(key)
-            held = () if key in deleted else _nested(record, stream.explode or "", f"{connection.name}.{stream.name}")
-            for child in held:
-                children.append({field: msgspec.Raw(json.dumps(key).encode()), **child})
-        yield Page(stream.name, msgspec.json.encode(children), parents=tuple(keys))
+    pages = archive.pages(archived, stream.parent.stream) if archived else ()
+    yield from nested(connection, stream, pages, deleted)
     if closing and deleted:
         yield Page(stream.name, b"[]", parents=tuple(sorted(deleted)))
+
+
+def nested(connection: Connection, stream: Stream, pages: Iterable[Page], deleted: Collection[str] = (),
+           ) -> Iterator[Page]:
+    """The nested records of the parent's pages; see `exploded`."""
+    field = stream.column(stream.parent.column).field
+    parent = connection.source.stream(stream.parent.stream)
+    for page in pages:
+        if page.deleted or page.media != "json":
+            continue
+        keys, children, held = [], [], page.body
+        for step in page.records.split(".") if page.records else ():
+            held = msgspec.json.decode(held, type=dict[str, msgspec.Raw])[step]
+        for record in msgspec.json.decode(held, type=list[dict[str, msgspec.Raw]]):
+            key = _key(record, parent)
+            keys.append(key)
+            where = f"{connection.name}.{stream.name}"
+            for child in () if key in deleted else _nested(record, stream.explode or "", where):
+                children.append({field: msgspec.Raw(json.dumps(key).encode()), **child})
+        yield Page(stream.name, msgspec.json.encode(children), parents=tuple(keys))
 
 
 def _key(record: dict[str, msgspec.Raw], parent: Stream) -> str:
