@@ -40,12 +40,14 @@ SHOWN = 3
 
 @dataclass
 class StreamSample:
-    """What was read of a stream. refused: (field, value, reason) → how many records."""
+    """What was read of a stream. refused: (field, value, reason) → how many records. missing: declared fields that no
+    record has: they would land as null, and the gate would not let them pass."""
 
     stream: str
     read: int = 0
     records: list[Record] = field(default_factory=list, repr=False)
     refused: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    missing: list[str] = field(default_factory=list)
     pages: list[Any] = field(default_factory=list, repr=False)
 
 
@@ -65,7 +67,7 @@ class ContractSample:
 
 @dataclass
 class Sample:
-    """A whole look. `is_clean`: nothing would be quarantined, and no code is unknown."""
+    """A whole look. `is_clean`: nothing would be quarantined, no field is missing, and no code is unknown."""
 
     connection: str
     streams: list[StreamSample]
@@ -73,7 +75,8 @@ class Sample:
 
     @property
     def is_clean(self) -> bool:
-        return not any(one.refused for one in self.streams) and not any(one.unmapped for one in self.contracts)
+        return not (any(one.refused or one.missing for one in self.streams)
+                    or any(one.unmapped for one in self.contracts))
 
 
 def look(connection: Connection, most: int) -> Sample:
@@ -105,7 +108,7 @@ def _read(connection: Connection, stream: DeclaredStream, extractor: Any, most: 
             shaped = shaper.shape(chunk)
             kept = zip(*(c.to_pylist() for c in shaped.columns), shaped.is_deleted.to_pylist(), strict=True)
             found.records += [dict(zip(names, row, strict=False)) for row in kept if not row[-1]]
-        found.read = shaper.totals.rows["received"]
+        found.read, found.missing = shaper.totals.rows["received"], sorted(parser.missing())
         for row in spool.rows():
             found.refused[(str(row[1] or ""), str(row[2] or "")[:80], str(row[4])[:200])] += 1
     finally:

@@ -117,14 +117,16 @@ class Bench:
         connection = connection or self.connection()
         with open_extractor(connection, secrets or {}) as extractor:
             (found,) = land_connection(connection, None, extractor=extractor)
-            return {word: getattr(found, word) for word in ("received", "landed", "quarantined", "deleted")}, dict(
-                extractor.facts.notes)
+            figures = {word: getattr(found, word) for word in ("received", "landed", "quarantined", "deleted")}
+            return figures, {**extractor.facts.notes, "missing": (found.drift or {}).get("missing_fields", [])}
 
     def lands(self, after: State, **more: Any) -> Landed:
         """It lands without a record in the quarantine, and the reader sees this state."""
         figures, notes = self.land(**more)
         if figures["quarantined"]:
             raise Broken(f"{figures['quarantined']} records were quarantined: {self.refused()}")
+        if notes["missing"]:
+            raise Broken(f"fields are missing: {notes['missing']}")
         self.sees(after, "after a landing that reported no trouble")
         return figures, notes
 
@@ -155,7 +157,7 @@ class Bench:
         rows = self.db.execute(
             f"select order_no, day, net, note from raw.{SHOP}_{mode}__orders where _connection = %s "
             "and _superseded_batch is null and not _is_deleted", (self.name,)).fetchall()
-        found = {key: (key, day, Decimal(net), note or "") for key, day, net, note in rows}
+        found = {key: (key, day, net if net is None else Decimal(net), note or "") for key, day, net, note in rows}
         if len(found) < len(rows):
             raise Broken(f"{len(rows) - len(found)} keys are current twice")
         return found
