@@ -79,7 +79,8 @@ def checked(
             lacking = [f"{one.stream}.{name}" for one in found.streams for name in one.missing]
             absent = f", no record has {', '.join(lacking)}" if lacking else ""
             raise GateError(f"{connection}: {refused:,} records of the sample would be quarantined, {codes:,} codes "
-                            f"are not mapped{absent}", hint="mend columns, dialect or maps in tieout.yml; nothing has landed")
+                            f"are not mapped{absent}",
+                            hint="mend columns, dialect or maps in tieout.yml; nothing has landed")
 
 
 def as_plain(found: Any) -> dict[str, Any]:
