@@ -149,7 +149,7 @@ def packed(style: Style, plain: bytes, member: str) -> bytes:
     if style.pack == "zip":
         sink = io.BytesIO()
         with zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED) as archive:
-            archive.writestr(zipfile.ZipInfo(member, (2026, 3, 1, 0, 0, 0)), plain)
+            archive.writestr(zipfile.ZipInfo(member, (2026, 3, 1, 0, 0, 0)), plain, zipfile.ZIP_DEFLATED)
         return sink.getvalue()
     return plain
 
