@@ -26,7 +26,7 @@ Row = tuple[str, tuple]
 # system: (class that renders, class that serves)
 _SYSTEMS = {
     "salesforce": ("simulator.salesforce_rows:Salesforce", "simulator.salesforce_api:SalesforceApi"),
-    "generic": ("simulator.own_crm_rows:OwnCrm", "simulator.own_crm:OwnCrmDrops"),
+    "generic": ("simulator.own_crm_rows:OwnCrm", "simulator.own_crm:OwnCrmServer"),
     "netsuite": ("simulator.netsuite_rows:NetSuite", "simulator.netsuite_api:NetSuiteApi"),
     "oracle": ("simulator.oracle_rows:Oracle", "simulator.oracle_api:OracleApi"),
     "sap": ("simulator.sap_rows:Sap", "simulator.sap_api:SapApi"),

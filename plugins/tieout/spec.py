@@ -273,6 +273,10 @@ class Connection(Frozen):
 
     def _check_options(self, protocol: str, stream: Stream) -> None:
         """What the stream says to its protocol, read as strictly as the rest, at its own place in the file."""
+        if stream.explode:  # it is never asked for: its parent's records hold it
+            if stream.options and self.declared:
+                raise Misplaced(["streams", stream.name, "options"], "nested lines come with their parent's records")
+            return
         try:
             stream_options(protocol, self.options, stream.options)
         except ValidationError as error:

@@ -18,7 +18,7 @@ import psycopg
 from tieout import logs, settings
 from tieout.errors import ArchiveDamaged, LandingError, WarehouseError
 from tieout.extract import Facts, Window, as_sent
-from tieout.extract.deliveries import delivers
+from tieout.extract.deliveries import by_document, delivers
 from tieout.landing import archive, deletes, drift, filebook, ledger, loader, mapping, parents, phases, quarantine
 from tieout.landing.held import Held
 from tieout.landing.ledger import LoadResult, Totals
@@ -167,6 +167,7 @@ def _land_locked(connection: Connection, stream: Stream, window: Window, extract
             since = parents.read_until(db, connection, stream)
             if since is None or job.mode == "full" or not (parent_archive is None or _is_sound(parent_archive)):
                 job = replace(job, mode="full", window=Window(None, window.end, full=True))
+                wanted = parents.current(connection, stream) if by_document(extractor, stream) else None
             else:
                 wanted = parents.changed(connection, stream, since, parent_archive)
         before = extractor.facts.so_far()
@@ -174,6 +175,8 @@ def _land_locked(connection: Connection, stream: Stream, window: Window, extract
         def pages() -> Iterator[Page]:
             if wanted is None:
                 return extractor.pages(stream, job.window, None)
+            if by_document(extractor, stream):
+                return parents.one_by_one(connection, stream, job.window, extractor, wanted)
             return _lines(extractor, job, wanted, by_stamp=given is None and stream.cursor is not None)
 
         return _attempt(db, job, pages, lambda: extractor.facts.since(before))
@@ -208,14 +211,15 @@ def _land_exploded(db: psycopg.Connection, job: Job, replaced: Collection[int]) 
     `replaced`: batches of the parent whose damaged archives a later batch makes up for.
     """
     latest = parents.latest_batch(db, job.connection, job.stream)  # first: a batch that commits now is read next time
+    gone = parents.gone(db, job.connection, job.stream, parents.read_until(db, job.connection, job.stream) or 0)
     unread = [(one.batch_id, one.archived) for one in parents.unread_archives(db, job.connection, job.stream)
               if one.batch_id not in replaced]
     for batch_id, archived in unread[:-1]:
         _attempt(db, replace(job, mode="incremental", parent_batch_id=batch_id),
-                 lambda a=archived: parents.exploded(job.connection, job.stream, a), Facts)
+                 lambda a=archived: parents.exploded(job.connection, job.stream, a, gone), Facts)
     batch_id, last = unread[-1] if unread else (latest, None)
     return _attempt(db, replace(job, mode="incremental", parent_batch_id=batch_id),
-                    lambda: parents.exploded(job.connection, job.stream, last), Facts)
+                    lambda: parents.exploded(job.connection, job.stream, last, gone, closing=True), Facts)
 
 
 def _land_delivered(db: psycopg.Connection, job: Job, extractor: Any) -> LoadResult:
