@@ -105,12 +105,14 @@ class OraclePod:
 
     units: business units that are granted; None: all of them. Rows of others are not there, and nothing says so.
     hidden: resources, or attributes ('receivablesInvoices.PaymentTerms') that this release does not have.
+    denied: resources that the user's role may not see: 403.
     extracts: file extracts are delivered to `bicc/` of the folder when the servers start.
     """
 
     auth: Literal["basic", "oauth2_client", "oauth2_jwt", "jwt"] = "basic"
     units: set[str] | None = None
     hidden: set[str] = field(default_factory=set)
+    denied: set[str] = field(default_factory=set)
     extracts: bool = False
 
 

@@ -40,7 +40,8 @@ class System(Protocol):
     Ids are made from a number that tells nothing (see `ids.Permutation`). A CRM makes ids of accounts, deals, orders
     and contracts; an ERP of customers and documents, and the numbers that people see. `key_id` is how the answer key
     names a record: the `document_id` of the staging contract. `kinds` of an ERP: which documents it has beyond the
-    ordinary ones: `Delivery` and `Return` (goods that leave and come back), `ProForma`. None where it does not say.
+    ordinary ones: `Delivery` and `Return` (goods that leave and come back), `ProForma`, `Adjustment` (of what a
+    customer owes, by hand). None where it does not say.
     """
 
     system: ClassVar[str]
