@@ -77,6 +77,12 @@ class PublishError(TieoutError):
     exit_code = 7
 
 
+class RegisterError(TieoutError):
+    """The register of breaks refused an event, or knows no such break."""
+
+    exit_code = 2
+
+
 class WarehouseError(TieoutError):
     """Postgres is away, or refuses the role."""
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -214,7 +214,7 @@ def publish(run_id: int) -> Publication:
     with timed("publish", f"run {run_id}") as step, _recording(run_id, "publish") as facts:
         _newest_build(run_id)
         publication = pointer.publish(run_id)
-        facts |= _plain(publication)
+        facts |= _plain(publication) | {"breaks": asdict(publication.breaks)}
         step.facts = f"publication {publication.publication_id}, as of {publication.as_of_date}"
     return publication
 
