@@ -187,9 +187,11 @@ def check(stage: Stage, run_id: int) -> Verdict:
 
 def build(run_id: int, *, full_refresh: bool = False) -> BuildReport:
     """Run dbt for this run. Waits while another build is running."""
+    from tieout.register import rules
     from tieout.transform import build as transform
 
     with timed("build", f"run {run_id}") as step, _recording(run_id, "build") as facts:
+        rules.read(settings().dbt_project)  # a rule that is spelled wrongly would silently fit nothing
         result = transform.run(run_id, full_refresh)
         with _books() as books:  # no earlier run can go on now
             stepbook.close_interrupted(books, "revenue", "revenue")

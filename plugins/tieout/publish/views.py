@@ -169,8 +169,9 @@ def _body(mart: Mart) -> sql.Composed:
     from psycopg import sql
 
     # A scalar subquery is computed once per query; the bare function would be called per row.
-    return (_registered(mart) if mart.registered else _select(mart)) + sql.SQL(" where recorded_run <= (select reporting.published_run())"
-                                   " and superseded_run > (select reporting.published_run())")
+    shown = _registered(mart) if mart.registered else _select(mart)
+    return shown + sql.SQL(" where recorded_run <= (select reporting.published_run())"
+                           " and superseded_run > (select reporting.published_run())")
 
 
 def _select(mart: Mart) -> sql.Composed:

@@ -1,7 +1,7 @@
 """What readers see of the register: columns of `reporting.rec_break` that come from the log and not from the mart.
 
-As of a publication: the log up to the last event that was recorded while readers saw it. So the newest publication shows
-what was said a second ago, and an earlier one what was known when the next took its place.
+As of a publication: the log up to the last event that was recorded while readers saw it. So the newest publication
+shows what was said a second ago, and an earlier one what was known when the next took its place.
 """
 
 from __future__ import annotations

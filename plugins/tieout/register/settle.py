@@ -25,8 +25,8 @@ class Settled:
     exceeded: int = 0
 
 
-# The register against the breaks of the run. A waiver bears a change of up to its allowance, in the break's currency; of
-# what returns, the days to do it count anew.
+# The register against the breaks of the run. A waiver bears a change of up to its allowance, in the break's currency;
+# where a break returns, the days to do it count anew.
 _FOUND = """
 with present as materialized (
     select break_key, hop, reason_code, legal_entity_id,
