@@ -17,7 +17,9 @@ import typer
 
 from tieout import (
     cli_backfill,
+    cli_breaks,
     cli_demo,
+    cli_explain,
     cli_match,
     cli_operate,
     cli_quarantine,
@@ -209,6 +211,8 @@ cli_backfill.register(app)
 cli_retention.register(app)
 cli_operate.register(app)
 cli_quarantine.register(app)
+cli_breaks.register(app)
+cli_explain.register(app)
 cli_sources.register(app)
 cli_match.register(app)
 cli_status.register(app)

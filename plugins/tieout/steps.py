@@ -260,6 +260,20 @@ def prune(*, apply: bool | None = None, progress: Callable[[Gone], None] | None 
     return tuple(found)
 
 
+def waiting_waivers() -> list[dict[str, str]]:
+    """The waivers that wait for a second person: what to ask, and by which words the answer finds its request."""
+    from tieout.register import approval
+
+    return approval.questions()
+
+
+def answer_waiver(question: dict[str, str], answer: dict[str, Any]) -> str:
+    """Record what a person answered in Airflow; what was recorded, in words. RegisterError where it may not be."""
+    from tieout.register import approval
+
+    return approval.record(question, answer, settings().company.breaks)
+
+
 def close_run(run_id: int, state: Literal["succeeded", "failed"] | None = None, error: str | None = None) -> str:
     """Close a run; with no state given, a revenue run succeeded if it was published. Returns the state. Idempotent."""
     with _books() as books:
