@@ -1,8 +1,8 @@
 """**Waivers**: put each waiver over the limit to a second person, and record the answer.
 
 Every hour, one question for each request that waits (`tieout breaks waive` of more than `breaks.waiver_limit`).
-Questions stand under *Required Actions* in Airflow until they are answered, or until the next hour asks anew: nothing is
-lost when nobody answers. Who answers is whoever is logged in; it may not be the person who asked. Both are in the log.
+Questions stand under *Required Actions* in Airflow until they are answered, or until the next hour asks anew: nothing
+is lost when nobody answers. Whoever is logged in answers; it may not be the person who asked. Both are in the log.
 
 - `waiting`: the requests. Fails: the warehouse is away, see `tieout doctor`.
 - `ask.put`: waits for *Approve*, *Refuse* or *Later*, and for a word on why.

@@ -59,8 +59,8 @@ def _show_group(out: Any, group: Any, document_key: str) -> None:
         how = f"{group.status} by {group.pass_name} (pass {group.match_pass}), confidence {group.confidence:.2f}"
     rows = [
         [("→ " if m.document.document_key == document_key else "") + m.side, m.document.document_type,
-         m.document.document_number, f"{m.document.connection}:{m.document.document_id}", m.document_date, show.money(m.amount),
-         m.currency_code, m.outcome, m.reason_code] for m in group.members]  # fmt: skip
+         m.document.document_number, f"{m.document.connection}:{m.document.document_id}", m.document_date,
+         show.money(m.amount), m.currency_code, m.outcome, m.reason_code] for m in group.members]  # fmt: skip
     show.table(out, f"\n{group.title}: {how}",
                ["side", "kind", "number", "record", "date", "amount", "", "outcome", "reason"], rows)  # fmt: skip
     if group.more:

@@ -179,8 +179,8 @@ def _near(db: psycopg.Connection, word: str) -> list[Document]:
                                                    limit=CANDIDATES, score_cutoff=ALIKE)]
     if not near:
         return []
-    rows = db.execute(f"{_KNOWN} where document_number = any(%s)", (near,)).fetchall()
-    return sorted((Document(*row) for row in rows), key=lambda each: (near.index(each.document_number or ""), str(each)))
+    found = [Document(*row) for row in db.execute(f"{_KNOWN} where document_number = any(%s)", (near,))]
+    return sorted(found, key=lambda each: (near.index(each.document_number or ""), str(each)))
 
 
 # --- what it belongs to -----------------------------------------------------------------------------------------------
