@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import psycopg
 
 CANDIDATES = 8
-ALIKE = 70.0  # of 100: from here on a number is near enough to be what was meant
+ALIKE = 60.0  # of 100: from here on a number is near enough to be what was meant
 DEEPEST = 8  # hops up or down: a chain has four
 MOST_MEMBERS = 100  # of a group are shown
 MOST_RECORDS = 200
