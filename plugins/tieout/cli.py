@@ -1,7 +1,7 @@
 """The command line: the steps of a run as verbs.
 
     0 done · 1 failed · 2 settings, tieout.yml or secrets · 3 a vendor · 4 landing · 5 dbt · 6 a gate · 7 publishing
-    8 Postgres · 9 Airflow's processes · 10 a DAG of the demo · 11 a reconciliation's own check
+    8 Postgres · 9 Airflow's processes · 10 a DAG of the demo · 11 a reconciliation's own check · 12 the register of breaks
 
 An expected failure is one message with what to do next, on standard error; --debug adds the traceback. --json prints
 one document on standard output and nothing else.
@@ -45,7 +45,8 @@ app = typer.Typer(
     rich_markup_mode="rich",
     help="Lands CRM and ERP records, builds one revenue fact, proves that deal, order, invoice, ledger and cash agree.",
     epilog="Exit codes: 0 done, 1 failed, 2 settings or secrets, 3 a vendor, 4 landing, 5 dbt, 6 a gate, 7 publishing, "
-    "8 Postgres, 9 Airflow's processes, 10 a DAG of the demo, 11 a reconciliation's own check.",
+    "8 Postgres, 9 Airflow's processes, 10 a DAG of the demo, 11 a reconciliation's own check, "
+    "12 the register of breaks.",
 )
 
 RunId = Annotated[int | None, typer.Option("--run-id", help="Default: the newest revenue run.")]

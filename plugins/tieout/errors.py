@@ -77,12 +77,6 @@ class PublishError(TieoutError):
     exit_code = 7
 
 
-class RegisterError(TieoutError):
-    """The register of breaks refused an event, or knows no such break."""
-
-    exit_code = 2
-
-
 class WarehouseError(TieoutError):
     """Postgres is away, or refuses the role."""
 
@@ -93,3 +87,9 @@ class MatchError(TieoutError):
     """A reconciliation broke one of its own invariants: the result would be wrong, so there is none."""
 
     exit_code = 11
+
+
+class RegisterError(TieoutError):
+    """The register of breaks refused an event, or knows no such break."""
+
+    exit_code = 12

@@ -71,7 +71,7 @@ def test_the_list_and_its_filters(books, tieout):
         (("--waiting",), []), (("--status", "cleared"), []),
     ):  # fmt: skip
         assert keys(tieout("list", "--json", *words)) == expected, words
-    assert "no status 'closed'" in tieout("list", "--status", "closed", code=2)
+    assert "no status 'closed'" in tieout("list", "--status", "closed", code=12)
     assert "3 breaks" in tieout("list")
     rows = list(csv.DictReader(StringIO(tieout("list", "--csv"))))
     assert len(rows) == 3 and "'=HYPERLINK(1)" in [row["customer"] for row in rows]
@@ -82,8 +82,8 @@ def test_the_verbs(books, tieout):
     tieout("start", "aaaaaa", "--by", "ana")
     tieout("comment", "aaaaaa", "asked the customer", "--by", "ana")
     tieout("assign", "aaaaaa", "--to", "ben", "--due", "2026-08-01", "--by", "ana")
-    assert "no day" in tieout("assign", "aaaaaa", "--due", "soon", code=2)
-    assert "needs a reason" in tieout("resolve", "aaaaaa", code=2)
+    assert "no day" in tieout("assign", "aaaaaa", "--due", "soon", code=12)
+    assert "needs a reason" in tieout("resolve", "aaaaaa", code=12)
     tieout("resolve", "aaaaaa", "--reason", "credited", "--by", "ben")
     tieout("reopen", "aaaaaa", "--reason", "the credit bounced", "--by", "ana")
     shown = tieout("show", "aaaaaa")
@@ -93,17 +93,17 @@ def test_the_verbs(books, tieout):
     assert [event["kind"] for event in told["events"]] == [
         "opened", "acknowledged", "started", "commented", "assigned", "resolved", "reopened"]  # fmt: skip
     assert told["break"]["owner"] == "ben"
-    assert "there is no break" in tieout("show", "ffffff", code=2)
+    assert "there is no break" in tieout("show", "ffffff", code=12)
 
 
 def test_a_waiver_over_the_limit_of_tieout_yml(books, tieout):
     assert "waived (event" in tieout("waive", "cccccc", "--reason", "small", "--by", "ana")
     assert "another person" in tieout("waive", "aaaaaa", "--reason", "so", "--allow", "5", "--by", "ana")
     assert keys(tieout("list", "--waiting", "--json")) == ["aaaaaa"]
-    assert "another person approves it" in tieout("approve", "aaaaaa", "--by", "ana", code=2)
+    assert "another person approves it" in tieout("approve", "aaaaaa", "--by", "ana", code=12)
     tieout("approve", "aaaaaa", "--by", "ben")
     assert books.read("aaaaaa", "status", "changed_by") == ("waived", "ben")
-    assert "--allow '-1'" in tieout("waive", "bbbbbb", "--reason", "x", "--allow", "-1", code=2)
+    assert "--allow '-1'" in tieout("waive", "bbbbbb", "--reason", "x", "--allow", "-1", code=12)
 
 
 def edited(path: Path, **acts: dict[str, str]) -> None:
@@ -162,8 +162,8 @@ def test_a_line_whose_break_changed_or_went_is_stale(books, tieout, tmp_path):
 ])  # fmt: skip
 def test_a_file_that_is_none_is_refused_whole(books, tieout, tmp_path, text, said):
     (tmp_path / "x.csv").write_text(text)
-    assert said in tieout("import", str(tmp_path / "x.csv"), code=2)
-    assert "No such file" in tieout("import", str(tmp_path / "y.csv"), code=2)
+    assert said in tieout("import", str(tmp_path / "x.csv"), code=12)
+    assert "No such file" in tieout("import", str(tmp_path / "y.csv"), code=12)
 
 
 def test_the_audit_on_the_command_line(books, tieout):
