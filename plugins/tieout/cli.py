@@ -1,7 +1,8 @@
 """The command line: the steps of a run as verbs.
 
     0 done · 1 failed · 2 settings, tieout.yml or secrets · 3 a vendor · 4 landing · 5 dbt · 6 a gate · 7 publishing
-    8 Postgres · 9 Airflow's processes · 10 a DAG of the demo · 11 a reconciliation's own check · 12 the register of breaks
+    8 Postgres · 9 Airflow's processes · 10 a DAG of the demo · 11 a reconciliation's own check
+    12 the register of breaks
 
 An expected failure is one message with what to do next, on standard error; --debug adds the traceback. --json prints
 one document on standard output and nothing else.
