@@ -11,6 +11,7 @@ import pytest
 from tests.conftest import clear_settings, demo_company
 from tieout import localpg
 from tieout.errors import WarehouseError
+from tieout.spec import staged_together
 from tieout.warehouse import connect, migrate
 
 ROLES = ("loader", "transformer", "publisher", "bi")
@@ -145,8 +146,9 @@ def test_no_raw_table_escapes_the_grants(warehouse: dict[str, str]) -> None:
             " from pg_tables where schemaname = 'raw'"
         ).fetchall()
     company = demo_company()
-    streams = [s for c in company.connections.values() for s in c.source.streams]
-    assert len(rows) == len(streams) > 20
+    together = [source for c in company.connections.values() for source in staged_together(c.system)]
+    assert {name for name, *_ in rows} == {stream.table for source in together for stream in source.streams}
+    assert len(rows) > 20
     assert {flags for _, *flags in map(tuple, rows) for flags in [tuple(flags)]} == {(True, True, False)}
 
 
