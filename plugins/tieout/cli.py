@@ -2,6 +2,7 @@
 
     0 done · 1 failed · 2 settings, tieout.yml or secrets · 3 a vendor · 4 landing · 5 dbt · 6 a gate · 7 publishing
     8 Postgres · 9 Airflow's processes · 10 a DAG of the demo · 11 a reconciliation's own check
+    12 the register of breaks
 
 An expected failure is one message with what to do next, on standard error; --debug adds the traceback. --json prints
 one document on standard output and nothing else.
@@ -17,7 +18,9 @@ import typer
 
 from tieout import (
     cli_backfill,
+    cli_breaks,
     cli_demo,
+    cli_explain,
     cli_identity,
     cli_match,
     cli_operate,
@@ -44,7 +47,8 @@ app = typer.Typer(
     rich_markup_mode="rich",
     help="Lands CRM and ERP records, builds one revenue fact, proves that deal, order, invoice, ledger and cash agree.",
     epilog="Exit codes: 0 done, 1 failed, 2 settings or secrets, 3 a vendor, 4 landing, 5 dbt, 6 a gate, 7 publishing, "
-    "8 Postgres, 9 Airflow's processes, 10 a DAG of the demo, 11 a reconciliation's own check.",
+    "8 Postgres, 9 Airflow's processes, 10 a DAG of the demo, 11 a reconciliation's own check, "
+    "12 the register of breaks.",
 )
 
 RunId = Annotated[int | None, typer.Option("--run-id", help="Default: the newest revenue run.")]
@@ -211,6 +215,8 @@ cli_retention.register(app)
 cli_operate.register(app)
 cli_quarantine.register(app)
 cli_identity.register(app)
+cli_breaks.register(app)
+cli_explain.register(app)
 cli_sources.register(app)
 cli_match.register(app)
 cli_status.register(app)

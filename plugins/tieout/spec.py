@@ -7,6 +7,7 @@ connects. Both are parsed here and nowhere else.
 from __future__ import annotations
 
 from datetime import timedelta
+from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -350,11 +351,18 @@ class Retention(Frozen):
     orphan_days: int = Field(default=2, ge=2)
 
 
+class BreakPolicy(Frozen):
+    """The register of breaks. `waiver_limit`: over it a second person approves a waiver; absolute, group currency."""
+
+    waiver_limit: Decimal = Field(default=Decimal(1000), ge=0, max_digits=24, decimal_places=4)
+
+
 class Company(Frozen):
     """`tieout.yml`."""
 
     version: Literal[1]
     group: Group = Group()
+    breaks: BreakPolicy = BreakPolicy()
     retention: Retention = Retention()
     connections: dict[ConnectionName, Connection]
 

@@ -255,7 +255,7 @@ def _hop(put: Any, common: dict[str, Any], hop: str, left: tuple[str, int], righ
     gap = left[1] - right[1]
     outcome = "broken" if gap else "matched"
     match = f"m_{hop}"
-    cell = {**common, "hop": hop, "period": "2026-05"}
+    cell = {**common, "hop": hop, "period": "2026-05", "group_key": left[0]}
     for side, (document, amount) in (("left", left), ("right", right)):
         source, kind, _ = TYPES[document]
         put("rec_document", document_hop_key=f"{hop}_{side}", side=side, document_key=document, connection=source,

@@ -70,6 +70,10 @@ MATRIX: dict[str, tuple[str, ...]] = {
     "select ops.prune_evidence(now() - interval '9 days')": ("loader",),
     "select ops.release_publication(1)": ("publisher",),
     "update ops.publication set pruned_at = now()": (),
+    "select count(*) from ops.break_event": ("publisher",),
+    "insert into ops.break_event select * from ops.break_event where false": (),
+    "delete from ops.break_event where false": (),
+    "truncate ops.break_event": (),
     "delete from ops.pruned_load": (),
     "delete from ops.backfill": (),
     "insert into ops.backfill (connection, source, arguments, requested_by) values ('c', 'vendor', '{}', 'me')": (
