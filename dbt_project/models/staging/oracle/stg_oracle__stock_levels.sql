@@ -13,7 +13,7 @@ with told as (
         coalesce(load.window_end, balance.landed_at) as told_at,
         balance.batch_id
     from {{ ref('base_oracle__inventoryonhandbalances') }} as balance
-    left join {{ source('ops', 'load') }} as load on balance.batch_id = load.batch_id
+    left join {{ ref('base_oracle__loads') }} as load on balance.batch_id = load.batch_id
 ),
 
 days as (
