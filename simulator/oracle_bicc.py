@@ -101,9 +101,9 @@ SELECT "CustomerTransactionLineId" + 700000000000000, "_CustomerTransactionId", 
  WHERE "AccountingRule" IS NOT NULL
 """
 _SCHEDULES = """
-SELECT "InstallmentId", "_CustomerTransactionId", "OriginalAmount", "InstallmentBalanceDue", "InstallmentDueDate",
- (SELECT "LastUpdateDate" FROM "oracle__receivablesInvoices" t
-  WHERE t."CustomerTransactionId" = "_CustomerTransactionId") FROM "oracle__receivablesInvoiceInstallments"
+SELECT i."InstallmentId", i."_CustomerTransactionId", i."OriginalAmount", i."InstallmentBalanceDue",
+ i."InstallmentDueDate", t."LastUpdateDate" FROM "oracle__receivablesInvoiceInstallments" i
+ JOIN "oracle__receivablesInvoices" t ON t."CustomerTransactionId" = i."_CustomerTransactionId"
 UNION ALL
 SELECT "CustomerTransactionId" + 800000000000000, "CustomerTransactionId", "EnteredAmount", "TransactionBalanceDue",
  NULL, "LastUpdateDate" FROM "oracle__receivablesCreditMemos"

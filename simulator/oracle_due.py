@@ -28,10 +28,13 @@ def installment_id(doc: Doc, number: int) -> int:
 
 
 def installments(doc: Doc, chain: Chain, now: int) -> Iterator[Row]:
-    """(table, row) of what is due when. An incomplete invoice has none yet; a till sale is paid at once."""
-    if not doc.approved or doc.is_void(now) or doc.kind == "Estimate":
+    """(table, row) of what is due when. An incomplete invoice has none yet; a till sale is paid at once.
+
+    Nothing is ever open of a pro forma.
+    """
+    if not doc.approved:
         return
-    total = doc.total(now) + doc.header_extra
+    total = 0 if doc.is_void(now) else doc.total(now) + doc.header_extra
     settled = {kind: sum(amount for other in chain.docs if other.kind == kind and other.seen(now)
                          for target, amount in other.applied if target is doc) for kind in _TAKEN}
     if doc.kind == "CashSale":
@@ -44,7 +47,7 @@ def installments(doc: Doc, chain: Chain, now: int) -> Iterator[Row]:
             most = settled[kind] if number == len(parts) - 1 else part - sum(taken.values())
             taken[kind] = min(most, settled[kind])
             settled[kind] -= taken[kind]
-        due = part - sum(taken.values())
+        due = 0 if doc.kind == "Estimate" else part - sum(taken.values())
         day = (doc.due_day or doc.day) + 30 * number
         yield row(
             "receivablesInvoiceInstallments", InstallmentId=installment_id(doc, number),
