@@ -180,7 +180,7 @@ def test_the_document_flow_says_what_items_say(both: Unit) -> None:
                 f"and (l.from_id, l.from_line_id, l.to_id, l.to_line_id) not in ({flow} "
                 "and from_line_id is not null and to_line_id is not null)")
     assert {(source, target) for source, target in past if source not in ("order", None)} <= {
-        ("delivery", "invoice_cancellation")}, "what cancels a bill names its delivery, too; the flow knows the bill alone"
+        ("delivery", "invoice_cancellation")}, "a cancellation names the delivery; the flow knows its bill"
 
 
 def test_one_ledger_of_the_universal_journal_counts(both: Unit) -> None:
