@@ -33,7 +33,7 @@ def test_the_company_is_told_without_what_only_extraction_reads() -> None:
     assert told["connections"][1]["legal_entities"] == {"1": "US01"}
     assert {key for found in told["connections"] for key in found} == {
         "name", "system", "title", "role", "unit", "time_zone", "legal_entity", "legal_entities", "currency", "urls",
-        "contracts"}
+        "contracts", "options"}
     json.dumps(told)
 
 
