@@ -44,4 +44,3 @@ def unlisted(plain: Plain, csv: Csv) -> Plain:
 def _named(header: bytes, mark: bytes) -> bytes:
     names = [name.strip() for name in header.split(mark)]
     return mark.join(name or b"$%d" % place for place, name in enumerate(names, start=1))
-

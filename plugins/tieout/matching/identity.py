@@ -79,7 +79,8 @@ def run(
         keys: list[Record] = list(zip(records.connection, records.id, strict=True))
         known = store.known(books)
         before = {record: one.key for record, one in known.items()}
-        golden = store.golden(books)
+        stored = store.golden(books) if known else {}
+        golden = stored
         if not known:
             before, golden = store.before_matching(books)
         found = blocks.make(records)
@@ -102,8 +103,7 @@ def run(
         result = cluster.identities(records, of, before, golden, run_id)
         _write_pairs(books, records, work, zones, by, run_id, gone, anew)
         _write_records(books, records, work, of, zones, result, known, content, feature, run_id)
-        old = store.golden(books) if known else {}
-        store.replace_golden(books, result.golden, old, run_id, result.events)
+        store.replace_golden(books, result.golden, stored, run_id, result.events)
         store.replace_affiliates(books, affiliates(records, work.pairs, result.key, told))
         done = Scoring(
             len(records),
