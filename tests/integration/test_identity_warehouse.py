@@ -11,7 +11,7 @@ import pytest
 
 from tests.identity import judge, register, simulated
 from tieout.errors import ConfigError
-from tieout.matching import identity, identity_decisions, identity_explain, identity_records
+from tieout.matching import identity, identity_decisions, identity_explain, identity_records, products
 from tieout.warehouse import connect
 
 FIELDS = identity_records.FIELDS
@@ -329,3 +329,45 @@ def test_the_command_line_reviews_decides_explains_and_trains(
     assert cli.main(["identity", "decide", a, "erp:nobody", "--same", "--reason", "x"]) == 2
     assert cli.main(["identity", "decide", a, b, "--same", "--not-same", "--reason", "x"]) == 2
     assert cli.main(["identity", "explain", "nonsense"]) == 2
+
+
+@pytest.fixture
+def catalogue(warehouse: dict[str, str]) -> Iterator[Any]:
+    """A table of products where the view would be, and nothing known. As the transformer."""
+    with connect("transformer", autocommit=True) as found:
+        found.execute("drop view if exists intermediate.int_products__unioned cascade")
+        columns = ", ".join(f"{name} text" for name in products.FIELDS)
+        found.execute(f"create table intermediate.int_products__unioned ({columns})")
+        _empty(found)
+        yield found
+        found.execute("drop table intermediate.int_products__unioned")
+        _empty(found)
+
+
+def _empty(found: Any) -> None:
+    for name in ("clustered", "compared", "scored"):
+        found.execute(f"delete from intermediate.int_products__{name}")
+    with connect("owner", autocommit=True) as owner:
+        owner.execute("truncate ops.identity_decision")
+
+
+def test_products_are_compared_again_only_when_something_changed(catalogue: Any) -> None:
+    rows = [("crm", "A", None, None, "Pump seal blue", "crm"), ("erp", "1", "P-1", None, "Seal, blue, pump", "erp"),
+            ("erp", "2", "P-2", None, "Hose 250 ml", "erp")]  # fmt: skip
+    for row in rows:
+        catalogue.execute("insert into intermediate.int_products__unioned values (%s, %s, %s, %s, %s, %s)", row)
+    first = products.run(catalogue, 1)
+    assert first is not None and set(first.keys) == {("crm", "A")}
+    assert products.run(catalogue, 2) is None
+    again = products.run(catalogue, 3, everything=True)
+    assert again is not None and again.keys == first.keys
+    with connect("owner", autocommit=True) as owner:
+        owner.execute(
+            "insert into ops.identity_decision (entity, verdict, connection_a, record_id_a, connection_b, record_id_b,"
+            " decided_by, reason) values ('product', 'NOT SAME', 'crm', 'A', 'erp', '1', 'tester', 'a test')"
+        )
+    parted = products.run(catalogue, 4)
+    assert parted is not None and parted.keys == {}
+    catalogue.execute("update intermediate.int_products__unioned set name = 'Pump seal red' where product_id = 'A'")
+    assert products.run(catalogue, 5) is not None
+    assert products.run(catalogue, 6) is None

@@ -115,7 +115,7 @@ def _match_identities(books: psycopg.Connection, inputs: reading.Inputs, full_re
 
     units = {found["name"]: found["unit"] for found in inputs.company["connections"]}
     identity.run(books, inputs.run_id, units, everything=full_refresh)
-    products.run(books, inputs.run_id)
+    products.run(books, inputs.run_id, everything=full_refresh)
 
 
 @lru_cache(maxsize=4)

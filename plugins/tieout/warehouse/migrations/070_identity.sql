@@ -133,6 +133,13 @@ create table if not exists intermediate.int_products__compared (
     zone          text not null,          -- auto, review, same
     run_id        bigint not null
 );
-grant select, insert, update, delete on intermediate.int_products__clustered, intermediate.int_products__compared
+
+-- What products were matched from: when it is the same, nothing is compared again.
+create table if not exists intermediate.int_products__scored (
+    only_row      boolean primary key default true check (only_row),
+    digest        text not null           -- of the records, the decisions and the way of comparing
+);
+grant select, insert, update, delete
+    on intermediate.int_products__clustered, intermediate.int_products__compared, intermediate.int_products__scored
     to tieout_transformer;
 grant select on intermediate.int_products__clustered, intermediate.int_products__compared to tieout_loader;
