@@ -24,7 +24,7 @@ union all
 select
     batch.connection,
     batch.record_key,
-    journal.record_key,
+    journal.record_key as jeheaderid,
     batch.journalbatchname,
     batch.journalbatchstatus,
     batch.type_code,

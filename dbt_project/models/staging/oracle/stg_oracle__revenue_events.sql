@@ -94,7 +94,7 @@ parts as (
         null,
         null,
         distribution.source_table,
-        distribution.record_key,
+        distribution.record_key as source_key,
         false,
         null,
         null,

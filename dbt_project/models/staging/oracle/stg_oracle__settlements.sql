@@ -47,7 +47,7 @@ settlements as (
         'adjustment-' || adjustment.record_key,
         document.document_key,
         document.document_type,
-        adjustment.document_id,
+        adjustment.document_id as payment_id,
         coalesce(
             invoice.document_key,
             {{ document_key('adjustment.connection', "'invoice'", 'adjustment.transaction_id') }}

@@ -87,7 +87,7 @@ union all
 select
     line.connection,
     line.racustomertrxlinecustomertrxid,
-    line.record_key,
+    line.record_key as line_id,
     case line.racustomertrxlinelinetype when 'TAX' then 'tax' when 'FREIGHT' then 'freight' else 'item' end,
     item.itemnumber,
     line.racustomertrxlineuomcode,
