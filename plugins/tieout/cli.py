@@ -177,28 +177,6 @@ def run(
             cli_demo.show_outcome(out, done.report)
 
 
-
-
-@app.command()
-def sources(json: Json = False) -> None:
-    """Each connection with its system, streams and freshness."""
-    with _at_work(json) as out:
-        found = status.sources()
-        if json:
-            show.as_json(found)
-            return
-        for each in found:
-            show.table(
-                out,
-                f"{each['connection']}: {each['title']}, landed until {show.cell(each['landed_until'])}",
-                ["stream", "table", "mode", "landed until", "rows landed", "quarantined"],
-                [
-                    [s["stream"], s["table"], s["mode"], s["landed_until"], s["landed"], s["quarantined"]]
-                    for s in each["streams"]
-                ],
-            )
-
-
 @app.command()
 def report(
     run_id: Annotated[int | None, typer.Option("--run-id", help="Default: the published run.")] = None,
@@ -280,8 +258,6 @@ def _say_plan(out: Any, json: bool, value: Any, planned: list[dict[str, Any]], t
     words = ("connection", "stream", "mode", "since", "overlap")
     show.table(out, "would land", words, [[row[word] for word in words] for row in planned])
     out.print(f"then: {', '.join(then)}", markup=False)
-
-
 
 
 def _path(text: str) -> Path:

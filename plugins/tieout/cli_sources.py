@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from tieout import show
+from tieout import show, status
 from tieout.cli_work import Json, at_work
 from tieout.errors import ConfigError, GateError
 from tieout.settings import settings
@@ -48,6 +48,21 @@ def shown(connection: Name, json: Json = False) -> None:
         show.table(out, connection, ["stream", "table", "key", "mode", "cursor", "columns", "contracts"],
                    [[f["stream"], f["table"], ", ".join(f["key"]), f["mode"], f["cursor"], len(f["columns"]),
                      ", ".join(f["contracts"])] for f in found])
+
+
+@sources.command("freshness")
+def fresh(json: Json = False) -> None:
+    """Until when each stream has landed, and how much."""
+    with at_work(json) as out:
+        found = status.sources()
+        if json:
+            show.as_json(found)
+            return
+        for each in found:
+            show.table(out, f"{each['connection']}: {each['title']}, landed until {show.cell(each['landed_until'])}",
+                       ["stream", "table", "mode", "landed until", "rows landed", "quarantined"],
+                       [[s["stream"], s["table"], s["mode"], s["landed_until"], s["landed"], s["quarantined"]]
+                        for s in each["streams"]])
 
 
 @sources.command("check")

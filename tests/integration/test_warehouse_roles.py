@@ -148,7 +148,7 @@ def test_no_raw_table_escapes_the_grants(warehouse: dict[str, str]) -> None:
     company = demo_company()
     sources = [source for c in company.connections.values() for source in staged_together(c.system)]
     tables = {s.table for source in sources for s in source.streams}
-    assert {row[0] for row in rows} == tables and len(tables) > 20
+    assert {row[0] for row in rows} >= tables and len(tables) > 20  # other tests' tables are held to it too
     assert {flags for _, *flags in map(tuple, rows) for flags in [tuple(flags)]} == {(True, True, False)}
 
 
