@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tieout import localpg, settings
-from tieout.spec import Company
+from tieout.spec import Company, shipped
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -84,16 +84,17 @@ def clear_settings() -> None:
 
 
 def demo_company() -> Company:
-    """A company with one connection of each system, enough to create every raw table."""
+    """A company with one connection of each shipped source, named after it: enough to create every raw table."""
+    told = {"account": "1234567"}
+    zones = {"netsuite": "America/Los_Angeles"}
+    ways = {"salesforce": "client_credentials"}
     return Company.model_validate({
         "version": 1,
         "connections": {
-            "salesforce": {"system": "salesforce", "auth": "client_credentials", "time_zone": "UTC",
-                           "options": {"login_url": "http://127.0.0.1:1"}},
-            "netsuite": {"system": "netsuite", "auth": "tba", "time_zone": "America/Los_Angeles",
-                         "options": {"account": "1234567"}},
-            "oracle": {"system": "oracle", "auth": "basic", "time_zone": "UTC",
-                       "options": {"base_url": "http://127.0.0.1:1"}},
-            "sap": {"system": "sap", "auth": "basic", "time_zone": "UTC", "options": {"base_url": "http://127.0.0.1:1"}},
+            source.system: {
+                "system": source.system, "auth": ways.get(source.system, source.auth[0]),
+                "time_zone": zones.get(source.system, "UTC"),
+                "options": {word: told.get(word, "http://127.0.0.1:1") for word in source.required}}
+            for source in shipped() if source.streams and source.staging == source.system
         },
     })

@@ -92,10 +92,6 @@
             'connection': text, 'from_currency_code': text, 'to_currency_code': text, 'rate_type': text,
             'quoted_as': text, 'rate': rate, 'priority': 'integer', 'rate_date': day
         },
-        'recognition_schedules': {
-            'connection': text, 'document_id': text, 'line_id': text, 'period': text, 'amount': money,
-            'currency_code': text, 'basis': text, 'status': text
-        },
         'stock_levels': {
             'connection': text, 'product_id': text, 'place_id': text, 'place_name': text, 'quantity': 'numeric(28, 6)',
             'unit': text, 'as_of_date': day, 'modified_at': instant, 'batch_id': batch
@@ -107,14 +103,10 @@
     {{ return(contracts[contract]) }}
 {%- endmacro %}
 
-{# All systems' rows of a contract. A system joins by one word in the var `systems`; `silent` lists what it does not have. #}
+{# All systems' rows of a contract. A system joins by one word in the var `systems`. #}
 {% macro union_contract(contract) -%}
     {%- set columns = contract_columns(contract) -%}
-    {%- set speaking = [] -%}
-    {%- for system in var('systems') if contract not in var('silent').get(system, []) -%}
-        {%- do speaking.append(system) -%}
-    {%- endfor -%}
-    {%- for system in speaking %}
+    {%- for system in var('systems') %}
     select
         {% for column in columns %}{{ column }},
         {% endfor -%}
@@ -122,13 +114,15 @@
     from {{ ref('stg_' ~ system ~ '__' ~ contract) }}
     {% if not loop.last %}union all{% endif -%}
     {%- endfor -%}
-    {%- if not speaking %}
+{%- endmacro %}
+
+{# All of a staging model for a contract about which its system has nothing to say. #}
+{% macro silent(contract) -%}
     select
-        {% for column, type in columns.items() %}cast(null as {{ type }}) as {{ column }},
+        {% for column, type in contract_columns(contract).items() -%}
+        cast(null as {{ type }}) as {{ column }}{% if not loop.last %},{% endif %}
         {% endfor -%}
-        cast(null as {{ dbt.type_string() }}) as source_system
     where 1 = 0
-    {%- endif -%}
 {%- endmacro %}
 
 {# The last select of a staging model: the contract's columns of `source`, in order and typed. #}

@@ -395,11 +395,15 @@ def load_source(system: str, folder: Path = SOURCES) -> Source:
     return parse(path, Source)
 
 
+def shipped() -> list[Source]:
+    """Every source that Tieout brings along, by name."""
+    return [load_source(path.parent.name) for path in sorted(SOURCES.glob("*/source.yml"))]
+
+
 def staged_together(system: str) -> list[Source]:
     """All shipped sources that the staging models of a system read, itself included: their tables must all be there."""
     staging = load_source(system).staging
-    found = [load_source(path.parent.name) for path in sorted(SOURCES.glob("*/source.yml"))]
-    return [source for source in found if source.staging == staging]
+    return [source for source in shipped() if source.staging == staging]
 
 
 def load_company(path: Path) -> Company:

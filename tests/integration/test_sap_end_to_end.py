@@ -123,7 +123,7 @@ def test_the_data_tests_of_the_books_pass(built: Unit) -> None:
     report = build.test(built.run_id, select=["test_type:singular", "path:models/staging/sap"])
     assert sum(node.resource_type == "unit_test" for node in report.nodes) == 10
     names = {node.name for node in report.nodes}
-    assert {"assert_fact_equals_landed_sap_items", "assert_every_landed_document_is_staged",
+    assert {"assert_fact_equals_landed_sap_items", "every_header_of_sap_is_staged",
             "assert_ledger_entries_balance", "assert_no_code_is_unmapped"} <= names
 
 

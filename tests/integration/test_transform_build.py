@@ -112,7 +112,7 @@ FAULTS = {
         ("marts.fct_revenue", f"tax_amount = tax_amount + 1 where event_type = 'billing' and {CURRENT}"),
     "assert_no_code_is_unmapped":
         ("staging.stg_netsuite__documents", "source_type_code = 'Zzz' where document_type = 'estimate'"),
-    "assert_every_landed_document_is_staged":
+    "every_header_of_netsuite_is_staged":
         ("staging.stg_netsuite__documents", "document_id = 'nowhere' where document_id = "
          "(select min(document_id) from staging.stg_netsuite__documents)"),
     "unique_current_fct_revenue_event_key": ("marts.fct_revenue", f"event_key = 'same' where {CURRENT}"),

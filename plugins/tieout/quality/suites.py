@@ -18,7 +18,7 @@ from ruamel.yaml import YAML
 from tieout import settings
 from tieout.errors import ConfigError
 from tieout.quality import statements
-from tieout.spec import SOURCES, load_source, parse
+from tieout.spec import SOURCES, load_source, parse, shipped
 
 Stage = Literal["landing", "marts"]
 Severity = Literal["critical", "warning"]
@@ -70,18 +70,19 @@ class Expectation(_Frozen):
 
 
 class SuiteFile(_Frozen):
-    """A file: one `table`, or a family of `tables` that share all the expectations."""
+    """A file: one `table`, `tables` that share all the expectations, or `every: landed` one of every shipped source."""
 
     table: Table | None = None
     tables: tuple[Table, ...] = ()
+    every: Literal["landed"] | None = None
     stage: Stage
     key: tuple[str, ...] = ()
     expectations: tuple[Expectation, ...] = Field(min_length=1)
 
     @model_validator(mode="after")
     def _one_or_many(self) -> SuiteFile:
-        if bool(self.table) == bool(self.tables):
-            raise ValueError("exactly one of 'table' and 'tables' (not empty) is needed")
+        if sum(map(bool, (self.table, self.tables, self.every))) != 1:
+            raise ValueError("exactly one of 'table', 'tables' (not empty) and 'every' is needed")
         if len(set(self.tables)) < len(self.tables):
             raise ValueError("a table is listed twice")
         return self
@@ -157,7 +158,13 @@ def _read(path: Path) -> list[Suite]:
             raise ConfigError(
                 f"{lines.at(index, 'id')}: id {expectation.id!r} is used twice; first at {seen[expectation.id]}")
         seen[expectation.id] = lines.at(index, "id")
-    return [_suite(declared, table, lines) for table in (declared.tables or (declared.table,))]
+    return [_suite(declared, table, lines) for table in _tables(declared)]
+
+
+def _tables(declared: SuiteFile) -> tuple[str, ...]:
+    if declared.every:
+        return tuple(sorted(f"raw.{stream.table}" for source in shipped() for stream in source.streams))
+    return (declared.table,) if declared.table else declared.tables
 
 
 def _suite(declared: SuiteFile, table: str, lines: _Lines) -> Suite:

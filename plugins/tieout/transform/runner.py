@@ -63,8 +63,15 @@ class Runner:
                 self._manifest = self._call(dbtRunner(), "parse", {"systems": self._systems}).result
             listeners = [_log_line, *([_teller(progress)] if progress else [])]
             runner = dbtRunner(manifest=self._manifest, callbacks=listeners)
-            done = self._call(runner, command, variables, ("--threads", str(self._threads), *arguments))
+            elsewhere = self._elsewhere() if command in ("run", "test", "build") else []
+            done = self._call(runner, command, variables, ("--threads", str(self._threads), *arguments, *elsewhere))
         return tuple(_node_result(found) for found in done.result.results)
+
+    def _elsewhere(self) -> list[str]:
+        """Staging of systems that the company does not have: there is nothing to read."""
+        folders = sorted(path.name for path in (self._project / "models" / "staging").glob("*") if path.is_dir())
+        absent = [f"path:models/staging/{name}" for name in folders if name not in self._systems]
+        return ["--exclude", *absent] if absent else []
 
     def manifest(self) -> dict[str, Any]:
         """The project as dbt writes it down (target/manifest.json), parsed without a look at the warehouse."""
