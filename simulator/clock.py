@@ -11,6 +11,7 @@ FIRST_DAY = (date(2024, 7, 1) - EPOCH).days  # history is 24 months …
 LAST_DAY = (date(2026, 6, 30) - EPOCH).days  # … which end here; `advance` goes on from this day
 RATES_FROM = (date(2024, 1, 1) - EPOCH).days  # rates reach back further, so that no document is without one
 NOW_OF_DAY = 23 * 3600  # each simulated day ends at 23:00 UTC; all stamps are before it
+LOCK_DAYS = 5  # a month's books are locked this many days after its end
 
 
 @cache

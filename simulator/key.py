@@ -41,7 +41,6 @@ class Answers:
     def __init__(self, world: World, chain: Chain, now: int) -> None:
         self.chain, self.now, self.today = chain, now, now // DAY
         self._crm, self._erp = world.crm, world.erp
-        self._tells_locks = getattr(self._erp, "tells_locks", True)
         self.docs = [doc for doc in chain.docs if doc.seen(now)]
         self.deals = [deal for deal in chain.deals if deal.won(now)]
         self.planted = [p for p in chain.planted if all(self._holds(d) for d in p.documents)]
@@ -185,8 +184,6 @@ class Answers:
         first = planted.documents[0]
         currency = first.base if planted.hop == "invoice_ledger" and isinstance(first, Doc) else first.currency
         reason = planted.reason if all(self._holds(d) for d in planted.evidence) else planted.alone
-        if reason == "B2" and not self._tells_locks:
-            reason = "B1"  # posted to another period is all that its books say
         self._break(planted.hop, reason, planted.documents, planted.amount, currency, agreed)
 
     def _balance(self, hop: str, difference: int, planted: int) -> None:

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from simulator.clock import DAY, FIRST_DAY, RATES_FROM, date_text, end_of, month_of, month_start, stamp_text
+from simulator.clock import (
+    DAY,
+    FIRST_DAY,
+    LOCK_DAYS,
+    RATES_FROM,
+    date_text,
+    end_of,
+    month_of,
+    month_start,
+    stamp_text,
+)  # fmt: skip
 from simulator.customers import Party, Record
 from simulator.money import CURRENCIES, ELIMINATION, ENTITIES, rate_text
 from simulator.plan import World
 from simulator.schema import names_in
 
-LOCK_DAYS = 5  # a month is locked this many days after its end
 _BEGIN = stamp_text(end_of(FIRST_DAY - 200))
 # internal ids of accounts, see `reference`
 BANK, UNDEPOSITED, RECEIVABLE, SISTERS, INVENTORY, TAX, ACCRUALS = 1, 2, 3, 4, 5, 6, 7

@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from simulator.clock import DAY, FIRST_DAY, RATES_FROM, date_text, end_of, month_of, month_start, stamp_text
+from simulator.clock import (
+    DAY,
+    FIRST_DAY,
+    LOCK_DAYS,
+    RATES_FROM,
+    date_text,
+    end_of,
+    month_of,
+    month_start,
+    stamp_text,
+)  # fmt: skip
 from simulator.money import CURRENCIES, Entity, rate_text
 from simulator.oracle_schema import row
 from simulator.schema import names_in
@@ -16,7 +26,6 @@ if TYPE_CHECKING:
     from simulator.stock import Level
     from simulator.systems import Row
 
-LOCK_DAYS = 5  # a month is closed this many days after its end
 RECEIVABLES, LEDGER = 222, 101  # ids of the applications that keep periods
 _ACCOUNTS = {
     "Receivable": "12110", "Till": "11150", "Tax": "22410", "Rounding": "78210", "Hardware": "41110",

@@ -39,7 +39,6 @@ class Oracle:
     """The ERP's records of a company; see `systems.System`. Holds no state of its own."""
 
     system, role, kinds = "oracle", "erp", frozenset({"Adjustment"})
-    tells_locks = False  # whether a period is closed, not when it was
     columns = oracle_schema.columns()
 
     def __init__(self, world: World) -> None:

@@ -73,7 +73,6 @@ class Sap:
     """The ERP's records of a company; see `systems.System`. Holds no state of its own."""
 
     system, role, kinds = "sap", "erp", frozenset({"Delivery", "Return", "ProForma"})
-    tells_locks = False
     columns = {f"sap__{name}": tuple(f.name for f in table.fields) for name, table in entities.tables().items()}
 
     def __init__(self, world: World) -> None:

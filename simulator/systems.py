@@ -78,8 +78,7 @@ class System(Protocol):
     #   stock(levels: list[stock.Level], now: int) -> Iterator[Row], the (table, row) of what is on hand as of `now`;
     #   held_rate(base: str, transaction: str, rate: int) -> int, a rate as its books hold and post it, where that is
     #   less than eight decimals;
-    #   cancelling_id(doc: Doc, now: int) -> str | None, the `key_id` of a bill's cancellation, where that is a record;
-    #   tells_locks = False, where nobody can see in it when a period was locked.
+    #   cancelling_id(doc: Doc, now: int) -> str | None, the `key_id` of a bill's cancellation, where that is a record.
 
     def reference(self, now: int) -> Iterator[Row]:
         """(table, row) of all master data but the parties."""

@@ -82,3 +82,29 @@
 {% macro document_key(connection, document_type, document_id) -%}
     {{ hash_key([connection, document_type, document_id]) }}
 {%- endmacro %}
+
+{#
+  {connection, period, locked_at}: every month of a connection that declares `close_days`, from its start to the as-of date's,
+  and when it was locked.
+#}
+{% macro declared_locks() -%}
+    {%- set last = modules.datetime.date.fromisoformat(var('as_of_date')) -%}
+    {%- for found in var('company').connections if found.get('close_days') is not none -%}
+    {%- set zone = modules.pytz.timezone(found.time_zone) -%}
+    {%- set first = modules.datetime.date.fromisoformat(found.start_date) -%}
+    {%- for month in range(12 * first.year + first.month - 1, 12 * last.year + last.month) -%}
+    {%- set next = modules.datetime.datetime((month + 1) // 12, (month + 1) % 12 + 1, 1) -%}
+    {%- set locked = zone.localize(next + modules.datetime.timedelta(days=found.close_days)) %}
+    select
+        {{ literal(found.name) }} as connection,
+        {{ literal('%d-%02d' | format(month // 12, month % 12 + 1)) }} as period,
+        cast({{ literal(locked.isoformat()) }} as timestamp with time zone) as locked_at
+    union all
+    {%- endfor -%}
+    {%- endfor %}
+    select
+        cast(null as {{ dbt.type_string() }}) as connection,
+        cast(null as {{ dbt.type_string() }}) as period,
+        cast(null as timestamp with time zone) as locked_at
+    where 1 = 0
+{%- endmacro %}

@@ -147,6 +147,7 @@ class Connection(Frozen):
     role: crm or erp; told by the source, and by the connection where its source may be both. protocol, declared: of a
     system of the company's own, whose streams stand under `streams:` and whose tables bear the connection's name.
     unit: the business unit whose CRM and ERP belong together. Numbers and ids mean something within a unit only.
+    close_days: how many days after its end a month is locked, of books that do not say when they lock.
     """
 
     name: ConnectionName
@@ -162,6 +163,7 @@ class Connection(Frozen):
     legal_entity: str | None = None
     legal_entities: dict[str, str] = {}
     currency: str | None = None
+    close_days: Annotated[int, Field(ge=0, le=90)] | None = None
     streams: Literal["all"] | tuple[str, ...] = "all"
     declared: tuple[DeclaredStream, ...] = ()
     fields: dict[str, dict[str, str | None]] = {}

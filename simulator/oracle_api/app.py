@@ -13,6 +13,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
+from simulator.clock import LOCK_DAYS
 from simulator.habits import Habits, OraclePod
 from simulator.oracle_api import finders
 from simulator.oracle_api.auth import ISSUER, SCOPE, TOKEN_PATH, Auth, TokenError, make_keys
@@ -73,7 +74,7 @@ class OracleApi:
             options["extracts"] = str(self.folder / "bicc")
         return {
             "system": "oracle", "auth": self.account.auth, "time_zone": "UTC", "start_date": "2024-01-01",
-            "legal_entity": entities[0].code,
+            "legal_entity": entities[0].code, "close_days": LOCK_DAYS,
             "legal_entities": {str(1000 + entity.number): entity.code for entity in entities},
             "options": options | ({"token_url": f"{url}{TOKEN_PATH}", "scope": SCOPE, "issuer": ISSUER}),
         }

@@ -16,6 +16,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
+from simulator.clock import LOCK_DAYS
 from simulator.habits import Habits
 from simulator.sap_api.auth import TOKEN_PATH, Auth
 from simulator.sap_api.entities import EntitySet, services
@@ -73,7 +74,7 @@ class SapApi:
         entities |= {sales_organisation(entity): entity.code for entity in unit.entities.values()}
         return {
             "system": "sap", "auth": "basic", "time_zone": "UTC", "legal_entity": next(iter(unit.entities)),
-            "legal_entities": entities,
+            "legal_entities": entities, "close_days": LOCK_DAYS,
             "options": {"base_url": url, "client": self.system.client, "exchange_rate_service": "ZFI_EXCHANGERATE_CDS"},
         }
 

@@ -64,8 +64,7 @@ Cash
 Timing
   cut_off            B1 invoice_ledger: trandate in the last three days of a month, entered in the first days of the
                      next and posted there, while its own month is open. Amount = the functional N that moved.
-  after_the_lock     B2 invoice_ledger: entered when its month had been locked, posted to the next; B1 where
-                     the ERP tells no lock.
+  after_the_lock     B2 invoice_ledger: entered when its month had been locked, posted to the next.
 Parties
   billed_by_sister   E2 order_invoice, +N that moved: another legal entity than the order's wrote the invoice. Paid.
   billed_to_another  E2 order_invoice, +N that moved: invoiced to another customer than ordered, and paid by that one.
