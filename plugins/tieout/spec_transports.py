@@ -79,8 +79,9 @@ class Csv(Frozen):
 
     header: true, or the names of the columns of files that have no header line. trailer: what the last line is where it
     is no record; its group is the number of records. null_dates: what stands for no date. words: per column, words that
-    are flags there (an operation code, say). aliases: another name of a column in the header → its name here. listing:
-    the file is a list as it is printed: titles, ruled lines, a header on each page, delimiters at both ends of a line.
+    are flags there (an operation code, say); any other is refused, a blank too, unless `""` is among them. aliases:
+    another name of a column in the header → its name here. listing: the file is a list as it is printed: titles, ruled
+    lines, a header on each page, delimiters at both ends of a line.
     """
 
     encoding: Annotated[str, AfterValidator(_encoding)] = "utf-8"

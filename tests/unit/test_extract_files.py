@@ -208,6 +208,19 @@ def test_words_for_yes_and_no(tmp_path):
     assert [(row[0], row[4]) for row in rows] == [("1", True), ("2", False), ("4", None)]
 
 
+def test_a_record_without_an_operation_code_is_refused(tmp_path):
+    """Nobody can tell whether it is there or gone: it is no update, and least of all when all of a file are blank."""
+    stream = {"columns": {**ORDERS["columns"], "op": "boolean"}}
+    operations = {"I": False, "D": True}
+    rows = "1,2026-03-01,1,EUR,{}\n2,2026-03-01,1,EUR,{}\n"
+    write(tmp_path, "orders.csv", "order_no,day,net,currency,op\n" + rows.format("D", ""))
+    assert [(row[0], row[4]) for row in shaped(tmp_path, stream, csv={"words": {"op": operations}})] == [("1", True)]
+    write(tmp_path, "orders.csv", "order_no,day,net,currency,op\n" + rows.format("", ""))
+    assert shaped(tmp_path, stream, csv={"words": {"op": operations}}) == []
+    told = shaped(tmp_path, stream, csv={"words": {"op": {**operations, "": False}}})
+    assert [(row[0], row[4]) for row in told] == [("1", False), ("2", False)]
+
+
 # --- JSON lines -------------------------------------------------------------------------------------------------------
 
 

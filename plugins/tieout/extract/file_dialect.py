@@ -26,6 +26,7 @@ class Dialect:
     def __init__(self, csv: Csv, columns: tuple[Column, ...]) -> None:
         self._csv = csv
         self._readers: dict[str, list[Callable[[pa.Array], pa.Array]]] = {}
+        self._coded = {column.field for column in columns if column.name in csv.words}  # there a blank is a word, too
         for column in columns:
             if column.field:
                 self._readers[column.field] = self._chain(column)
@@ -35,7 +36,7 @@ class Dialect:
         arrays = []
         for name, array in zip(batch.schema.names, batch.columns, strict=True):
             for read in self._readers.get(name, ()):
-                if array.null_count < len(array):
+                if name in self._coded or array.null_count < len(array):
                     array = read(array)
             arrays.append(array)
         return pa.RecordBatch.from_arrays(arrays, batch.schema.names)
@@ -46,7 +47,7 @@ class Dialect:
             steps.append(lambda a: _null_where(pc.utf8_trim_whitespace(a), ("",)) if column.type != "text"
                          else pc.utf8_trim_whitespace(a))
         if column.name in csv.words:
-            return [*steps, lambda a: _flags(a, csv.words[column.name])]
+            return [*steps, lambda a: _flags(pc.fill_null(a, ""), csv.words[column.name])]
         if column.type in ("amount", "rate", "integer"):
             steps.append(lambda a: numbers(a, csv))
         elif column.type == "boolean" and csv.booleans:
@@ -119,7 +120,7 @@ def _one(text: str, form: str, target: str) -> str | None:
 
 
 def _flags(texts: pa.Array, words: dict[str, bool]) -> pa.Array:
-    """The dialect's words for yes and no; others are refused, a declared `""` among the words counts for nothing."""
+    """The dialect's words for yes and no; others are refused."""
     yes = pc.is_in(texts, pa.array([word for word, flag in words.items() if flag], pa.string()))
     known = pc.is_in(texts, pa.array([*words], pa.string()))
     flags = pc.if_else(yes, "true", "false")
