@@ -137,3 +137,17 @@ group by sent.connection, {{ found.value }}
 {% if not loop.last %}union all{% endif %}
 {% endfor %}
 {%- endmacro %}
+
+{#
+  {connection, as_of_date}: of what is told only as it is now, the day on which any of it was last told to be different. It is
+  the source's own day, by the window of the load, and not ours: the as-of date of a run goes by the sources' clocks too, and
+  a level of tomorrow would not count. `rows` have connection, batch_id and landed_at.
+#}
+{% macro days_told(rows) -%}
+    select
+        told.connection,
+        cast(max(coalesce(batch.window_end, told.landed_at)) as date) as as_of_date
+    from {{ rows }} as told
+    left join {{ source('ops', 'load') }} as batch on told.batch_id = batch.batch_id
+    group by told.connection
+{%- endmacro %}

@@ -8,7 +8,7 @@ select
     {{ sap_text('inventoryspecialstocktype') }} as special_stock_type,
     {{ sap_text('materialbaseunit') }} as unit,
     matlwrhsstkqtyinmatlbaseunit as quantity,
-    cast(_landed_at as date) as landed_date,
+    _landed_at as landed_at,
     _modified_at as modified_at,
     _batch_id as batch_id
 from {{ source('sap', 'sap__a_matlstkinacctmod') }}

@@ -1,28 +1,23 @@
-{# Unrestricted stock (type 01) of one's own, by material and plant, on the day on which it was told. #}
-with levels as (
+{# Unrestricted stock (type 01) of one's own, by material and plant. Only what is there now is told. #}
+with days as (
+    {{ days_told(ref('base_sap__stock')) }}
+),
+
+levels as (
     select
-        connection,
-        product_id,
-        plant as place_id,
-        plant as place_name,
-        unit,
-        sum(quantity) as quantity,
-        max(landed_date) as as_of_date,
-        max(modified_at) as modified_at,
-        max(batch_id) as batch_id
-    from {{ ref('base_sap__stock') }}
-    where stock_type = '01' and special_stock_type is null and plant is not null
-    group by connection, product_id, plant, unit
+        stock.connection,
+        stock.product_id,
+        stock.plant as place_id,
+        stock.plant as place_name,
+        stock.unit,
+        sum(stock.quantity) as quantity,
+        days.as_of_date,
+        max(stock.modified_at) as modified_at,
+        max(stock.batch_id) as batch_id
+    from {{ ref('base_sap__stock') }} as stock
+    inner join days on stock.connection = days.connection
+    where stock.stock_type = '01' and stock.special_stock_type is null and stock.plant is not null
+    group by stock.connection, stock.product_id, stock.plant, stock.unit, days.as_of_date
 )
 
-select
-    cast(connection as {{ dbt.type_string() }}) as connection,
-    cast(product_id as {{ dbt.type_string() }}) as product_id,
-    cast(place_id as {{ dbt.type_string() }}) as place_id,
-    cast(place_name as {{ dbt.type_string() }}) as place_name,
-    cast(quantity as numeric(28, 6)) as quantity,
-    cast(unit as {{ dbt.type_string() }}) as unit,
-    cast(as_of_date as date) as as_of_date,
-    cast(modified_at as timestamp with time zone) as modified_at,
-    cast(batch_id as bigint) as batch_id
-from levels
+{{ select_contract('stock_levels', 'levels') }}
