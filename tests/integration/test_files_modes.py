@@ -131,6 +131,36 @@ def test_a_partition_replaces_its_day_and_an_empty_file_empties_it(tmp_path):
     assert current("shop__orders", "order_no") == [("1",)]
 
 
+@pytest.mark.parametrize("form", ["csv", "jsonl"])
+def test_an_older_word_on_a_partition_that_comes_late_is_not_believed(tmp_path, form):
+    """It still tells the partitions of which nothing younger is known; a correction under its own name counts."""
+    def drop(name: str, *rows: tuple[str, str, int]) -> None:
+        told = HEAD + "".join(f"{number},{day},{net},EUR\n" for number, day, net in rows) if form == "csv" else "".join(
+            f'{{"order_no":"{number}","day":"{day}","net":{net},"currency":"EUR"}}\n' for number, day, net in rows)
+        write(tmp_path, f"orders_{name}.{form}", told)
+
+    stream = {**ORDERS, "partition": "day", "options": {
+        "files": f"orders_*.{form}", "format": form, "stamp": {"pattern": r"_(\d{8})", "format": "%Y%m%d"}}}
+    shop = connected(tmp_path, {"orders": stream})
+    drop("20260303", ("1", "2026-03-01", 3), ("2", "2026-03-02", 3))
+    land(shop)
+    drop("20260302", ("1", "2026-03-01", 2), ("9", "2026-03-01", 2), ("5", "2026-02-28", 2))
+    assert figures(land(shop)["orders"]) == (1, 1, 0, 0, 0)
+    assert [(a, str(b)) for a, b in current("shop__orders", "order_no", "net")] == [("1", "3"), ("2", "3"), ("5", "2")]
+    drop("20260303", ("1", "2026-03-01", 4))
+    land(shop)
+    assert [(a, str(b)) for a, b in current("shop__orders", "order_no", "net")] == [("1", "4"), ("2", "3"), ("5", "2")]
+
+
+def test_of_names_without_a_moment_the_last_to_come_counts(tmp_path):
+    shop = connected(tmp_path, {"orders": {**ORDERS, "partition": "day", "options": {"files": "orders_*.csv"}}})
+    write(tmp_path, "orders_9.csv", HEAD + "1,2026-03-01,9,EUR\n")
+    land(shop)
+    write(tmp_path, "orders_10.csv", HEAD + "1,2026-03-01,10,EUR\n")
+    land(shop)
+    assert [str(net) for (net,) in current("shop__orders", "net")] == ["10"]
+
+
 def test_a_file_is_not_read_until_its_manifest_and_all_its_files_are_there(tmp_path):
     shop = connected(tmp_path, {"orders": ORDERS}, ready={"manifest": "*.manifest.json"})
     one = write(tmp_path, "orders_1.csv", HEAD + "1,2026-03-01,1,EUR\n")

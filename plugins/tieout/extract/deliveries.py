@@ -16,7 +16,10 @@ State = Literal["landed", "repeated", "superseded"]
 
 @dataclass(frozen=True)
 class KnownFile:
-    """A file that was dealt with. `version`: what tells without reading that it is the same (size, stamp, tag)."""
+    """A file that was dealt with. `version`: what tells without reading that it is the same (size, stamp, tag).
+
+    partitions: those that it replaced, of a stream that comes by partition.
+    """
 
     name: str
     version: str
@@ -25,6 +28,7 @@ class KnownFile:
     state: State
     rows: int = 0
     bytes: int = 0
+    partitions: tuple[str, ...] = ()
 
 
 @dataclass

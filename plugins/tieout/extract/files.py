@@ -5,7 +5,8 @@ oldest first: each becomes a batch of its own, and is remembered in the batch's 
 complete is waited for; one that differs from what was announced is an error that names it.
 
 Streams of `mode: full`: the youngest delivery is the complete set; older ones that come later are remembered and not
-landed. Others: every delivery is landed; a record's own stamp (`cursor`) keeps an old one from overwriting a young one.
+landed. Others: every delivery is landed; a record's own stamp (`cursor`) keeps an old one from overwriting a young one, and
+a partition that a younger delivery told is not told again by an older one that comes late.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Collection, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -98,7 +100,7 @@ class FilesExtractor:
             return
         seen = {(one.name, one.sha256) for one in known}
         for lot in fresh:
-            yield self._delivery(stream, options, lot, set() if window.full else seen)
+            yield self._delivery(stream, options, lot, set() if window.full else seen, _overtaken(lot, known))
 
     # --- which --------------------------------------------------------------------------------------------------------
 
@@ -140,8 +142,9 @@ class FilesExtractor:
 
     # --- one delivery -------------------------------------------------------------------------------------------------
 
-    def _delivery(self, stream: Stream, options: FileOptions, lot: Lot, seen: set[tuple[str, str]]) -> Delivery:
-        """Fetched and verified; without pages where all of it is known."""
+    def _delivery(self, stream: Stream, options: FileOptions, lot: Lot, seen: set[tuple[str, str]],
+                  late: Collection[str] = ()) -> Delivery:
+        """Fetched and verified; without pages where all of it is known. `late`: partitions that it is too old for."""
         mode = "full" if stream.mode == "full" else "incremental"
         ends = lot.as_of or max((f.modified_at for f, _ in lot.files if f.modified_at), default=None)
         made = Delivery(lot.name, mode, ends, lambda: iter(()))
@@ -153,7 +156,7 @@ class FilesExtractor:
                            for f, _, digest, _ in fetched]
             self._forget(fetched)
             return made
-        made.pages = lambda: self._read(stream, options, lot, fetched, made)
+        made.pages = lambda: self._read(stream, options, lot, fetched, made, late)
         return made
 
     def _fetch(self, lot: Lot) -> list[tuple[Any, Any, str, Path]]:
@@ -173,7 +176,7 @@ class FilesExtractor:
             path.unlink(missing_ok=True)
 
     def _read(self, stream: Stream, options: FileOptions, lot: Lot, fetched: list[tuple[Any, Any, str, Path]],
-              made: Delivery) -> Iterator[Page]:
+              made: Delivery, late: Collection[str]) -> Iterator[Page]:
         made.files.clear()
         checking = _Sums(self._connection.name, lot, stream)
         rows = 0
@@ -184,7 +187,7 @@ class FilesExtractor:
                 for page in file_tables.read(plain, reading):
                     checking.add(page)
                     values |= _partitions(stream, page)
-                    yield page
+                    yield _without(stream, page, late)
                 count, rows = reading.rows, rows - reading.passed
                 if reading.passed:
                     notes = self.facts.notes.setdefault("rows_passed_over", {})
@@ -196,9 +199,13 @@ class FilesExtractor:
                                   f"{told.rows:,}", hint="nothing of the delivery was landed; let it come again")
             if stream.partition:
                 values |= self._named_partition(found.name, options)
+                if overtaken := values.intersection(late):
+                    self.facts.notes.setdefault("partitions_overtaken", {})[found.name] = sorted(overtaken)[:SHOWN]
+                    values -= overtaken
                 yield Page(stream.name, b"[]", parents=tuple(sorted(values)))
             rows += count
-            made.files.append(KnownFile(found.name, found.version, digest, lot.sequence, "landed", count, found.bytes))
+            made.files.append(KnownFile(found.name, found.version, digest, lot.sequence, "landed", count, found.bytes,
+                                        tuple(sorted(values)) if stream.partition else ()))
         checking.verify()
         if stream.mode == "full" and not rows and not options.allow_empty:
             raise SourceError(f"{self._connection.name}.{stream.name}: {lot.name} is a complete set without a record",
@@ -237,6 +244,17 @@ def _joined(lots: list[Lot], options: FileOptions) -> list[Lot]:
     return sorted(found.values(), key=lambda lot: (lot.sequence, lot.name))
 
 
+def _overtaken(lot: Lot, known: Collection[KnownFile]) -> set[str]:
+    """Partitions that a younger delivery told already. Names alone tell no age: there the last to come counts."""
+    moment = _moment(lot.sequence)
+    return {part for one in known for part in one.partitions if moment and _moment(one.sequence) > moment}
+
+
+def _moment(sequence: str) -> str:
+    moment, bar, _ = sequence.partition("|")
+    return moment if bar else ""
+
+
 def _partitions(stream: Stream, page: Page) -> set[str]:
     """The partitions that the page has rows of, as text."""
     if not stream.partition:
@@ -250,6 +268,24 @@ def _partitions(stream: Stream, page: Page) -> set[str]:
 
     rows = msgspec.json.Decoder(float_hook=str).decode(page.body)
     return {str(row[name]) for row in rows if row.get(name) is not None}
+
+
+def _without(stream: Stream, page: Page, late: Collection[str]) -> Page:
+    """The page without rows of partitions of which a younger delivery has told already."""
+    if not late:
+        return page
+    name = stream.column(stream.partition).field
+    if isinstance(page.body, pa.RecordBatch):
+        if name not in page.body.schema.names:
+            return page
+        stays = pa.array([str(value) not in late for value in page.body.column(name).to_pylist()])
+        return replace(page, body=page.body.filter(stays))
+    import msgspec
+
+    rows = msgspec.json.decode(page.body, type=list[msgspec.Raw])
+    told = msgspec.json.Decoder(float_hook=str).decode(page.body)
+    kept = [row for row, one in zip(rows, told, strict=True) if str(one.get(name)) not in late]
+    return replace(page, body=msgspec.json.encode(kept))
 
 
 class _Sums:

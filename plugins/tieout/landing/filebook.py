@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 def known(db: psycopg.Connection, connection: str, stream: str) -> list[KnownFile]:
     """Every file of the stream, in the order in which they were dealt with; a name may have several contents."""
     rows = db.execute(
-        "select name, version, sha256, sequence, state, rows, bytes from ops.load_file "
+        "select name, version, sha256, sequence, state, rows, bytes, partitions from ops.load_file "
         "where connection = %s and stream = %s order by batch_id, name", (connection, stream))
-    return [KnownFile(*row) for row in rows]
+    return [KnownFile(*told, partitions=tuple(partitions)) for *told, partitions in rows]
 
 
 def remember(db: psycopg.Connection, connection: str, stream: str, batch_id: int, files: Iterable[KnownFile]) -> None:
@@ -24,7 +24,7 @@ def remember(db: psycopg.Connection, connection: str, stream: str, batch_id: int
     with db.cursor() as cursor:
         cursor.executemany(
             "insert into ops.load_file "
-            "(batch_id, connection, stream, name, version, sha256, sequence, state, rows, bytes) values "
-            "(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+            "(batch_id, connection, stream, name, version, sha256, sequence, state, rows, bytes, partitions) values "
+            "(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
             [(batch_id, connection, stream, one.name, one.version, one.sha256, one.sequence, one.state, one.rows,
-              one.bytes) for one in files])
+              one.bytes, list(one.partitions)) for one in files])

@@ -15,3 +15,5 @@ create table if not exists ops.load_file (
 );
 create index if not exists load_file_stream on ops.load_file (connection, stream);
 comment on table ops.load_file is 'Files that were landed, came again, or were overtaken by a younger complete set.';
+-- The partitions that the file replaced: an older word on one of them, when it comes late, replaces it no more.
+alter table ops.load_file add column if not exists partitions text[] not null default '{}';
