@@ -5,8 +5,8 @@ oldest first: each becomes a batch of its own, and is remembered in the batch's 
 complete is waited for; one that differs from what was announced is an error that names it.
 
 Streams of `mode: full`: the youngest delivery is the complete set; older ones that come later are remembered and not
-landed. Others: every delivery is landed; a record's own stamp (`cursor`) keeps an old one from overwriting a young one, and
-a partition that a younger delivery told is not told again by an older one that comes late.
+landed. Others: every delivery is landed; a record's own stamp (`cursor`) keeps an old one from overwriting a young one,
+and a partition that a younger delivery told is not told again by an older one that comes late.
 """
 
 from __future__ import annotations
