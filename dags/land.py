@@ -8,6 +8,7 @@ One DAG `land_<connection>` per connection of `tieout.yml`, on the connection's 
   not emitted, so `revenue` waits: `tieout quarantine list`, `ops.gate_result`.
 
 - **Run it again**: clear the task. A window landed twice changes nothing.
+- **At once**: `webhook: true` in tieout.yml, and `tieout webhook`: see docs/near-real-time.md.
 - **Backfill**: `airflow backfill create --dag-id land_<connection> --from-date 2026-01-01 --to-date 2026-01-31`, or
   `tieout backfill <connection> --from … --to …`. A backfill lands exactly its intervals and leaves the cursor alone.
 - **Wrong secret, dropped field**: fails at once, without retries. `tieout doctor` says what to do.
@@ -18,13 +19,24 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from airflow.sdk import Asset, CronDataIntervalTimetable, dag, get_current_context, task
+from airflow.sdk import Asset, AssetOrTimeSchedule, CronDataIntervalTimetable, dag, get_current_context, task
 
 from tieout import steps
-from tieout.airflow_support import heals_or_fails, is_backfill
-from tieout.dag_words import land_dag_id, landed_asset, pool, start_of, tags_of, task_defaults
+from tieout.airflow_support import heals_or_fails, interval_of, is_backfill
+from tieout.dag_words import event_asset, land_dag_id, landed_asset, pool, start_of, tags_of, task_defaults
 from tieout.settings import settings
 from tieout.spec import Connection
+
+
+def _schedule(connection: Connection) -> CronDataIntervalTimetable | AssetOrTimeSchedule | Asset | None:
+    """By the clock, by the vendor's events, by both, or by hand."""
+    clock = (
+        CronDataIntervalTimetable(connection.schedule, timezone=connection.time_zone) if connection.schedule else None
+    )
+    if not connection.webhook:
+        return clock
+    told = Asset(*event_asset(connection.name))
+    return AssetOrTimeSchedule(timetable=clock, assets=told) if clock else told
 
 
 def land_dag(connection: Connection) -> None:
@@ -36,11 +48,12 @@ def land_dag(connection: Connection) -> None:
     def land_streams(connection: str) -> int:
         context = get_current_context()
         run = context["dag_run"]
+        start, end = interval_of(run)
         with heals_or_fails():
             return steps.land(
                 connection,
-                start=run.data_interval_start,
-                end=run.data_interval_end,
+                start=start,
+                end=end,
                 backfill=is_backfill(run),
                 dag_run_id=f"{run.dag_id}/{run.run_id}",
             ).run_id
@@ -53,9 +66,7 @@ def land_dag(connection: Connection) -> None:
     @dag(
         dag_id=land_dag_id(name),
         description=f"Land {connection.source.title} ({name})",
-        schedule=CronDataIntervalTimetable(connection.schedule, timezone=connection.time_zone)
-        if connection.schedule
-        else None,
+        schedule=_schedule(connection),
         start_date=start_of(connection),
         catchup=False,
         max_active_runs=1,

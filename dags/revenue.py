@@ -21,7 +21,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from functools import reduce
-from operator import and_
+from operator import and_, or_
 
 import pendulum
 from airflow.sdk import Asset, dag, get_current_context, setup, task, teardown
@@ -31,7 +31,10 @@ from tieout.airflow_support import heals_or_fails
 from tieout.dag_words import MARTS_ASSET, REVENUE_DAG, Tag, landed_asset, task_defaults
 from tieout.settings import settings
 
-LANDED = reduce(and_, (Asset(*landed_asset(name)) for name in settings().company.connections))
+CONNECTIONS = settings().company.connections
+LANDED = reduce(and_, (Asset(*landed_asset(name)) for name in CONNECTIONS))
+# Whose events begin a landing is waited for alone, too: others may be due in an hour.
+AT_ONCE = [Asset(*landed_asset(name)) for name, found in CONNECTIONS.items() if found.webhook]
 
 
 @setup
@@ -82,7 +85,7 @@ def close_run(tieout_run: int) -> None:
 @dag(
     dag_id=REVENUE_DAG,
     description="Build, prove and publish the revenue fact and the reconciliation",
-    schedule=LANDED,
+    schedule=reduce(or_, AT_ONCE, LANDED),
     start_date=pendulum.datetime(2024, 1, 1, tz="UTC"),
     catchup=False,
     max_active_runs=1,

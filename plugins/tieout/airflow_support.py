@@ -91,6 +91,16 @@ def is_backfill(dag_run: Any) -> bool:
     return str(getattr(dag_run.run_type, "value", dag_run.run_type)) == "backfill"
 
 
+def interval_of(dag_run: Any) -> tuple[datetime | None, datetime | None]:
+    """The interval that a run stands for; (None, None), everything until now, for one that an event began.
+
+    Airflow gives such a run the moment of its event, and what happened while it waited would be left for the next.
+    """
+    if str(getattr(dag_run.run_type, "value", dag_run.run_type)) == "asset_triggered":
+        return None, None
+    return dag_run.data_interval_start, dag_run.data_interval_end
+
+
 # --- for the demo and the setup ---------------------------------------------------------------------------------------
 
 

@@ -28,6 +28,7 @@ from tieout import (
     cli_retention,
     cli_sources,
     cli_status,
+    cli_webhook,
     show,
     status,
     steps,
@@ -198,6 +199,7 @@ cli_explain.register(app)
 cli_sources.register(app)
 cli_match.register(app)
 cli_status.register(app)
+cli_webhook.register(app)
 cli_demo.register(app)
 
 

@@ -44,6 +44,11 @@ def landed_asset(connection: str) -> tuple[str, str]:
     return f"landed_{connection}", f"tieout://landed/{connection}"
 
 
+def event_asset(connection: str) -> tuple[str, str]:
+    """Name and URI of the asset that says: something changed at this vendor. `tieout webhook` notes its events."""
+    return f"event_{connection}", f"tieout://event/{connection}"
+
+
 def tags_of(connection: Connection) -> list[str]:
     """`landing`, and which side of the books the system keeps."""
     return [Tag.LANDING, Tag(connection.role)]

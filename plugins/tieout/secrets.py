@@ -11,6 +11,7 @@ from tieout.errors import SecretError
 from tieout.settings import secret_from_env
 from tieout.spec import Connection
 
+SHORTEST_KEY = 32  # characters
 _IN_LOGIN = ("consumer_key",)
 _IN_PASSWORD = ("private_key", "consumer_secret")
 
@@ -36,6 +37,19 @@ def secrets_for(connection: Connection) -> dict[str, str]:
             f"an Airflow connection {connection.name!r} whose extra holds {missing[0]!r}",
         )
     return {name: _checked(connection.name, name, found[name]) for name in names}
+
+
+def webhook_secret(connection: Connection) -> str:
+    """The key that signs the connection's events. SecretError where it is absent, or short enough to be guessed."""
+    name = "webhook_secret"
+    found = _from_env(connection.name, name) or _from_airflow(connection.name, (name,)).get(name, "")
+    logs.register_secret(found)
+    airflow_support.mask([found] if found else [])
+    if len(found) < SHORTEST_KEY:
+        raise SecretError(
+            f"connection {connection.name}: {name} is {'too short' if found else 'missing'}",
+            hint=f"set TIEOUT_SECRET_{connection.name.upper()}__WEBHOOK_SECRET to {SHORTEST_KEY} letters or more")
+    return found
 
 
 def _from_env(connection: str, name: str) -> str | None:

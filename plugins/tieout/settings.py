@@ -58,6 +58,9 @@ class Settings(BaseSettings):
     openlineage_namespace: str = "tieout"
     openlineage_seconds: float = Field(default=3, gt=0, le=60)
     airflow_port: int = Field(default=8080, ge=1, le=65535)
+    airflow_url: str = ""  # where `tieout webhook` finds Airflow; default: `make up` on this machine
+    airflow_user: str = "admin"
+    airflow_password: SecretStr | None = None  # default: what `make up` generated
     airflow_log_port: int = Field(default=8793, ge=1, le=65534)  # the triggerer's log server takes the next one
     http_timeout_seconds: int = Field(default=60, ge=1)
     http_max_wait_seconds: int = Field(default=300, ge=0)

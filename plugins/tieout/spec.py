@@ -147,6 +147,7 @@ class Connection(Frozen):
     role: crm or erp; told by the source, and by the connection where its source may be both. protocol, declared: of a
     system of the company's own, whose streams stand under `streams:` and whose tables bear the connection's name.
     unit: the business unit whose CRM and ERP belong together. Numbers and ids mean something within a unit only.
+    webhook: landing begins at once, too, when `tieout webhook` receives a signed event of the connection.
     close_days: how many days after its end a month is locked, of books that do not say when they lock.
     """
 
@@ -158,6 +159,7 @@ class Connection(Frozen):
     time_zone: str
     unit: str = Field(default="", pattern=r"^([a-z][a-z0-9_]{0,39})?$")
     schedule: str | None = "0 * * * *"
+    webhook: bool = False
     freshness: Age | None = None  # how old data may be; None: what the schedule promises
     start_date: str = "2024-01-01"
     legal_entity: str | None = None

@@ -58,7 +58,8 @@ for dag in bag.dags.values():
         dags[dag.dag_id]["schedule"] = [timetable.expression, str(timetable.timezone)]
     if getattr(timetable, "asset_condition", None) is not None:
         condition = timetable.asset_condition
-        dags[dag.dag_id]["condition"] = [type(condition).__name__, sorted(a.name for a in condition.objects)]
+        dags[dag.dag_id]["condition"] = [type(condition).__name__, sorted(
+            getattr(a, "name", type(a).__name__) for a in getattr(condition, "objects", [condition]))]
 print("RESULT" + json.dumps({"dags": dags, "errors": {str(k): str(v) for k, v in bag.import_errors.items()}}))
 """
 

@@ -37,6 +37,19 @@ def test_landing_runs_on_the_connections_own_schedule_in_its_own_zone(bag):
     assert bag["dags"]["land_erp_us"]["start"] == "2025-01-01T08:00:00+00:00"  # midnight in Los Angeles
 
 
+@pytest.mark.parametrize(("schedule", "timetable"), [
+    ('"15 * * * *"', "AssetOrTimeSchedule"), ("null", "AssetTriggeredTimetable")])
+def test_a_vendors_events_begin_a_landing_beside_its_schedule(tmp_path, schedule, timetable):
+    text = programs.TIEOUT_YML.replace('schedule: "15 * * * *"', f"schedule: {schedule}\n    webhook: true", 1)
+    (tmp_path / "tieout.yml").write_text(text, encoding="utf-8")
+    found = programs.run(programs.DESCRIBE, tmp_path, str(programs.ROOT / "dags"))
+    assert found["errors"] == {}
+    dags = {name: dag["timetable"] for name, dag in found["dags"].items()}
+    assert (dags["land_crm"], dags["land_erp_us"]) == (timetable, "CronDataIntervalTimetable")
+    assert found["dags"]["land_crm"]["condition"] == ["Asset", ["event_crm"]]
+    assert found["dags"]["revenue"]["condition"] == ["AssetAny", ["AssetAll", "landed_crm"]]
+
+
 def test_a_connection_without_a_schedule_is_landed_by_hand(tmp_path):
     text = programs.TIEOUT_YML.replace('schedule: "15 * * * *"', "schedule: null")
     (tmp_path / "tieout.yml").write_text(text, encoding="utf-8")
