@@ -361,11 +361,27 @@ class BreakPolicy(Frozen):
     waiver_limit: Decimal = Field(default=Decimal(1000), ge=0, max_digits=24, decimal_places=4)
 
 
+class Reader(Frozen):
+    """What a role sees in schema `reporting`. cleared: names and other personal data; else they are masked.
+
+    legal_entities: rows of these only; None: of all. A row that tells none is seen by who sees all.
+    """
+
+    cleared: bool = False
+    legal_entities: tuple[str, ...] | None = None
+
+    @field_validator("legal_entities", mode="before")
+    @classmethod
+    def _tuple(cls, value: Any) -> Any:
+        return tuple(value) if isinstance(value, list) else value
+
+
 class Company(Frozen):
-    """`tieout.yml`."""
+    """`tieout.yml`. readers: roles of the database that BI tools log in with, and what each sees."""
 
     version: Literal[1]
     group: Group = Group()
+    readers: dict[Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_]{0,62}$")], Reader] = {}
     breaks: BreakPolicy = BreakPolicy()
     retention: Retention = Retention()
     connections: dict[ConnectionName, Connection]

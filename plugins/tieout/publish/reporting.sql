@@ -81,6 +81,15 @@ revoke all on function reporting.published_run(), reporting.as_of(bigint), repor
 grant execute on function reporting.published_run(), reporting.as_of(bigint), reporting.as_of(date), reporting.as_of(text),
     reporting.as_of_now() to bi_reader;
 
+-- What the role of this session sees: its own row of ops.reader, else bi_reader's, else everything.
+create or replace view reporting.my_access as
+select coalesce(own.is_cleared, general.is_cleared, true) as is_cleared,
+       case when own.role_name is null then general.legal_entities else own.legal_entities end as legal_entities
+  from (values (current_user)) as me (role_name)
+  left join ops.reader own on own.role_name = me.role_name
+  left join ops.reader general on general.role_name = 'bi_reader';
+comment on view reporting.my_access is 'What this role sees: personal data or masks, and rows of which legal entities (null: all)';
+
 drop view if exists reporting.gate_result, reporting.load, reporting.break_event, reporting.publication;
 create view reporting.publication as
 select p.run_id, p.publication_id, p.run_id = x.run_id as is_current, p.as_of_date, p.published_at
@@ -115,13 +124,15 @@ select distinct on (g.stage, g.suite, g.expectation)
 comment on view reporting.gate_result is 'What was checked before the run that this session reads was published';
 
 -- The life of every break up to the publication that this session reads: those that are cleared, too.
-create view reporting.break_event as
+create view reporting.break_event with (security_barrier) as
 select e.event_id, e.break_key, e.run_id, e.kind, e.from_status, e.to_status, e.actor, e.comment, e.reason, e.owner, e.due_date,
        e.hop, e.reason_code, e.legal_entity_id, e.document, e.currency_code, e.amount, e.group_amount, e.waived_amount,
        e.allowance, e.at at time zone 'UTC' as at
   from ops.break_event e
- where e.run_id <= (select reporting.published_run());
+ where e.run_id <= (select reporting.published_run())
+   and ((select a.legal_entities from reporting.my_access a) is null
+        or e.legal_entity_id = any ((select a.legal_entities from reporting.my_access a)::text[]));
 comment on view reporting.break_event is 'What publications and people did about breaks, in order; times in UTC';
 
 -- Default privileges say the same where bootstrap ran.
-grant select on reporting.publication, reporting.load, reporting.gate_result, reporting.break_event to bi_reader;
+grant select on reporting.my_access, reporting.publication, reporting.load, reporting.gate_result, reporting.break_event to bi_reader;

@@ -25,7 +25,11 @@ if TYPE_CHECKING:
 log = logs.logger(__name__)
 
 VERSION_COLUMNS = ("recorded_run", "superseded_run", "row_hash")
-OWN_VIEWS = ("publication", "gate_result", "load", "break_event")
+# Personal data, by the columns' names in any mart, and of `dim_customer` more: masked for who is not cleared.
+PERSONAL = {"customer_name"}
+PERSONAL_OF = {"dim_customer": {"name", "legal_name", "tax_id", "domain", "postal_code", "city"}}
+MASK = "•••"
+OWN_VIEWS = ("my_access", "publication", "gate_result", "load", "break_event")
 # A new definition waits behind a running query, and readers wait behind it: give up quickly, try again later.
 LOCK_TIMEOUT = "80ms"
 GIVE_UP_SECONDS = 60
@@ -53,6 +57,11 @@ class Mart:
     def registered(self) -> bool:
         """Whether it is the mart of breaks."""
         return self.name == overlay.MART and self.versioned
+
+    @property
+    def of_entities(self) -> bool:
+        """Whether its rows belong to legal entities, so that a reader may be shown some of them only."""
+        return "legal_entity_id" in {name for name, _, _ in self.columns} and self.name != "dim_legal_entity"
 
     @property
     def stored(self) -> tuple[tuple[str, str, str | None], ...]:
@@ -159,7 +168,9 @@ def _view(connection: psycopg.Connection, mart: Mart) -> list[str]:
         changed.append(f"{'created' if present is None else 'replaced'} reporting.{mart.name}")
         if present is not None and not _extends(connection, mart):
             connection.execute(_format("drop view reporting.{}", mart.name))
-        connection.execute(_format("create or replace view reporting.{} as ", mart.name) + body)
+        # A barrier: no condition of a reader's is asked about rows that are not theirs.
+        barrier = " with (security_barrier)" if mart.of_entities else ""
+        connection.execute(_format(f"create or replace view reporting.{{}}{barrier} as ", mart.name) + body)
         # Default privileges give this to bi_reader already where bootstrap ran; a bought Postgres may have skipped it.
         connection.execute(_format("grant select on reporting.{} to bi_reader", mart.name))
     return changed + _comments(connection, mart)
@@ -170,21 +181,38 @@ def _body(mart: Mart) -> sql.Composed:
 
     # A scalar subquery is computed once per query; the bare function would be called per row.
     shown = _registered(mart) if mart.registered else _select(mart)
-    return shown + sql.SQL(" where recorded_run <= (select reporting.published_run())"
-                           " and superseded_run > (select reporting.published_run())")
+    rows = " where recorded_run <= (select reporting.published_run())" \
+           " and superseded_run > (select reporting.published_run())"
+    if mart.of_entities:
+        entity = "b.legal_entity_id" if mart.registered else "legal_entity_id"
+        rows += f" and ((select a.legal_entities from reporting.my_access a) is null or {entity} = any (" \
+                "(select a.legal_entities from reporting.my_access a)::text[]))"
+    return shown + sql.SQL(rows)
 
 
 def _select(mart: Mart) -> sql.Composed:
     from psycopg import sql
 
-    columns = sql.SQL(", ").join(sql.Identifier(name) for name, _, _ in mart.shown)
+    columns = sql.SQL(", ").join(_column(mart, column) for column in mart.shown)
     return sql.SQL("select {} from marts.{}").format(columns, sql.Identifier(mart.name))
+
+
+def _column(mart: Mart, column: tuple[str, str, str | None], table: str = "") -> sql.Composable:
+    """The column as readers see it: personal data for those who are cleared, a mask for others."""
+    from psycopg import sql
+
+    name, kind, _ = column
+    told = sql.Identifier(table, name) if table else sql.Identifier(name)
+    if name not in PERSONAL | PERSONAL_OF.get(mart.name, set()):
+        return told
+    shown = "case when {0} is null or (select a.is_cleared from reporting.my_access a) then {0} else {1} end::" + kind
+    return sql.SQL(shown + " as {2}").format(told, sql.Literal(MASK), sql.Identifier(name))
 
 
 def _registered(mart: Mart) -> sql.Composed:
     from psycopg import sql
 
-    columns = [sql.SQL("b.{}").format(sql.Identifier(name)) for name, _, _ in mart.stored]
+    columns = [_column(mart, column, "b") for column in mart.stored]
     columns += [sql.SQL("{} as {}").format(sql.SQL(f"cast({said} as {kind})"), sql.Identifier(name))
                 for name, kind, _, said in overlay.COLUMNS]
     return sql.SQL("select {} from {}").format(sql.SQL(", ").join(columns), sql.SQL(overlay.SOURCE))

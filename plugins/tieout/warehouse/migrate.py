@@ -10,6 +10,8 @@ from tieout.errors import WarehouseError
 from tieout.warehouse.connect import connect
 
 if TYPE_CHECKING:
+    import psycopg
+
     from tieout.spec import Company
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -41,5 +43,21 @@ def migrate(company: Company | None = None) -> list[str]:
         connections = company.connections.values() if company else ()
         streams = {s.table: s for c in connections for source in staged_together(c.system) for s in source.streams}
         streams |= {s.table: s for c in connections for s in c.source.streams}
+        if company:
+            done += _readers(connection, company)
         done += ddl.ensure_tables(connection, [streams[table] for table in sorted(streams)])
     return done
+
+
+def _readers(connection: psycopg.Connection, company: Company) -> list[str]:
+    """Make `ops.reader` say what `readers` of tieout.yml says; returns the roles whose rights changed."""
+    wanted = {name: (said.cleared, list(said.legal_entities) if said.legal_entities is not None else None)
+              for name, said in company.readers.items()}
+    rows = connection.execute("select role_name, is_cleared, legal_entities from ops.reader").fetchall()
+    present = {name: (cleared, entities) for name, cleared, entities in rows}
+    changed = sorted(name for name in wanted.keys() | present.keys() if wanted.get(name) != present.get(name))
+    for name in changed:
+        connection.execute("delete from ops.reader where role_name = %s", (name,))
+        if name in wanted:
+            connection.execute("insert into ops.reader values (%s, %s, %s)", (name, *wanted[name]))
+    return [f"reader {name}" for name in changed]

@@ -49,6 +49,8 @@ grant select on ops.identity_decision, ops.identity_decision_now to tieout_loade
 -- Files are noted once, and never taken back.
 grant select, insert on ops.load_file to tieout_loader;
 grant select on ops.load_file to tieout_transformer, tieout_publisher;
+-- Who sees what is declared by the owner alone; the views of reporting ask.
+grant select on ops.reader to tieout_publisher;
 -- Nonces are spent by the receiver of events, and let go by it.
 grant select, insert, delete on ops.webhook_nonce to tieout_loader;
 -- The register of breaks is read, and written through one function, by who publishes: nobody holds a right to write the table.
