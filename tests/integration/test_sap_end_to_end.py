@@ -133,7 +133,8 @@ def test_where_personal_data_reach_the_marts_readers_without_clearance_see_a_mas
     sources = [found.source for found in settings.settings().company.connections.values()]
     personal = [(stream.table, column.name) for source in sources for stream in source.streams
                 for column in stream.columns if column.pii]
-    values = " union ".join(f"select {column} from raw.{table} where length({column}) > 5" for table, column in personal)
+    values = " union ".join(
+        f"select {column} from raw.{table} where length({column}) > 5" for table, column in personal)
     with connect("transformer") as books:
         books.execute(f"create temporary table personal (value) as {values}")
         books.execute("create index on personal (value)")
