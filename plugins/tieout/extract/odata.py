@@ -20,9 +20,25 @@ Words of a stream (`options` in source.yml; those of the source are their defaul
   paging      key (default) or server
   query       words of every request: {sap-client: client} takes the connection's option `client`
   feature     the set may be absent
+  fixed       words of every request as they are: {cross-company: "true"}
   token_client    basic (default) or form: how the token endpoint is told the client's secret
+  token_url, scope    templates of the connection's options of that name, see `odata_ways.filled`; `otherwise`: what
+              fills them where the connection says nothing
+  set         a list: the first that the service offers; a connection names another under `entity_sets`
+  accept      of every request, where the service does not take numbers as text
+  annotations     to be sent with the values; a column's `field` may name one: statuscode@…FormattedValue
+  ordered     server paging in the order of the key
+  counted     false: rows are not counted, because the service counts no further than a page
+  track       changes are asked for by delta link (`tracking`): a complete set brings the first, and where it is no
+              longer taken, the next one
+  twin_host   the server answers with and without this word in its name, and its links may bear either
+  throttle_wait   seconds to wait after a 429 that does not say; `tries_500`: how often a 500 is tried
 
-Options of a connection: `base_url`, `token_url` and `scope` (client_credentials), and those that `query` names.
+A stream with a `partition` that is its cursor and a date is compared by window: all rows of the window's days are read,
+unchanged ones are counted, and those that are gone are closed. Its `overlap` says how far back.
+
+Options of a connection: `base_url`, `token_url` and `scope` (client_credentials), `entity_sets`, `link_hosts`, and
+those that `query` names.
 """
 
 from __future__ import annotations
@@ -45,11 +61,13 @@ from tieout.extract.ahead import read_ahead
 from tieout.extract.auth import Basic, Bearer, Token
 from tieout.extract.http import Answer, Call, Client, Damaged, Refused, decode
 from tieout.extract.loopguard import LoopGuard
+from tieout.extract.odata_delta import Changes, changes_of, link_of, token_of
 from tieout.extract.odata_dialect import query_string
 from tieout.extract.odata_errors import classifier
 from tieout.extract.odata_metadata import Entity, entity_sets
 from tieout.extract.odata_page import Batch, batch_of
 from tieout.extract.odata_select import Select, key_groups, select_of
+from tieout.extract.odata_ways import days_of, filled, other_hosts, preference, sets_of, with_lots
 from tieout.settings import settings
 from tieout.spec import Connection, Stream
 
@@ -91,8 +109,12 @@ class OdataExtractor:
         where = f"connection {connection.name}: options"
         self._base = checked_address(str(connection.options["base_url"]), f"{where}.base_url")
         self._rows = connection.defaults.page_size
+        self._words = connection.source.options
         self._client = Client(
-            connection.name, classify=classifier(renewable=connection.auth == "client_credentials"), facts=self.facts,
+            connection.name, facts=self.facts,
+            classify=classifier(
+                renewable=connection.auth == "client_credentials", noted=self._throttled,
+                throttle_wait=self._words.get("throttle_wait"), tries_500=self._words.get("tries_500", 4)),
             origins=(self._base,), transport=transport, sleep=sleep, clock=clock,
             timeout=settings().http_timeout_seconds, max_wait=settings().http_max_wait_seconds,
             max_concurrency=connection.defaults.max_concurrency,
@@ -100,9 +122,14 @@ class OdataExtractor:
         if connection.auth == "basic":
             self._client.auth = Basic(secrets["username"], secrets["password"])
         else:
-            self._token_url = checked_address(str(connection.options.get("token_url") or ""), f"{where}.token_url")
+            token_url = filled(connection, "token_url", self._base, self._words)
+            self._token_url = checked_address(token_url or "", f"{where}.token_url")
             self._client.allow(self._token_url)
             self._client.auth = Bearer(self._token, self.facts)
+        for address in other_hosts(connection, self._base, self._words):
+            self._client.allow(checked_address(address, f"{where}.link_hosts"))
+        self._tokens: dict[str, str] = {}
+        self._begun: dict[str, Changes] = {}
         self._services: dict[str, dict[str, Entity] | None] = {}
         self._selects: dict[str, Select | None] = {}
 
@@ -136,17 +163,65 @@ class OdataExtractor:
         select = self._select(stream)
         if select is None:
             raise SchemaError(
-                f"connection {self._connection.name}: {self._service_url(stream)} does not offer {_set_of(stream)}",
+                f"connection {self._connection.name}: {self._service_url(stream)} does not offer "
+                f"{' or '.join(sets_of(self._connection, stream))}",
                 hint="activate the service and give the technical user access to it, or leave the stream out of "
                 "`streams`",
             )
         if parents is not None:
             yield from self._children(select, parents)
             return
-        if not window.full and stream.mode == "incremental" and stream.cursor:
-            select = select.within(window, self._connection.zone)
-        for batch in self._read(select):
-            yield _page(stream, batch)
+        self._tokens.pop(stream.name, None)
+        if window.resume is not None:
+            yield from self._changes(select, window.resume)
+        elif window.full or stream.mode == "full" or not stream.cursor:
+            select = replace(select, tracked=bool(stream.options.get("track")))
+            yield from (_page(stream, batch) for batch in self._read(select))
+        else:
+            found = (_page(stream, batch) for batch in self._read(select.within(window, self._connection.zone)))
+            is_compared = stream.partition == stream.cursor and window.start is not None
+            yield from with_lots(found, days_of(window, self._connection)) if is_compared else found
+
+    # --- changes
+
+    def can_resume(self, stream: Stream, token: str) -> bool:
+        """See `tracking.Tracker`."""
+        select = self._select(stream)
+        link = link_of(token, select.fields) if select else None
+        reason = "made for other fields"
+        if link is not None:
+            try:
+                self._begun[stream.name] = self._ask_changes(select, link)
+                return True
+            except Refused as refusal:
+                if refusal.status not in (400, 404, 410):
+                    raise
+                reason = refusal.reason
+        log.warning("changes can no longer be told, reading all", extra={"stream": stream.name, "reason": reason})
+        self.facts.notes.setdefault("resynced", {})[stream.name] = reason
+        return False
+
+    def token(self, stream: Stream) -> str | None:
+        """See `tracking.Tracker`."""
+        return self._tokens.get(stream.name)
+
+    def _changes(self, select: Select, token: str) -> Iterator[Page]:
+        """What changed since the token was made; of each page what changed, then what is gone."""
+        stream, guard = select.stream, LoopGuard(self._connection.name, select.stream.name)
+        found = self._begun.pop(stream.name, None) or self._ask_changes(select, token.partition(" ")[2])
+        while True:
+            yield Page(stream.name, found.changed, noise=MANNERS["odata"][0])
+            if found.gone != b"[]":
+                yield Page(stream.name, found.gone, deleted=True)
+            if not found.following:
+                self._tokens[stream.name] = token_of(found.delta, select.fields)
+                return
+            guard.place(found.following)
+            found = self._ask_changes(select, found.following)
+
+    def _ask_changes(self, select: Select, link: str) -> Changes:
+        call = Call("GET", self._linked(select.stream, link), select.stream.name, headers=self._headers(select))
+        return self._client.request(call, lambda answer: changes_of(answer.body, select.key))
 
     def _children(self, select: Select, parents: Iterator[str]) -> Iterator[Page]:
         """The rows of the parents, group by group; a group's keys are on its last page."""
@@ -173,6 +248,10 @@ class OdataExtractor:
             try:
                 yield from self._through(select, progress)
             except Refused as refusal:
+                if select.tracked and progress.last is None and refusal.status in (400, 403, 501):
+                    self.facts.notes.setdefault("untracked", {})[select.stream.name] = refusal.reason
+                    yield from self._read(replace(select, tracked=False))
+                    return
                 if progress.last is None or refusal.status not in (400, 404, 410):
                     raise
                 reason = f"a link was refused after {progress.received} rows ({refusal.reason})"
@@ -195,7 +274,8 @@ class OdataExtractor:
         by_key = select.stream.options.get("paging", "key") == "key"
         while True:
             top = self._rows if by_key else None
-            words = select.words(top, after=progress.last, counted=progress.announced is None)
+            is_counted = progress.announced is None and select.stream.options.get("counted", True)
+            words = select.words(top, after=progress.last, counted=is_counted and not select.tracked)
             batch = self._ask(select, self._url(select.stream, words), progress)
             rows = len(batch.keys)
             guard.page(batch.body, rows)
@@ -206,6 +286,8 @@ class OdataExtractor:
                 rows += len(batch.keys)
                 guard.page(batch.body, len(batch.keys))
                 yield batch
+            if batch.delta:
+                self._tokens[select.stream.name] = token_of(batch.delta, select.fields)
             is_full = rows >= self._rows
             if not by_key or not rows or (
                     not is_full and progress.announced is not None and progress.received >= progress.announced):
@@ -226,10 +308,9 @@ class OdataExtractor:
         return batch
 
     def _headers(self, select: Select) -> dict[str, str]:
-        headers = dict(select.dialect.headers)
-        if select.stream.options.get("paging") == "server":
-            headers["prefer"] = f"odata.maxpagesize={self._rows}"
-        return headers
+        options = select.stream.options
+        accept = {"accept": options["accept"]} if options.get("accept") else {}
+        return {**select.dialect.headers, **accept, **preference(select.stream, self._rows, tracked=select.tracked)}
 
     def _count(self, select: Select) -> int:
         """How many rows there are now."""
@@ -247,7 +328,7 @@ class OdataExtractor:
 
     def _url(self, stream: Stream, words: dict[str, str], below: str = "") -> str:
         query = query_string({**words, **self._extra(stream)})
-        return f"{self._service_url(stream)}/{_set_of(stream)}{below}{'?' if query else ''}{query}"
+        return f"{self._service_url(stream)}/{self._set_of(stream)}{below}{'?' if query else ''}{query}"
 
     def _linked(self, stream: Stream, link: str) -> str:
         """The address of a link, relative to the set or whole; the words that every request needs are kept on it."""
@@ -258,8 +339,8 @@ class OdataExtractor:
         return f"{url}{'&' if '?' in url else '?'}{query_string(lost)}" if lost else url
 
     def _extra(self, stream: Stream) -> dict[str, str]:
-        named = stream.options.get("query", {})
-        given = {word: self._connection.options.get(option) for word, option in named.items()}
+        named, fixed = stream.options.get("query", {}), stream.options.get("fixed", {})
+        given = {**fixed, **{word: self._connection.options.get(option) for word, option in named.items()}}
         return {word: str(value) for word, value in given.items() if value not in (None, "")}
 
     # --- what is served
@@ -267,12 +348,24 @@ class OdataExtractor:
     def _select(self, stream: Stream) -> Select | None:
         """The statement of a stream, for what the service offers of it; None without such a service or set."""
         if stream.name not in self._selects:
-            entity = (self._service(stream) or {}).get(_set_of(stream))
+            entity = (self._service(stream) or {}).get(self._set_of(stream))
             select = None if entity is None else select_of(self._connection, stream, entity)
             if select and select.absent:
                 self.facts.notes.setdefault("absent_fields", {})[stream.name] = select.absent
             self._selects[stream.name] = select
         return self._selects[stream.name]
+
+    def _set_of(self, stream: Stream) -> str:
+        """The first of its sets that the service offers; the first of all where it offers none."""
+        wanted = sets_of(self._connection, stream)
+        if len(wanted) == 1:
+            return wanted[0]
+        offered = self._service(stream) or {}
+        return next((name for name in wanted if name in offered), wanted[0])
+
+    def _throttled(self, code: str) -> None:
+        counts = self.facts.notes.setdefault("throttled", {})
+        counts[code] = counts.get(code, 0) + 1
 
     def _service(self, stream: Stream) -> dict[str, Entity] | None:
         """The entity sets of the stream's service; None where the host does not know it or does not let us in."""
@@ -294,8 +387,9 @@ class OdataExtractor:
         """A token for the client's id and secret (RFC 6749, 4.4)."""
         client, secret = self._secrets["client_id"], self._secrets["client_secret"]
         words = {"grant_type": "client_credentials"}
-        if scope := self._connection.options.get("scope"):
-            words["scope"] = str(scope)
+        for word in ("scope", "resource"):
+            if told := filled(self._connection, word, self._base, self._words):
+                words[word] = told
         headers = {"accept": "application/json"}
         if self._connection.selected()[0].options.get("token_client", "basic") == "basic":
             headers["authorization"] = Basic(client, secret).header
@@ -304,10 +398,6 @@ class OdataExtractor:
         call = Call("POST", self._token_url, "authentication", form=lambda: words, signed=False, headers=headers)
         granted = self._client.request(call, lambda answer: decode(answer.body, _Granted))
         return Token(granted.access_token, float(granted.expires_in))
-
-
-def _set_of(stream: Stream) -> str:
-    return str(stream.options.get("set", stream.name))
 
 
 def _page(stream: Stream, batch: Batch) -> Page:

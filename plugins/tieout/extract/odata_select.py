@@ -12,6 +12,7 @@ from tieout.errors import SchemaError
 from tieout.extract import Window
 from tieout.extract.odata_dialect import DAYS, DIALECTS, STAMPS, Dialect
 from tieout.extract.odata_metadata import Entity
+from tieout.extract.odata_ways import whole_days
 
 if TYPE_CHECKING:
     from tieout.spec import Connection, Stream
@@ -21,7 +22,10 @@ MOST_PARENTS, LONGEST_LIST = 50, 1000  # keys in a filter, and their letters: ad
 
 @dataclass(frozen=True)
 class Select:
-    """A stream's statement. key: properties of the key, as the service names them. absent: optional ones it lacks."""
+    """A stream's statement. key: properties of the key, as the service names them. absent: optional ones it lacks.
+
+    tracked: with the complete set a delta link is asked for; such a statement has neither order nor condition.
+    """
 
     stream: Stream
     dialect: Dialect
@@ -30,6 +34,7 @@ class Select:
     key: tuple[str, ...]
     absent: list[str] = field(default_factory=list)
     filters: tuple[str, ...] = ()
+    tracked: bool = False
 
     @property
     def version(self) -> int:
@@ -43,6 +48,8 @@ class Select:
         if top is not None:
             words |= {"$orderby": ",".join(self.key), "$top": str(top)}
             filters += [] if after is None else [self._after(after)]
+        elif self.stream.options.get("ordered") and not self.tracked:
+            words["$orderby"] = ",".join(self.key)
         if filters:
             words["$filter"] = filters[0] if len(filters) == 1 else " and ".join(f"({each})" for each in filters)
         return words | self.dialect.counting if counted else words
@@ -72,6 +79,9 @@ class Select:
             for sign, moment in (("ge", window.start), ("le", window.end)):
                 if moment is not None:
                     bounds.append(f"{name} {sign} {self.dialect.literal(_day(moment, zone), kind)}")
+        elif kind in STAMPS and self._means_a_day(name):
+            first = None if window.start is None else _day(window.start, zone)
+            bounds = whole_days(name, first, _day(window.end, zone))
         elif kind in STAMPS:
             for sign, moment in (("ge", window.start), ("lt", window.end)):
                 if moment is not None:
@@ -80,6 +90,9 @@ class Select:
             raise SchemaError(f"stream {self.stream.name}: {name} is {kind}, no date",
                               hint="a cursor must be a date or a timestamp")
         return " and ".join(bounds)
+
+    def _means_a_day(self, name: str) -> bool:
+        return any(column.field == name and column.type == "date" for column in self.stream.columns)
 
     def _after(self, last: tuple[Any, ...]) -> str:
         """Keys after `last` in their order: a greater first part, or the same and a greater second part, …"""
@@ -99,6 +112,9 @@ def select_of(connection: Connection, stream: Stream, entity: Entity) -> Select:
     """
     served, absent, missing = [], [], []
     for column in stream.columns:
+        name, _, annotation = column.field.partition("@")
+        if annotation and name in entity.properties:
+            continue  # comes with its value
         if column.field and column.field in entity.properties:
             served.append(column.field)
         elif column.field or not column.optional:

@@ -19,6 +19,7 @@ from tieout import logs, settings
 from tieout.errors import ArchiveDamaged, LandingError, WarehouseError
 from tieout.extract import Facts, Window, as_sent
 from tieout.extract.deliveries import delivers
+from tieout.extract.tracking import tracks
 from tieout.landing import archive, deletes, drift, filebook, ledger, loader, mapping, parents, phases, quarantine
 from tieout.landing.held import Held
 from tieout.landing.ledger import LoadResult, Totals
@@ -40,7 +41,8 @@ __all__ = ["LoadResult", "land_connection", "land_pages", "land_stream", "reland
 class Job:
     """One batch to be: what, whence, and how. `at_hand`: its pages are on this machine: it will be done soon.
 
-    delivery: the files that it lands, remembered with it.
+    delivery: the files that it lands, remembered with it. token: tells, when all pages were read, from where the vendor
+    will tell what changed after them.
     """
 
     connection: Connection
@@ -54,6 +56,7 @@ class Job:
     archived_as: archive.Archived | None = None
     at_hand: bool = False
     delivery: Delivery | None = None
+    token: Callable[[], str | None] = lambda: None
 
     @property
     def where(self) -> str:
@@ -155,8 +158,12 @@ def _land_locked(connection: Connection, stream: Stream, window: Window, extract
     replaced = _replace_damaged_parents(connection, stream, window, extractor, run_id) if stream.explode else set()
     with connect("loader", autocommit=True, application=f"tieout land {connection.name}.{stream.name}") as db, \
             ledger.stream_lock(db, connection.name, [stream.name]):
+        if window.resume is not None and not extractor.can_resume(stream, window.resume):
+            window = Window(None, window.end, full=True)
         job = Job(connection, stream, "full" if window.full or stream.mode == "full" else "incremental", window, run_id,
                   at_hand=extractor.at_hand)
+        if tracks(extractor, stream):
+            job = replace(job, token=lambda: extractor.token(stream))
         if stream.explode:
             return _land_exploded(db, job, replaced)
         if delivers(extractor, stream):
@@ -271,7 +278,7 @@ def _attempt(db: psycopg.Connection, job: Job, pages: Any, cost: Callable[[], Fa
         with db.transaction(), phases.measured() as spent:
             result = _load(db, job, batch_id, pages, writer)
             result = replace(result, **ledger.cost_values(cost(), spent), seconds=round(time.monotonic() - started, 3))
-            ledger.commit(db, batch_id, _ledger_values(job, result))
+            ledger.commit(db, batch_id, {**_ledger_values(job, result), "resume": job.token()})
             if job.delivery is not None:
                 filebook.remember(db, job.connection.name, job.stream.name, batch_id, job.delivery.files)
     except BaseException as error:
