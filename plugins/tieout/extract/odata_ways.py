@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 
 from tieout.errors import ConfigError
+from tieout.extract.address import is_loopback
 
 if TYPE_CHECKING:
     from tieout.extract import Page, Window
@@ -38,7 +39,8 @@ def preference(stream: Stream, rows: int, *, tracked: bool) -> dict[str, str]:
 def other_hosts(connection: Connection, base: str, options: Mapping[str, Any]) -> Iterator[str]:
     """Addresses of the same server: those that the connection names, and the one with or without a word in its name."""
     yield from (str(url) for url in connection.options.get("link_hosts") or ())
-    if word := options.get("twin_host"):
+    word = options.get("twin_host")
+    if word and not is_loopback(base):
         url = httpx.URL(base)
         first, _, rest = url.host.partition(".")
         if rest.startswith(f"{word}."):
