@@ -117,13 +117,16 @@ class DynamicsFinance:
         billed = sum(line.quantity for bill in bills for line in bill.lines)
         done = billed >= sum(line.quantity for line in lines)
         status = "Canceled" if cancelled else "Invoiced" if done else "Backorder"
+        points = doc.entity.tax if doc.taxed else 0
         yield "SalesOrderHeadersV3", {
             "dataAreaId": area(doc.entity), "SalesOrderNumber": doc.id, "SalesOrderName": doc.customer.name,
             "OrderingCustomerAccountNumber": customer_account(doc.customer),
             "InvoiceCustomerAccountNumber": customer_account(doc.customer), "CurrencyCode": doc.currency,
             "SalesOrderStatus": status, "SalesOrderProcessingStatus": "Active", "FixedExchangeRate": "0",
-            "CustomersOrderReference": doc.reference, "CRMOrderId": doc.external, "AreTotalsCalculated": "No",
-            "PaymentScheduleName": "Monthly" if doc.schedule else None, "RequestedShippingDate": date_text(doc.day),
+            "CustomersOrderReference": doc.reference, "CRMOrderId": doc.external, "AreTotalsCalculated": "Yes",
+            "OrderTotalTaxAmount": _money(tax_on(sum(line.amount for line in lines), points), doc.currency),
+            "SubBillCreatedFromSubscriptionBilling": "Yes" if doc.schedule else "No",
+            "RequestedShippingDate": date_text(doc.day),
             "OrderCreationDateTime": f"{date_text(doc.day)} {stamp_text(doc.created)[11:]}",
         }
         for number, line in enumerate(lines):

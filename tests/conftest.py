@@ -93,6 +93,9 @@ def demo_company() -> Company:
                          "options": {"account": "1234567"}},
             "oracle": {"system": "oracle", "auth": "basic", "time_zone": "UTC",
                        "options": {"base_url": "http://127.0.0.1:1"}},
+            **{system: {"system": system, "auth": "client_credentials", "time_zone": "UTC",
+                        "options": {"base_url": "http://127.0.0.1:1", "tenant_id": "t"}}
+               for system in ("dynamics_sales", "dynamics_finance")},
             "sap": {"system": "sap", "auth": "basic", "time_zone": "UTC", "options": {"base_url": "http://127.0.0.1:1"}},
         },
     })

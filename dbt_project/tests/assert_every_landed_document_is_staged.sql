@@ -1,12 +1,22 @@
 -- No header is lost between raw and staging, and none survives its deletion: incremental tables hold what is current. What SAP
--- posted without a billing document is made of items and has no header.
+-- posted without a billing document is made of items and has no header; nor have transactions and vouchers of Dynamics Finance.
 {% set headers = [
     ('netsuite', 'netsuite__transaction', 'id', 'true'),
     ('salesforce', 'salesforce__opportunity', 'id', 'iswon'),
     ('salesforce', 'salesforce__order', 'id', 'true'),
     ('sap', 'sap__a_salesorder', sap_number('salesorder'), 'true'),
     ('sap', 'sap__a_outbdeliveryheader', sap_number('deliverydocument'), 'true'),
-    ('sap', 'sap__a_billingdocument', sap_number('billingdocument'), 'true')
+    ('sap', 'sap__a_billingdocument', sap_number('billingdocument'), 'true'),
+    ('dynamics_sales', 'dynamics_sales__opportunity', 'opportunityid', 'statecode = 1'),
+    ('dynamics_sales', 'dynamics_sales__salesorder', 'salesorderid', 'true'),
+    (
+        'dynamics_finance', 'dynamics_finance__salesorderheaders', "lower(dataareaid) || '|' || salesordernumber", 'true'
+    ),
+    ('dynamics_finance', 'dynamics_finance__custinvoicejour', "'J' || cast(sourcekey as text)", 'true'),
+    (
+        'dynamics_finance', 'dynamics_finance__freetextinvoiceheaders', "'F' || cast(invoiceidentifier as text)",
+        "isposted <> 'Yes'"
+    )
 ] | selectattr(0, 'in', var('systems')) | list -%}
 with landed as (
     {% for system, stream, document_id, condition in headers -%}
@@ -27,6 +37,7 @@ staged as (
     where
         source_system in ({% for header in headers %}'{{ header[0] }}'{% if not loop.last %}, {% endif %}{% endfor %})
         and not (source_system = 'sap' and document_id like '%/%')
+        and not (source_system = 'dynamics_finance' and (document_id like 'T%' or document_id like 'G%'))
 )
 
 select
