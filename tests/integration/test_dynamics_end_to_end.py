@@ -68,7 +68,7 @@ def test_the_rules_that_move_money_hold(technology):
     report = build.test(
         int(rows("select max(run_id) from ops.build_watermark")[0][0]),
         select=["path:models/staging/dynamics_sales", "path:models/staging/dynamics_finance", "test_type:singular"])
-    assert sum(node.resource_type == "unit_test" for node in report.nodes) == 12
+    assert sum(node.resource_type == "unit_test" for node in report.nodes) == 11
 
 
 def test_no_date_is_no_date_and_a_day_is_a_day(technology):

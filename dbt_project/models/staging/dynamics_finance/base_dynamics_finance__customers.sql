@@ -4,7 +4,11 @@ select
     upper(dataareaid) as company,
     customeraccount as account,
     coalesce(nullif(trim(partynumber), ''), upper(dataareaid) || '|' || customeraccount) as party_number,
-    coalesce(nullif(trim(organizationname), ''), nullif(trim(coalesce(personfirstname, '') || ' ' || coalesce(personlastname, '')), ''), namealias) as name,
+    coalesce(
+        nullif(trim(organizationname), ''),
+        nullif(trim(coalesce(personfirstname, '') || ' ' || coalesce(personlastname, '')), ''),
+        namealias
+    ) as name,
     coalesce(partytype, '') = 'Person' as is_person,
     coalesce(nullif(trim(taxexemptnumber), ''), nullif(trim(taxregistrationid), '')) as tax_id,
     nullif(trim(primarycontactemail), '') as email,

@@ -5,8 +5,13 @@ select
     fromcurrency as from_currency,
     tocurrency as to_currency,
     rate,
-    case conversionfactor when 'One' then 1 when 'Ten' then 10 when 'Hundred' then 100 when 'Thousand' then 1000 when 'TenThousand' then 10000 end
-    as factor,
+    case conversionfactor
+        when 'One' then 1
+        when 'Ten' then 10
+        when 'Hundred' then 100
+        when 'Thousand' then 1000
+        when 'TenThousand' then 10000
+    end as factor,
     conversionfactor as factor_code,
     startdate as valid_from,
     _modified_at as modified_at,
