@@ -84,8 +84,8 @@ class Doc:
     """An ERP document. `rate` is the posted one; `posting_day` a day of the posting period.
 
     `source` is the document it was made from, `delivery` of a bill what it bills; `dangling` an id in place of `source`
-    that points to nothing. `header_extra` is added to the header's total and is in no line. `applied`: what a payment
-    or credit memo settles.
+    that points to nothing. `header_extra` is added to the header's total and is in no line. `applied`: what a payment,
+    a credit memo or an adjustment settles.
     """
 
     kind: str

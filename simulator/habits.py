@@ -27,6 +27,8 @@ class Habits:
     fail when their total is asked for.
     oracle_throttled_every, oracle_unavailable_every: each n-th Oracle call is answered 429 or 503 (0: never).
     oracle_token_seconds: life of a token.
+    own_crm_rows: records that the proprietary CRM's REST interface gives at once, whatever is asked for.
+    own_crm_throttled_every: each n-th call of it is answered 429 (0: never).
     """
 
     session_requests: int | None = None
@@ -48,6 +50,8 @@ class Habits:
     oracle_throttled_every: int = 90
     oracle_unavailable_every: int = 70
     oracle_token_seconds: int = 3600
+    own_crm_rows: int = 80
+    own_crm_throttled_every: int = 40
 
     @classmethod
     def none(cls) -> Habits:
@@ -55,7 +59,8 @@ class Habits:
         return cls(
             first_session_requests=None, short_pages=False, job_polls=0, unavailable_every=0, throttled_every=0,
             oracle_rows=500, oracle_child_rows=500, oracle_any_order=False, oracle_weak_fields=False,
-            oracle_no_totals=set(), oracle_throttled_every=0, oracle_unavailable_every=0,
+            oracle_no_totals=set(), oracle_throttled_every=0, oracle_unavailable_every=0, own_crm_rows=500,
+            own_crm_throttled_every=0,
         )
 
 
@@ -100,10 +105,25 @@ class OraclePod:
 
     units: business units that are granted; None: all of them. Rows of others are not there, and nothing says so.
     hidden: resources, or attributes ('receivablesInvoices.PaymentTerms') that this release does not have.
+    denied: resources that the user's role may not see: 403.
     extracts: file extracts are delivered to `bicc/` of the folder when the servers start.
     """
 
     auth: Literal["basic", "oauth2_client", "oauth2_jwt", "jwt"] = "basic"
     units: set[str] | None = None
     hidden: set[str] = field(default_factory=set)
+    denied: set[str] = field(default_factory=set)
     extracts: bool = False
+
+
+@dataclass
+class OwnCrmSite:
+    """How others reach the proprietary CRM.
+
+    face: the way in that tieout.yml names. REST is always open, and its `paging` is how its lists go on.
+    database: of the face `database`, the SQLAlchemy url of one who may make a schema and a user there.
+    """
+
+    face: Literal["sftp", "s3", "database", "rest"] = "sftp"
+    paging: Literal["page", "offset", "cursor", "link", "body"] = "cursor"
+    database: str = ""

@@ -41,6 +41,7 @@ class Answers:
     def __init__(self, world: World, chain: Chain, now: int) -> None:
         self.chain, self.now, self.today = chain, now, now // DAY
         self._crm, self._erp = world.crm, world.erp
+        self._tells_locks = getattr(self._erp, "tells_locks", True)
         self.docs = [doc for doc in chain.docs if doc.seen(now)]
         self.deals = [deal for deal in chain.deals if deal.won(now)]
         self.planted = [p for p in chain.planted if all(self._holds(d) for d in p.documents)]
@@ -184,6 +185,8 @@ class Answers:
         first = planted.documents[0]
         currency = first.base if planted.hop == "invoice_ledger" and isinstance(first, Doc) else first.currency
         reason = planted.reason if all(self._holds(d) for d in planted.evidence) else planted.alone
+        if reason == "B2" and not self._tells_locks:
+            reason = "B1"  # posted to another period is all that its books say
         self._break(planted.hop, reason, planted.documents, planted.amount, currency, agreed)
 
     def _balance(self, hop: str, difference: int, planted: int) -> None:
@@ -195,7 +198,7 @@ class Answers:
             {
                 "hop": hop,
                 "left": self._named(left),
-                "right": self._named(right),
+                "right": [*self._named(right), *(self._cancelling(right) if hop == "order_invoice" else [])],
                 "scenario": self.chain.scenario,
                 "names_agree": agreed,
             }
@@ -219,6 +222,12 @@ class Answers:
     def _named(self, records: Iterable[Deal | Doc]) -> list[list[str]]:
         systems = ((self._crm if isinstance(record, Deal) else self._erp, record) for record in records)
         return [[system.system, system.key_id(record)] for system, record in systems]
+
+    def _cancelling(self, records: Iterable[Deal | Doc]) -> list[list[str]]:
+        """The records that cancel bills among these: they stand where what they cancel stands."""
+        found = getattr(self._erp, "cancelling_id", None)
+        ids = [found(record, self.now) for record in records if isinstance(record, Doc)] if found else []
+        return [[self._erp.system, one] for one in ids if one]
 
     def _where(self) -> str:
         return f"chain {self.chain.number} ({self.chain.scenario}) at {stamp_text(self.now)}"

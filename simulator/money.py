@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 
 from simulator.clock import RATES_FROM
 
-RATE_SCALE = 10**8
+# Rates are drawn with eight decimals. What an ERP quotes the other way round is 1 / its quote, and needs more.
+RATE_SCALE = 10**12
+_DRAWN = 10**8
 
 
 @dataclass(frozen=True)
@@ -109,14 +112,23 @@ def decimal_text(scaled: int, decimals: int) -> str:
 
 @cache
 def rate_text(rate: int) -> str:
-    """A rate of eight decimals as text, trailing zeros trimmed."""
-    return decimal_text(rate, 8)
+    """A rate as text, trailing zeros trimmed."""
+    return decimal_text(rate, 12)
+
+
+def inverse(rate: int) -> int:
+    """1 / rate, with eight decimals."""
+    return rounded(RATE_SCALE * _DRAWN, rate) * (RATE_SCALE // _DRAWN)
 
 
 class Rates:
-    """Daily rates as a walk around the first day's values, in integers, from `clock.RATES_FROM` on."""
+    """Daily rates as a walk around the first day's values, in integers, from `clock.RATES_FROM` on.
 
-    def __init__(self, seed: int) -> None:
+    held: (base, transaction, rate) → the rate as the books hold it, where they hold less than eight decimals.
+    """
+
+    def __init__(self, seed: int, held: Callable[[str, str, int], int] | None = None) -> None:
+        self._held = held
         self._draws = {code: random.Random(f"{seed}/rates/{code}") for code in CURRENCIES}
         self._values = {code: [currency.micros * 10**6] for code, currency in CURRENCIES.items()}
         self._cache: dict[tuple[str, str, int], int] = {}
@@ -135,8 +147,13 @@ class Rates:
             return RATE_SCALE
         key = (base, transaction, day)
         if key not in self._cache:
-            self._cache[key] = rounded(self._value(transaction, day) * RATE_SCALE, self._value(base, day))
+            drawn = rounded(self._value(transaction, day) * _DRAWN, self._value(base, day))
+            self._cache[key] = self.held(base, transaction, drawn * (RATE_SCALE // _DRAWN))
         return self._cache[key]
+
+    def held(self, base: str, transaction: str, rate: int) -> int:
+        """A rate as the books hold it: what they post is the amount times this."""
+        return rate if self._held is None else self._held(base, transaction, rate)
 
 
 def converted(minor: int, transaction: str, base: str, rate: int) -> int:

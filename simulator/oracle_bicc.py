@@ -1,7 +1,8 @@
 """File extracts (BICC) of the same rows: zip files of CSV, a manifest of the job with their MD5, and extracts of keys.
 
-Columns bear the prefix of their entity. An extract holds what changed since the last one; the first one holds all. What
-BICC knows by id and REST by name is looked up: units, customers, items, types, accounts.
+Columns bear the prefix of their entity. An extract holds what changed since the last one; the first one holds all. The
+extract of a store's keys holds all of them each time. What BICC knows by id and REST by name is looked up: units,
+customers, items, types, accounts, ledgers.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import io
 import os
 import sqlite3
 import zipfile
+import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +26,7 @@ _ITEM = 'SELECT min("ItemId") FROM "oracle__itemsV2" i WHERE i."ItemNumber" = l.
 _UNIT = 'SELECT "BusinessUnitId" FROM "oracle__finBusinessUnitsLOV" u WHERE u."BusinessUnitName" = t."BusinessUnit"'
 _ENTITY = ('SELECT "LegalEntityId" FROM "oracle__legalEntitiesLOV" e '
            'WHERE e."LegalEntityIdentifier" = t."LegalEntityIdentifier"')
+_SET_UP = "2023-01-01 00:00:00"  # types and accounts are older than any transaction
 _STATUS = {"Applied": "APP", "Unapplied": "UNAPP", "Unidentified": "UNID", "Reversed": "REV", "NSF": "NSF"}
 _CLASSES = {"Revenue": "REV", "Receivable": "REC", "Tax": "TAX", "Rounding": "ROUND", "Unearned Revenue": "UNEARN"}
 TYPES = {"Invoice": (1, "INV"), "Debit Memo": (2, "DM"), "Credit Memo": (3, "CM"), "Till Sale": (4, "INV"),
@@ -32,18 +35,27 @@ TYPES = {"Invoice": (1, "INV"), "Debit Memo": (2, "DM"), "Credit Memo": (3, "CM"
 
 @dataclass(frozen=True)
 class Store:
-    """A data store: its prefix and columns, the statement that yields them, and where the stamp is among them."""
+    """A data store: its prefix and columns, the statement that yields them, which of them are its key.
+
+    A column that begins with a dot bears no prefix; `LastUpdateDate` is the stamp. `keys`: so many of the first columns
+    are the key; 0: no extract of keys is made.
+    """
 
     name: str
     prefix: str
     columns: str
     statement: str
-    stamp: str = "LastUpdateDate"
+    keys: int = 1
 
     @property
     def header(self) -> list[str]:
         """The header line."""
-        return [f"{self.prefix}{name}" for name in self.columns.split()]
+        return [name[1:] if name.startswith(".") else f"{self.prefix}{name}" for name in self.columns.split()]
+
+    @property
+    def stamp(self) -> int:
+        """The place of the stamp."""
+        return self.columns.split().index("LastUpdateDate")
 
 
 _TRANSACTIONS = f"""
@@ -89,8 +101,9 @@ SELECT "CustomerTransactionLineId" + 700000000000000, "_CustomerTransactionId", 
  WHERE "AccountingRule" IS NOT NULL
 """
 _SCHEDULES = """
-SELECT "CustomerTransactionId" + 800000000000000, "CustomerTransactionId", "EnteredAmount", "InvoiceBalanceAmount",
- "DueDate", "LastUpdateDate" FROM "oracle__receivablesInvoices" WHERE "InvoiceStatus" <> 'Incomplete'
+SELECT i."InstallmentId", i."_CustomerTransactionId", i."OriginalAmount", i."InstallmentBalanceDue",
+ i."InstallmentDueDate", t."LastUpdateDate" FROM "oracle__receivablesInvoiceInstallments" i
+ JOIN "oracle__receivablesInvoices" t ON t."CustomerTransactionId" = i."_CustomerTransactionId"
 UNION ALL
 SELECT "CustomerTransactionId" + 800000000000000, "CustomerTransactionId", "EnteredAmount", "TransactionBalanceDue",
  NULL, "LastUpdateDate" FROM "oracle__receivablesCreditMemos"
@@ -111,6 +124,24 @@ _RATES = """
 SELECT "FromCurrency", "ToCurrency", "ConversionType", "ConversionDate", "ConversionRate",
  "ConversionDate" || ' 06:00:00' FROM "oracle__currencyRates"
 """
+_BATCHES = """
+SELECT "JeBatchId", "BatchName", "Status", "UserJeSourceName", "DefaultPeriodName", "PostedDate",
+ "RunningTotalAccountedDr", "RunningTotalAccountedCr", "CreationDate", "LastUpdateDate" FROM "oracle__journalBatches"
+"""
+_JOURNALS = """
+SELECT h."JeHeaderId", h."_JeBatchId", h."JournalName", (SELECT "LedgerId" FROM "oracle__ledgersLOV" g
+ WHERE g."Name" = h."LedgerName"), h."CurrencyCode", h."CurrencyConversionRate", h."PeriodName",
+ h."DefaultEffectiveDate", b."UserJeSourceName", h."UserJeCategoryName", 'A', b."Status", b."LastUpdateDate"
+ FROM "oracle__journalHeaders" h
+ JOIN "oracle__journalBatches" b ON b."JeBatchId" = h."_JeBatchId"
+"""
+_JOURNAL_LINES = """
+SELECT l."_JeHeaderId", l."JeLineNumber", account(l."AccountCombination"), l."EnteredDr", l."EnteredCr",
+ l."AccountedDr", l."AccountedCr", l."CurrencyCode", h."DefaultEffectiveDate", b."LastUpdateDate"
+ FROM "oracle__journalLines" l
+ JOIN "oracle__journalHeaders" h ON h."JeHeaderId" = l."_JeHeaderId"
+ JOIN "oracle__journalBatches" b ON b."JeBatchId" = h."_JeBatchId"
+"""
 
 STORES = (
     Store(f"{_AR}transactionheaderextractpvo", "RaCustomerTrx", "CustomerTrxId TrxNumber TrxDate CustTrxTypeSeqId "
@@ -130,13 +161,20 @@ STORES = (
     Store(f"{_AR}receivableapplicationextractpvo", "ArReceivableApplication", "ReceivableApplicationId ApplicationType "
           "CashReceiptId CustomerTrxId AppliedCustomerTrxId AmountApplied ApplyDate Status Display LastUpdateDate",
           _APPLICATIONS),
-    Store(f"{_AR}transactiontypeextractpvo", "RaCustTrxType", "CustTrxTypeSeqId Name Type", "types", ""),
+    Store(f"{_AR}transactiontypeextractpvo", "RaCustTrxType", "CustTrxTypeSeqId Name Type LastUpdateDate", "types",
+          0),
+    Store(f"{_GL}journalbatchextractpvo", "JournalBatch", "JeBatchId Name Status JeSource DefaultPeriodName PostedDate "
+          "RunningTotalAccountedDr RunningTotalAccountedCr CreationDate LastUpdateDate", _BATCHES),
+    Store(f"{_GL}journalheaderextractpvo", "GlJeHeaders", ".JeHeaderId JeBatchId Name LedgerId CurrencyCode "
+          "CurrencyConversionRate PeriodName DefaultEffectiveDate JeSource JeCategory ActualFlag Status LastUpdateDate",
+          _JOURNALS),
+    Store(f"{_GL}journallineextractpvo", "GlJeLines", ".JeHeaderId .JeLineNum CodeCombinationId EnteredDr EnteredCr "
+          "AccountedDr AccountedCr CurrencyCode EffectiveDate LastUpdateDate", _JOURNAL_LINES, 2),
     Store(f"{_GL}codecombinationextractpvo", "CodeCombination", "CodeCombinationId ChartOfAccountsId Segment1 Segment2 "
-          "Segment3 Segment4 EnabledFlag", "accounts", ""),
+          "Segment3 Segment4 EnabledFlag LastUpdateDate", "accounts", 0),
     Store(f"{_GL}dailyrateextractpvo", "DailyRate", "FromCurrency ToCurrency ConversionType ConversionDate "
-          "ConversionRate LastUpdateDate", _RATES),
+          "ConversionRate LastUpdateDate", _RATES, 4),
 )
-KEYS = Store(f"{_AR}transactionheaderextractpvo_pk", "RaCustomerTrx", "CustomerTrxId", "keys", "")
 
 
 def drop(folder: Path, target: Path, since: str | None = None) -> list[Path]:
@@ -153,9 +191,14 @@ def drop(folder: Path, target: Path, since: str | None = None) -> list[Path]:
                         ("status", lambda s: _STATUS.get(s, s)), ("account", accounts.number)):
         database.create_function(name, 1, found)
     made = []
-    for number, store in enumerate((*STORES, KEYS), 1):
-        rows = _rows(database, store, accounts, since)
+    for number, store in enumerate(STORES, 1):
+        everything = _rows(database, store, accounts)
+        rows = [row for row in everything if since is None or row[store.stamp] > since]
         made.append(_write(target / f"file_{store.name}-batch{number}-{stamp}.zip", store.header, rows))
+        if store.keys:
+            keys = [row[:store.keys] for row in everything]
+            path = target / f"file_{store.name}_pk-batch{number}-{stamp}.zip"
+            made.append(_write(path, store.header[:store.keys], keys))
     database.close()
     listed = "".join(f"{path.name};{hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()}\n"
                      for path in made)
@@ -167,24 +210,21 @@ def drop(folder: Path, target: Path, since: str | None = None) -> list[Path]:
 
 
 class _Accounts:
-    """Ids of account combinations, by first use."""
+    """Ids of account combinations: the same in every job."""
 
     def __init__(self) -> None:
         self.known: dict[str, int] = {}
 
     def number(self, combination: str) -> int:
-        return self.known.setdefault(combination, 5_000 + len(self.known))
+        return self.known.setdefault(combination, zlib.crc32(combination.encode()))
 
 
-def _rows(database: sqlite3.Connection, store: Store, accounts: _Accounts, since: str | None) -> Iterable[tuple]:
+def _rows(database: sqlite3.Connection, store: Store, accounts: _Accounts) -> list[tuple]:
     if store.statement == "types":
-        return [(number, name, kind) for name, (number, kind) in TYPES.items()]
-    if store.statement == "accounts":  # after the distributions, which say what there is
-        return [(number, 101, *name.split("."), "Y") for name, number in accounts.known.items()]
-    if store.statement == "keys":
-        return ((row[0],) for row in database.execute(_TRANSACTIONS))
-    place = store.columns.split().index(store.stamp)
-    return (tuple(row) for row in database.execute(store.statement) if since is None or row[place] > since)
+        return [(number, name, kind, _SET_UP) for name, (number, kind) in TYPES.items()]
+    if store.statement == "accounts":  # after distributions and journals, which say what there is
+        return [(number, 101, *name.split("."), "Y", _SET_UP) for name, number in accounts.known.items()]
+    return [tuple(row) for row in database.execute(store.statement)]
 
 
 def _write(path: Path, header: list[str], rows: Iterable[tuple]) -> Path:

@@ -3,7 +3,8 @@
 Amounts of invoices are positive, those of credit memos negative. A distribution's amount is positive on an invoice,
 whatever its class: whether it is a debit follows from the class. Functional amounts are each line's amount times the
 document's rate, rounded; the receivable takes the sum. Till sales settle themselves against the till's clearing
-account. A sale that the ledger never saw has no distributions.
+account. A sale that the ledger never saw has no distributions. An adjustment has its own sign: negative takes off what
+is owed.
 """
 
 from __future__ import annotations
@@ -13,33 +14,32 @@ from typing import TYPE_CHECKING, Any
 
 from simulator import oracle_master, oracle_schema
 from simulator.clock import DAY, date_text, stamp_text
-from simulator.documents import CREDITS, Chain, Deal, Doc, lines_at
+from simulator.documents import CREDITS, Chain, Deal, Doc, Line, lines_at
 from simulator.money import CURRENCIES, amount_text, converted, decimal_text, rate_text, tax_on
+from simulator.oracle_due import FIRST, installment_id, installments, surrogate
 from simulator.oracle_master import combination, period_name
+from simulator.oracle_schema import row
+from simulator.stock import place_of
 
 if TYPE_CHECKING:
     from simulator.customers import Party
     from simulator.plan import World
     from simulator.schema import Table
+    from simulator.stock import Level
     from simulator.systems import Row
 
 TRANSACTIONS = ("CustInvc", "CashSale", "Estimate")
-_PREFIXES = {"CustPymt": "RCT", "SalesOrd": "ORD", "Journal": "JE"}
-_FIRST = 300_000_100_000_000
+_PREFIXES = {"CustPymt": "RCT", "SalesOrd": "ORD", "Journal": "JE", "Adjustment": "ADJ"}
 _TYPES = {"CustInvc": "Invoice", "CashSale": "Till Sale", "Estimate": "Pro Forma", "CustCred": "Credit Memo",
           "CashRfnd": "Till Refund"}
 _MANUAL = "Spreadsheet"
 
 
-def surrogate(document_id: str | int) -> int:
-    """The key of a document in its table: ids of other tables than transactions carry a prefix."""
-    return int(str(document_id).rpartition("-")[2])
-
-
 class Oracle:
     """The ERP's records of a company; see `systems.System`. Holds no state of its own."""
 
-    system, role = "oracle", "erp"
+    system, role, kinds = "oracle", "erp", frozenset({"Adjustment"})
+    tells_locks = False  # whether a period is closed, not when it was
     columns = oracle_schema.columns()
 
     def __init__(self, world: World) -> None:
@@ -58,7 +58,7 @@ class Oracle:
     @staticmethod
     def document_id(kind: str, number: int) -> str:
         """CUSTOMER_TRX_ID of transactions; ids of receipts, orders and journals are others, and carry a prefix."""
-        key = str(_FIRST + number)
+        key = str(FIRST + number)
         return f"{_PREFIXES[kind]}-{key}" if kind in _PREFIXES else key
 
     @staticmethod
@@ -71,8 +71,12 @@ class Oracle:
         return str(record.id)
 
     def reference(self, now: int) -> Iterator[Row]:
-        """(table, row) of ledgers, units, periods, rates, items and stock."""
+        """(table, row) of ledgers, units, periods, rates and items."""
         return oracle_master.rows(self._world, now)
+
+    def stock(self, levels: list[Level], now: int) -> Iterator[Row]:
+        """(table, row) of what is on hand."""
+        return oracle_master.stock_rows(self._world, levels)
 
     def party(self, party: Party, now: int) -> Iterator[Row]:
         """(table, row) of a party's records."""
@@ -89,10 +93,13 @@ class Oracle:
                 yield from self._receipt(doc, seen, changed, now)
             elif doc.kind == "Journal":
                 yield from self._journal(doc, changed)
+            elif doc.kind == "Adjustment":
+                yield from self._adjustment(doc, changed)
             elif doc.kind in CREDITS:
                 yield from self._credit(doc, seen, changed, now)
             else:
                 yield from self._invoice(doc, seen, changed, now)
+                yield from installments(doc, chain, now)
 
     # --- orders
 
@@ -148,7 +155,7 @@ class Oracle:
                 LineAmount=amount_text(line.amount * zero, decimals), UnitOfMeasure="Each",
                 AccountingRule="Monthly" if doc.schedule else None, AccountingRuleDuration=3 if doc.schedule else None,
                 TaxClassificationCode="STANDARD" if doc.taxed else None, SalesOrder=_order_number(doc),
-                CreationDate=stamp_text(doc.created), LastUpdateDate=changed,
+                Warehouse=self._warehouse(doc, line), CreationDate=stamp_text(doc.created), LastUpdateDate=changed,
                 _CustomerTransactionId=surrogate(doc.id))
             if doc.taxed:
                 yield row(
@@ -290,6 +297,19 @@ class Oracle:
                 AccountedDr=amount_text(functional, base) if functional > 0 else None,
                 AccountedCr=amount_text(-functional, base) if functional < 0 else None, _JeHeaderId=key + 1)
 
+    # --- what is taken off a receivable
+
+    def _adjustment(self, doc: Doc, changed: str) -> Iterator[Row]:
+        decimals, booked = CURRENCIES[doc.currency].decimals, self._functional(doc, doc.amount)
+        yield row(
+            "transactionAdjustments", AdjustmentId=surrogate(doc.id), AdjustmentNumber=doc.number,
+            AdjustmentAmount=amount_text(-doc.amount, decimals), AdjustmentReason="Small amounts remaining",
+            AdjustmentType="Invoice", AccountingDate=date_text(doc.posting_day),
+            ReferenceTransactionId=surrogate(doc.applied[0][0].id), _AccountId=oracle_master.account_id(doc.customer))
+        sides = [(combination(doc.entity, "Receivable"), -doc.amount, -booked),
+                 (combination(doc.entity, "WriteOff"), doc.amount, booked)]
+        yield from self._posted(doc, sides, "Receivables", "Adjustment", changed)
+
     # --- receipts
 
     def _receipt(self, doc: Doc, seen: list[Doc], changed: str, now: int) -> Iterator[Row]:
@@ -316,20 +336,15 @@ class Oracle:
                 ApplicationDate=date_text(doc.day), AccountingDate=date_text(doc.posting_day),
                 ApplicationStatus="Applied", ProcessStatus="Processed", IsLatestApplication="Y",
                 ReferenceTransactionId=surrogate(target.id), ReferenceTransactionNumber=target.number,
-                ReferenceTransactionStatus="Closed", ReferenceInstallmentId=surrogate(target.id) + 7,
+                ReferenceTransactionStatus="Closed", ReferenceInstallmentId=installment_id(target, 0),
                 _AccountId=oracle_master.account_id(doc.customer), _LastUpdateDate=changed)
 
+    def _warehouse(self, doc: Doc, line: Line) -> str | None:
+        stocked = self._products[line.product].item_type == "InvtPart"
+        return oracle_master.organisation(self._world, place_of(doc)) if stocked else None
+
     def _line_key(self, doc: Doc, number: int) -> int:
-        return _FIRST + self._lines((doc.slot << 6) + number) * 2
-
-
-def row(table: str, **values: Any) -> Row:
-    """A whole row of a table; what is not named is NULL. TypeError for a column that it does not have."""
-    name = f"oracle__{table}"
-    columns = oracle_schema.columns()[name]
-    if strange := set(values) - set(columns):
-        raise TypeError(f"{table} has no {', '.join(sorted(strange))}")
-    return name, tuple(values.get(column) for column in columns)
+        return FIRST + self._lines((doc.slot << 6) + number) * 2
 
 
 def _order_number(doc: Doc) -> str | None:

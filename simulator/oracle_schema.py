@@ -6,8 +6,12 @@ A name that begins with `_` is the simulator's own (a parent's key, what files h
 from __future__ import annotations
 
 from functools import cache
+from typing import TYPE_CHECKING, Any
 
 from simulator.schema import Table, parsed
+
+if TYPE_CHECKING:
+    from simulator.systems import Row
 
 _TABLES = """
 receivablesInvoices | CustomerTransactionId | LastUpdateDate | CustomerTransactionId:integer TransactionNumber:text
@@ -29,6 +33,10 @@ receivablesInvoiceDistributions | DistributionId | _CustomerTransactionId | Dist
  AccountCombination:text AccountingDate:date Amount:amount AccountedAmount:amount InvoiceLineNumber:integer
  DetailedTaxLineNumber:integer Percent:rate Comments:text CreationDate:stamp LastUpdateDate:stamp
  _CustomerTransactionId:integer
+receivablesInvoiceInstallments | InstallmentId | _CustomerTransactionId | InstallmentId:integer
+ InstallmentSequenceNumber:integer InstallmentDueDate:date OriginalAmount:amount InstallmentBalanceDue:amount
+ AccountedBalanceDue:amount AmountPaid:amount InstallmentAmountAdjusted:amount InstallmentAmountCredited:amount
+ InstallmentStatus:text DisputeAmount:amount DisputeDate:date PaymentDaysLate:integer _CustomerTransactionId:integer
 receivablesCreditMemos | CustomerTransactionId | LastUpdateDate | CustomerTransactionId:integer TransactionNumber:text
  TransactionDate:date AccountingDate:date BusinessUnit:text BillToCustomerName:text BillToCustomerNumber:text
  BillToSite:text CreditMemoCurrency:text CreditMemoStatus:text CreditReason:text EnteredAmount:amount
@@ -59,6 +67,8 @@ creditMemoApplications | ApplicationId | _AccountId | ApplicationId:integer Cred
  ApplicationAmount:amount EnteredCurrency:text ApplicationDate:date AccountingDate:date ApplicationStatus:text
  IsLatestApplication:text ReferenceTransactionId:integer ReferenceTransactionNumber:text _AccountId:integer
  _LastUpdateDate:stamp
+transactionAdjustments | AdjustmentId | _AccountId | AdjustmentId:integer AdjustmentNumber:text AdjustmentAmount:amount
+ AdjustmentReason:text AdjustmentType:text AccountingDate:date ReferenceTransactionId:integer _AccountId:integer
 accounts | PartyId | LastUpdateDate | PartyId:integer PartyNumber:text OrganizationName:text PartyStatus:text
  TaxpayerIdentificationNumber:text EmailAddress:text FormattedPhoneNumber:text URL:text AddressLine1:text City:text
  State:text PostalCode:text Country:text ParentAccountPartyId:integer SourceSystemReferenceValue:text
@@ -113,6 +123,15 @@ def tables() -> tuple[Table, ...]:
 def columns() -> dict[str, tuple[str, ...]]:
     """{table in sim.db: its columns in order}: rows are rendered whole."""
     return {table.sql_name: table.columns for table in tables()}
+
+
+def row(table: str, **values: Any) -> Row:
+    """A whole row of a table; what is not named is NULL. TypeError for a column that it does not have."""
+    name = f"oracle__{table}"
+    known = columns()[name]
+    if strange := set(values) - set(known):
+        raise TypeError(f"{table} has no {', '.join(sorted(strange))}")
+    return name, tuple(values.get(column) for column in known)
 
 
 def is_own(name: str) -> bool:

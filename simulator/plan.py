@@ -34,8 +34,9 @@ class World:
 
     @cached_property
     def rates(self) -> Rates:
-        """Daily rates."""
-        return Rates(self.seed if self.market is None else self.market)
+        """Daily rates, as the unit's ERP holds them."""
+        held = getattr(systems.renders(self.unit.erp), "held_rate", None)
+        return Rates(self.seed if self.market is None else self.market, held)
 
     @cached_property
     def products(self) -> tuple[Product, ...]:
@@ -361,6 +362,14 @@ class Plan:
     def pay(self, *bills: Doc) -> Doc:
         """One payment for exactly what is open of the invoices, as their headers say."""
         return self.payment([(bill, self.open_amount(bill)) for bill in bills])
+
+    def adjust(self, bill: Doc, amount: int, *, day: int) -> Doc:
+        """Somebody takes `amount` off what an invoice asks for: no cash, no credit memo, no revenue."""
+        doc = self.doc("Adjustment", bill.party, day, [], currency=bill.currency, rate=bill.rate, amount=amount,
+                       source=bill, taxed=False, created=max(self.at(day), bill.created + 1_800))
+        doc.customer = bill.customer
+        doc.applied.append((bill, amount))
+        return doc
 
     def open_amount(self, bill: Doc) -> int:
         """What a customer who reads the header still owes, after the credits of this chain."""

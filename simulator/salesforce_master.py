@@ -8,7 +8,7 @@ from simulator import names
 from simulator.clock import DAY, FIRST_DAY, date_text, end_of, month_start, stamp_text
 from simulator.customers import Party, Record
 from simulator.ids import salesforce_id
-from simulator.money import CURRENCIES, RATE_SCALE, rate_text, rounded
+from simulator.money import CURRENCIES, inverse, rate_text
 from simulator.plan import World
 from simulator.schema import names_in
 
@@ -147,7 +147,7 @@ def _crm_rates(world: World, now: int) -> Iterator[tuple[str, tuple]]:
         month = 0
         while (start := month_start(2024, 1 + month)) <= day:
             after = month_start(2024, 2 + month)
-            rate = rounded(RATE_SCALE * RATE_SCALE, world.rates.rate("USD", currency.code, start))
+            rate = inverse(world.rates.rate("USD", currency.code, start))
             stamp = _BEGIN if start < FIRST_DAY - 200 else stamp_text(start * DAY + 300)
             known_end = after <= day
             yield (

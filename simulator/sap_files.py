@@ -193,6 +193,51 @@ def _bseg(read: Callable[[str], Iterator[Record]]) -> Iterator[list[Any]]:
            "", "999.99", "999.99", NO_DATE, NO_DATE]
 
 
+def _acdoca(read: Callable[[str], Iterator[Record]]) -> Iterator[list[Any]]:
+    """Every line for the leading ledger, and once more for a parallel one; signed, as the services show it."""
+    for each in read("A_OperationalAcctgDocItemCube"):
+        currency, base, year = each["TransactionCurrency"], each["CompanyCodeCurrency"], each["FiscalYear"]
+        period, bill = each["FiscalPeriod"], each["BillingDocument"]
+        for ledger in ("0L", "2L"):
+            yield ["100", ledger, each["CompanyCode"], year, each["AccountingDocument"],
+                   f"{int(each['AccountingDocumentItem']):06d}", year, period, f"{year}{period}",
+                   each["AccountingDocumentType"], each["ReferenceDocumentType"],
+                   bill or each["AccountingDocument"], each["GLAccount"],
+                   each["Customer"], each["Material"], currency, currency, base, each["ChartOfAccounts"],
+                   each["FinancialAccountType"], each["TransactionTypeDetermination"],
+                   "X" if each["IsBalanceSheetAccount"] else "P", each["PartnerCompany"], each["AssignmentReference"],
+                   each["DocumentReferenceID"], each["InvoiceReference"], each["InvoiceReferenceFiscalYear"],
+                   each["InvoiceItemReference"], each["ClearingAccountingDocument"], each["ClearingDocFiscalYear"], "",
+                   f"{_date(each['AccountingDocumentCreationDate'])}{each['CreationTime'].replace(':', '')}",
+                   _kept(each["AmountInTransactionCurrency"], currency),
+                   _kept(each["AmountInTransactionCurrency"], currency),
+                   _kept(each["AmountInCompanyCodeCurrency"], base), each["DebitCreditCode"],
+                   _date(each["PostingDate"]), _date(each["DocumentDate"]), _date(each["NetDueDate"]),
+                   _date(each["ClearingDate"])]
+
+
+def _vbfa(read: Callable[[str], Iterator[Record]]) -> Iterator[list[Any]]:
+    """What followed directly from what; and what never concerns us: the goods issue that posted a delivery."""
+    for each in read("A_OutbDeliveryItem"):
+        quantity = _quantity(each["ActualDeliveryQuantity"])
+        if each["ReferenceSDDocument"]:
+            yield ["100", each["ReferenceSDDocument"], each["ReferenceSDDocumentItem"], each["DeliveryDocument"],
+                   each["DeliveryDocumentItem"], "J", "C", quantity]
+        if each["GoodsMovementStatus"] == "C":
+            yield ["100", each["DeliveryDocument"], each["DeliveryDocumentItem"], f"49{each['DeliveryDocument'][2:]}",
+                   "000001", "R", "J", quantity]
+    headers = {each["BillingDocument"]: each for each in read("A_BillingDocument")}
+    for each in read("A_BillingDocumentItem"):
+        number, item = each["BillingDocument"], each["BillingDocumentItem"]
+        category, cancelled = (headers[number][name] for name in ("SDDocumentCategory", "CancelledBillingDocument"))
+        if cancelled:
+            source = cancelled, item, headers[cancelled]["SDDocumentCategory"]
+        else:
+            source = each["ReferenceSDDocument"], each["ReferenceSDDocumentItem"], each["ReferenceSDDocumentCategory"]
+        if source[0]:
+            yield ["100", *source[:2], number, item, category, source[2], _quantity(each["BillingQuantity"])]
+
+
 _TABLES: dict[str, tuple[str, Callable[[Callable[[str], Iterator[Record]]], Iterator[list[Any]]]]] = {
     "KNA1": ("MANDT KUNNR NAME1 NAME2 LAND1 ORT01 PSTLZ REGIO STRAS STCEG VBUND LOEVM SPERR ERDAT", _kna1),
     "T001": ("MANDT BUKRS BUTXT LAND1 WAERS KTOPL PERIV", _t001),
@@ -209,6 +254,10 @@ _TABLES: dict[str, tuple[str, Callable[[Callable[[str], Iterator[Record]]], Iter
     "BKPF": ("MANDT BUKRS BELNR GJAHR BLART BSTAT AWTYP AWKEY XBLNR WAERS HWAER BUDAT BLDAT CPUDT", _bkpf),
     "BSEG": ("MANDT BUKRS BELNR GJAHR BUZEI KOART KTOSL SHKZG HKONT KUNNR VBUND MATNR ZUONR REBZG REBZJ REBZZ AUGBL "
              "AUGGJ XBILK DMBTR WRBTR NETDT AUGDT", _bseg),
+    "ACDOCA": ("RCLNT RLDNR RBUKRS GJAHR BELNR DOCLN RYEAR POPER FISCYEARPER BLART AWTYP AWREF RACCT KUNNR MATNR RTCUR "
+               "RWCUR RHCUR KTOPL KOART KTOSL GLACCOUNT_TYPE RASSC ZUONR XBLNR REBZG REBZJ REBZZ AUGBL AUGGJ BSTAT "
+               "TIMESTAMP TSL WSL HSL DRCRK BUDAT BLDAT NETDT AUGDT", _acdoca),
+    "VBFA": ("MANDT VBELV POSNV VBELN POSNN VBTYP_N VBTYP_V RFMNG", _vbfa),
 }
 
 

@@ -91,6 +91,14 @@ def quoted(source: str, target: str, rate: int) -> tuple[int, int, int]:
     return (fine, _FACTOR, 1) if fine <= _LARGEST_RATE else (rounded(rate * 10**5, RATE_SCALE), 1, 1)
 
 
+def held(source: str, target: str, rate: int) -> int:
+    """What `quoted` says of a rate, as a rate again: five decimals of a quotation are all that SAP knows of it."""
+    told, units, targets = quoted(source, target, rate)
+    if told < 0:
+        return rounded(RATE_SCALE * targets * 10**5, -told * units)
+    return rounded(RATE_SCALE * targets * told, units * 10**5)
+
+
 def rate_text(rate: int) -> str:
     """A rate in 1/100,000 as text."""
     return amount_text(rate, 5)

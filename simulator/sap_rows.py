@@ -73,6 +73,7 @@ class Sap:
     """The ERP's records of a company; see `systems.System`. Holds no state of its own."""
 
     system, role, kinds = "sap", "erp", frozenset({"Delivery", "Return", "ProForma"})
+    tells_locks = False
     columns = {f"sap__{name}": tuple(f.name for f in table.fields) for name, table in entities.tables().items()}
 
     def __init__(self, world: World) -> None:
@@ -103,6 +104,16 @@ class Sap:
         if isinstance(record, Doc) and record.kind in ("CustPymt", "Journal"):
             return f"{company_code(record.entity)}/{record.id}/{month_of(record.posting_day)[0]}"
         return str(record.id)
+
+    @staticmethod
+    def held_rate(base: str, transaction: str, rate: int) -> int:
+        """A rate has five decimals, and is posted with."""
+        return sap_master.held(transaction, base, rate)
+
+    @staticmethod
+    def cancelling_id(doc: Doc, now: int) -> str | None:
+        """The billing document that cancels `doc`, once there is one."""
+        return str(int(str(doc.id)) + _CANCELLING) if doc.kind in _BILLING and _void(doc, now) else None
 
     def reference(self, now: int) -> Iterator[tuple[str, tuple]]:
         """Master data but for partners."""
@@ -214,7 +225,7 @@ class Sap:
             yield from _accounting(doc, _fi_number(doc), fi_type, entries, bill=number, undone=undone if void else None,
                                    reversed_by=_fi_number(doc, reverse=True) if void else None)
         if void and undone is not None:
-            cancelling = str(int(number) + _CANCELLING)
+            cancelling = str(self.cancelling_id(doc, now))
             yield from self._bill_rows(doc, cancelling, reverse, reverse_category, now, status=status,
                                        is_cancelled=False, cancels=number, stamps=_stamps(undone, [], now))
             if posts:

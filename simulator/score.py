@@ -17,7 +17,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from simulator.units import FIRST, unit
+from simulator.units import FIRST, Unit, unit
 
 Document = tuple[str, str]  # (system, id)
 Group = tuple[Iterable[Document], Iterable[Document]]
@@ -49,7 +49,7 @@ def score(folder: Path, connection: Any) -> dict[str, Any]:
     """Score the newest state of the marts against `folder`'s key.
 
     connection: psycopg connection with read access to schema marts. Returns a dict ready for JSON: `hops`, `classes`,
-    `false_auto`, `unexplained`, `auto_match_rate`, each unrestricted and `restricted`.
+    `false_auto`, `unexplained`, `auto_match_rate`, `identity`, each unrestricted and `restricted`.
     """
     key = read_key(folder)
     of = unit(key.get("unit", FIRST))
@@ -70,6 +70,7 @@ def score(folder: Path, connection: Any) -> dict[str, Any]:
         "false_auto": _false_auto(members, key_of),
         "unexplained": _unexplained(connection),
         "auto_match_rate": _rates(connection),
+        "identity": _identity(key, connection, of),
     }
     result["restricted"]["hops"] = _hops(key, members, lambda group: group["names_agree"])
     restricted = [row for row in result["restricted"]["classes"].values() if row["planted"]]
@@ -342,6 +343,33 @@ def _rates(connection: Any) -> dict[str, Any]:
             "rate": _ratio(matched, count - scoped),
         }
         for hop, count, matched, broken, scoped in rows
+    }
+
+
+def _identity(key: dict[str, Any], connection: Any, of: Unit) -> dict[str, Any]:
+    """Pairs (record of the CRM, record of the ERP): those that share a golden customer against the key's, and how many
+    pairs of records a person is asked about. `false`: a sample of what was joined wrongly.
+    """
+    mine = [of.connection(system) for system in of.systems]
+    true = {(of.connection(a), b, of.connection(c), d) for a, b, c, d in key["customers"]}
+    rows = _rows(
+        connection,
+        f"""
+        select crm.connection, crm.customer_id, erp.connection, erp.customer_id
+        from intermediate.int_customers__identified crm
+        join intermediate.int_customers__identified erp on erp.customer_key = crm.customer_key
+        where crm.role = 'crm' and erp.role = 'erp'
+          and crm.superseded_run = {CURRENT} and erp.superseded_run = {CURRENT}
+    """,
+    )
+    found = {row for row in rows if row[0] in mine and row[2] in mine}
+    precision, recall = _ratio(len(found & true), len(found)), _ratio(len(found & true), len(true))
+    waiting = _rows(
+        connection, "select connection_a, connection_b from intermediate.int_customers__compared where zone = 'review'")
+    return {
+        "pairs": len(true), "found": len(found), "false_auto": len(found - true), "precision": precision,
+        "recall": recall, "f1": _f1(precision, recall),
+        "review": sum(a in mine and b in mine for a, b in waiting), "false": sorted(found - true)[:5],
     }
 
 

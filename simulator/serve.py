@@ -202,7 +202,7 @@ def secrets(folder: Path) -> dict[str, dict[str, str]]:
     """{connection: {secret: value}} of a folder, whether it is served or not."""
     of = unit(read_state(folder).unit)
     return {
-        of.connection(system): {name: keys[name] for name in systems.serves(system).secret_names}
+        of.connection(system): {name: keys[name] for name in systems.serves(system).secret_names if name in keys}
         for system, keys in credentials(folder).items()
     }
 

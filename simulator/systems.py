@@ -28,7 +28,7 @@ _SYSTEMS = {
     "salesforce": ("simulator.salesforce_rows:Salesforce", "simulator.salesforce_api:SalesforceApi"),
     "dynamics_sales": ("simulator.dataverse_rows:DynamicsSales", "simulator.dataverse_api:DataverseApi"),
     "dynamics_finance": ("simulator.fno_rows:DynamicsFinance", "simulator.fno_api:FinanceApi"),
-    "generic": ("simulator.own_crm_rows:OwnCrm", "simulator.own_crm:OwnCrmDrops"),
+    "generic": ("simulator.own_crm_rows:OwnCrm", "simulator.own_crm:OwnCrmServer"),
     "netsuite": ("simulator.netsuite_rows:NetSuite", "simulator.netsuite_api:NetSuiteApi"),
     "oracle": ("simulator.oracle_rows:Oracle", "simulator.oracle_api:OracleApi"),
     "sap": ("simulator.sap_rows:Sap", "simulator.sap_api:SapApi"),
@@ -42,7 +42,8 @@ class System(Protocol):
     Ids are made from a number that tells nothing (see `ids.Permutation`). A CRM makes ids of accounts, deals, orders
     and contracts; an ERP of customers and documents, and the numbers that people see. `key_id` is how the answer key
     names a record: the `document_id` of the staging contract. `kinds` of an ERP: which documents it has beyond the
-    ordinary ones: `Delivery` and `Return` (goods that leave and come back), `ProForma`. None where it does not say.
+    ordinary ones: `Delivery` and `Return` (goods that leave and come back), `ProForma`, `Adjustment` (of what a
+    customer owes, by hand). None where it does not say.
     """
 
     system: ClassVar[str]
@@ -75,8 +76,12 @@ class System(Protocol):
 
     def key_id(self, record: Deal | Doc) -> str: ...
 
-    # An ERP that tells its stock has, besides: stock(levels: list[stock.Level], now: int) -> Iterator[Row], the (table,
-    # row) of what is on hand as of `now`.
+    # An ERP may have, besides:
+    #   stock(levels: list[stock.Level], now: int) -> Iterator[Row], the (table, row) of what is on hand as of `now`;
+    #   held_rate(base: str, transaction: str, rate: int) -> int, a rate as its books hold and post it, where that is
+    #   less than eight decimals;
+    #   cancelling_id(doc: Doc, now: int) -> str | None, the `key_id` of a bill's cancellation, where that is a record;
+    #   tells_locks = False, where nobody can see in it when a period was locked.
 
     def reference(self, now: int) -> Iterator[Row]:
         """(table, row) of all master data but the parties."""

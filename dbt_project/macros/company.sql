@@ -14,6 +14,33 @@
 {%- endmacro %}
 
 {#
+  Whether a connection's options say `word: value` in tieout.yml; `default`: what holds where they say nothing. A constant
+  where no connection says anything: the planner leaves out what cannot be.
+#}
+{% macro connection_says(connection, word, value, default) -%}
+    {%- set others = [] -%}
+    {%- for found in var('company').connections if found.get('options', {}).get(word) -%}
+        {%- if (found.options[word] == value) != (value == default) -%}{%- do others.append(literal(found.name)) -%}{%- endif -%}
+    {%- endfor -%}
+    {%- if not others -%}
+    {{ '1 = 1' if value == default else '1 = 0' }}
+    {%- else -%}
+    {{ connection }}{{ ' not' if value == default }} in ({{ others | join(', ') }})
+    {%- endif -%}
+{%- endmacro %}
+
+{# What a connection's options say under `word`, else `default`. #}
+{% macro connection_option(connection, word, default) -%}
+    {%- set known = [] -%}
+    {%- for found in var('company').connections if found.get('options', {}).get(word) -%}{%- do known.append(found) -%}{%- endfor -%}
+    {%- if known -%}
+    case {{ connection }}{% for found in known %} when {{ literal(found.name) }} then {{ literal(found.options[word]) }}{% endfor %} else {{ literal(default) }} end
+    {%- else -%}
+    {{ literal(default) }}
+    {%- endif -%}
+{%- endmacro %}
+
+{#
   The business unit of a connection ('' where tieout.yml names none). Ids and document numbers mean something only within
   their unit: an order 4711 of another unit is another order.
 #}

@@ -20,6 +20,11 @@
     document_links  link_type `created_from` from the order to each of its deliveries and returns, and from the delivery to the
                     invoice; to_line_id where one delivery has lines of several orders. Quantities are in the unit of
                     the order's line.
+  An adjustment, by which somebody adds to or takes off what is owed without cash, is a document `adjustment` in its own sign:
+    revenue_events  event_type `application`, leg `adjustment`, negative for what it takes off; and what it posts to revenue,
+                    where it does.
+    settlements     payment_type `adjustment`: nothing is applied, discount_amount is what it takes off (negative: adds).
+    gl_entries      the receivable in its own sign and the account on the other side, both is_manual.
   A pro forma invoice is a document `pro_forma` with events `billing`, scope 'out', scope_reason 'H2'.
   A stock level is what was on hand at the end of a day: one row per product, place and day on which it was told.
 #}

@@ -29,3 +29,11 @@
     {%- set told = 'cast(99999999 - cast(' ~ gdatu ~ ' as integer) as ' ~ dbt.type_string() ~ ')' -%}
     cast(substring({{ told }}, 1, 4) || '-' || substring({{ told }}, 5, 2) || '-' || substring({{ told }}, 7, 2) as date)
 {%- endmacro %}
+
+{# The day of a stamp YYYYMMDDhhmmss; NULL where none is told (zeros, blanks, nothing). #}
+{% macro sap_stamped_date(stamp) -%}
+    case
+        when {{ stamp }} between '19000101' and '99991232'
+            then cast(substring({{ stamp }}, 1, 4) || '-' || substring({{ stamp }}, 5, 2) || '-' || substring({{ stamp }}, 7, 2) as date)
+    end
+{%- endmacro %}

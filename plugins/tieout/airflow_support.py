@@ -18,13 +18,16 @@ from tieout.errors import (
     ConfigError,
     GateError,
     PublishError,
+    RegisterError,
     ReloadGuardError,
     SchemaError,
     SecretError,
     UnsafeLinkError,
 )
 
-FINAL = (ConfigError, AuthError, SchemaError, UnsafeLinkError, ReloadGuardError, GateError, PublishError)
+FINAL = (
+    ConfigError, AuthError, SchemaError, UnsafeLinkError, ReloadGuardError, GateError, PublishError, RegisterError,
+)  # fmt: skip
 
 
 def connection_fields(name: str) -> dict[str, str] | None:

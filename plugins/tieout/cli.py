@@ -2,6 +2,7 @@
 
     0 done · 1 failed · 2 settings, tieout.yml or secrets · 3 a vendor · 4 landing · 5 dbt · 6 a gate · 7 publishing
     8 Postgres · 9 Airflow's processes · 10 a DAG of the demo · 11 a reconciliation's own check
+    12 the register of breaks
 
 An expected failure is one message with what to do next, on standard error; --debug adds the traceback. --json prints
 one document on standard output and nothing else.
@@ -17,7 +18,10 @@ import typer
 
 from tieout import (
     cli_backfill,
+    cli_breaks,
     cli_demo,
+    cli_explain,
+    cli_identity,
     cli_match,
     cli_operate,
     cli_quarantine,
@@ -43,7 +47,8 @@ app = typer.Typer(
     rich_markup_mode="rich",
     help="Lands CRM and ERP records, builds one revenue fact, proves that deal, order, invoice, ledger and cash agree.",
     epilog="Exit codes: 0 done, 1 failed, 2 settings or secrets, 3 a vendor, 4 landing, 5 dbt, 6 a gate, 7 publishing, "
-    "8 Postgres, 9 Airflow's processes, 10 a DAG of the demo, 11 a reconciliation's own check.",
+    "8 Postgres, 9 Airflow's processes, 10 a DAG of the demo, 11 a reconciliation's own check, "
+    "12 the register of breaks.",
 )
 
 RunId = Annotated[int | None, typer.Option("--run-id", help="Default: the newest revenue run.")]
@@ -172,28 +177,6 @@ def run(
             cli_demo.show_outcome(out, done.report)
 
 
-
-
-@app.command()
-def sources(json: Json = False) -> None:
-    """Each connection with its system, streams and freshness."""
-    with _at_work(json) as out:
-        found = status.sources()
-        if json:
-            show.as_json(found)
-            return
-        for each in found:
-            show.table(
-                out,
-                f"{each['connection']}: {each['title']}, landed until {show.cell(each['landed_until'])}",
-                ["stream", "table", "mode", "landed until", "rows landed", "quarantined"],
-                [
-                    [s["stream"], s["table"], s["mode"], s["landed_until"], s["landed"], s["quarantined"]]
-                    for s in each["streams"]
-                ],
-            )
-
-
 @app.command()
 def report(
     run_id: Annotated[int | None, typer.Option("--run-id", help="Default: the published run.")] = None,
@@ -209,6 +192,9 @@ cli_backfill.register(app)
 cli_retention.register(app)
 cli_operate.register(app)
 cli_quarantine.register(app)
+cli_identity.register(app)
+cli_breaks.register(app)
+cli_explain.register(app)
 cli_sources.register(app)
 cli_match.register(app)
 cli_status.register(app)
@@ -272,8 +258,6 @@ def _say_plan(out: Any, json: bool, value: Any, planned: list[dict[str, Any]], t
     words = ("connection", "stream", "mode", "since", "overlap")
     show.table(out, "would land", words, [[row[word] for word in words] for row in planned])
     out.print(f"then: {', '.join(then)}", markup=False)
-
-
 
 
 def _path(text: str) -> Path:

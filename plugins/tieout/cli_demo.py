@@ -192,10 +192,8 @@ def _show_score(out: Any, result: dict[str, Any]) -> None:
             for name, row in classes.items()
         ],
     )
-    out.print(
-        " · ".join(f"{word.replace('_', '-')} {result.get(word)}" for word in ("false_auto", "unexplained", "passed")),
-        soft_wrap=True,
-    )
+    words = ("false_auto", "unexplained", "identity", "passed")
+    out.print(" · ".join(f"{word.replace('_', '-')} {result.get(word)}" for word in words), soft_wrap=True)
 
 
 def _ratio(value: Any) -> Decimal | None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Annotated, Any
 
 import typer
 
-from tieout import show
+from tieout import show, status
 from tieout.cli_work import Json, at_work
 from tieout.errors import ConfigError, GateError
 from tieout.settings import settings
@@ -49,6 +50,21 @@ def shown(connection: Name, json: Json = False) -> None:
                      ", ".join(f["contracts"])] for f in found])
 
 
+@sources.command("freshness")
+def fresh(json: Json = False) -> None:
+    """Until when each stream has landed, and how much."""
+    with at_work(json) as out:
+        found = status.sources()
+        if json:
+            show.as_json(found)
+            return
+        for each in found:
+            show.table(out, f"{each['connection']}: {each['title']}, landed until {show.cell(each['landed_until'])}",
+                       ["stream", "table", "mode", "landed until", "rows landed", "quarantined"],
+                       [[s["stream"], s["table"], s["mode"], s["landed_until"], s["landed"], s["quarantined"]]
+                        for s in each["streams"]])
+
+
 @sources.command("check")
 def checked(
     connection: Name,
@@ -57,8 +73,8 @@ def checked(
 ) -> None:
     """Read, type and map a sample of a company's own system; nothing lands.
 
-    Ends with 0 when all of it would land and every code is known, with 6 when something would be quarantined or is
-    unmapped, with 2 or 3 when the set-up or the system is at fault.
+    Ends with 0 when all of it would land and every code is known, with 6 when something would be quarantined, is
+    missing or is unmapped, with 2 or 3 when the set-up or the system is at fault.
     """
     from tieout import sampling
 
@@ -75,25 +91,37 @@ def checked(
         if not found.is_clean:
             refused = sum(sum(one.refused.values()) for one in found.streams)
             codes = sum(len(one.unmapped) for one in found.contracts)
+            lacking = [f"{one.stream}.{name}" for one in found.streams for name in one.missing]
+            absent = f", no record has {', '.join(lacking)}" if lacking else ""
             raise GateError(f"{connection}: {refused:,} records of the sample would be quarantined, {codes:,} codes "
-                            "are not mapped", hint="mend columns, dialect or maps in tieout.yml; nothing has landed")
+                            f"are not mapped{absent}",
+                            hint="mend columns, dialect or maps in tieout.yml; nothing has landed")
 
 
 def as_plain(found: Any) -> dict[str, Any]:
     """The sample as one JSON document; amounts as text."""
     return {
         "connection": found.connection, "clean": found.is_clean,
-        "streams": [{"stream": one.stream, "read": one.read, "would_land": len(one.records), "would_quarantine": [
+        "streams": [{"stream": one.stream, "read": one.read, "would_land": len(one.records),
+                     "missing": one.missing, "would_quarantine": [
             {"field": f, "value": v, "reason": r, "records": n} for (f, v, r), n in one.refused.most_common()]}
             for one in found.streams],
         "contracts": [{"contract": one.contract, "stream": one.stream, "rows": len(one.rows),
                        "left_out": one.left_out, "without_header": one.without_header, "scope": dict(one.scope),
-                       "totals": [{"kind": kind, "currency": currency, "amount": f"{amount:f}"}
+                       "totals": [{"kind": kind, "currency": currency, "amount": plain(amount)}
                                   for (kind, currency), amount in sorted(one.totals.items())],
                        "unmapped": [{"column": column, "code": code, "records": n}
                                     for (column, code), n in one.unmapped.most_common()],
-                       "sample": [{k: None if v is None else str(v) for k, v in row.items()} for row in one.rows[:3]]}
+                       "sample": [{k: None if v is None else plain(v) for k, v in row.items()} for row in one.rows[:3]]}
                       for one in found.contracts]}
+
+
+def plain(value: Any) -> str:
+    """A value as text; of a number all its digits, two decimals at least, and no noughts behind."""
+    if not isinstance(value, Decimal):
+        return str(value)
+    whole, _, decimals = f"{value:f}".partition(".")
+    return f"{whole}.{decimals.rstrip('0'):0<2}"
 
 
 def _tell(out: Any, found: Any) -> None:
@@ -114,4 +142,4 @@ def _tell(out: Any, found: Any) -> None:
         if one.rows:
             names = [name for name in one.rows[0] if any(row[name] is not None for row in one.rows[:3])]
             show.table(out, f"{one.contract} from {one.stream}", names,
-                       [[row[name] for name in names] for row in one.rows[:3]])
+                       [[None if row[name] is None else plain(row[name]) for name in names] for row in one.rows[:3]])

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 REVENUE_DAG = "revenue"
 RETENTION_DAG = "retention"
+WAIVERS_DAG = "waivers"
 MARTS_ASSET = ("marts", "tieout://marts/published")
 
 
@@ -23,6 +24,7 @@ class Tag(StrEnum):
     TRANSFORM = "transform"
     PUBLISH = "publish"
     RETENTION = "retention"
+    REGISTER = "register"
     CRM = "crm"
     ERP = "erp"
 

@@ -87,3 +87,9 @@ class MatchError(TieoutError):
     """A reconciliation broke one of its own invariants: the result would be wrong, so there is none."""
 
     exit_code = 11
+
+
+class RegisterError(TieoutError):
+    """The register of breaks refused an event, or knows no such break."""
+
+    exit_code = 12

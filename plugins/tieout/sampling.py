@@ -7,21 +7,25 @@ together. Reads at most `most` records of a stream; a header that is not among t
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
 from tieout.extract import Window
+from tieout.extract.deliveries import by_document
 from tieout.extract.open import open_extractor
+from tieout.landing import parents
 from tieout.landing.ledger import Totals
 from tieout.landing.parse import Parser
 from tieout.landing.quarantine import Spool
 from tieout.landing.shape import Shaper
+from tieout.landing.windows import chosen
 from tieout.secrets import secrets_for
 from tieout.spec import Connection, DeclaredStream
-from tieout.spec_contracts import Expression, Mapping, When
+from tieout.spec_contracts import Expression, When
+from tieout.spec_contracts import Mapping as Meaning
 
 Record = dict[str, Any]
 AMOUNTS = {"revenue_events": ("net_amount", "total_amount"), "settlements": ("applied_amount",),
@@ -36,12 +40,15 @@ SHOWN = 3
 
 @dataclass
 class StreamSample:
-    """What was read of a stream. refused: (field, value, reason) → how many records."""
+    """What was read of a stream. refused: (field, value, reason) → how many records. missing: declared fields that no
+    record has: they would land as null, and the gate would not let them pass."""
 
     stream: str
     read: int = 0
     records: list[Record] = field(default_factory=list, repr=False)
     refused: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    missing: list[str] = field(default_factory=list)
+    pages: list[Any] = field(default_factory=list, repr=False)
 
 
 @dataclass
@@ -60,7 +67,7 @@ class ContractSample:
 
 @dataclass
 class Sample:
-    """A whole look. `is_clean`: nothing would be quarantined, and no code is unknown."""
+    """A whole look. `is_clean`: nothing would be quarantined, no field is missing, and no code is unknown."""
 
     connection: str
     streams: list[StreamSample]
@@ -68,13 +75,17 @@ class Sample:
 
     @property
     def is_clean(self) -> bool:
-        return not any(one.refused for one in self.streams) and not any(one.unmapped for one in self.contracts)
+        return not (any(one.refused or one.missing for one in self.streams)
+                    or any(one.unmapped for one in self.contracts))
 
 
 def look(connection: Connection, most: int) -> Sample:
     """Read, type and map up to `most` records of every stream. Raises as landing would."""
+    found: dict[str, StreamSample] = {}
     with open_extractor(connection, secrets_for(connection)) as extractor:
-        streams = [_read(connection, stream, extractor, most) for stream in connection.declared]
+        for stream in chosen(connection, None):  # documents before their lines
+            found[stream.name] = _read(connection, stream, extractor, most, found)
+    streams = [found[stream.name] for stream in connection.declared]
     by_name = {one.stream: one.records for one in streams}
     contracts = [_mapped(connection, stream, contract, mapping, by_name)
                  for stream in connection.declared
@@ -83,23 +94,38 @@ def look(connection: Connection, most: int) -> Sample:
     return Sample(connection.name, streams, contracts)
 
 
-def _read(connection: Connection, stream: DeclaredStream, extractor: Any, most: int) -> StreamSample:
+def _read(connection: Connection, stream: DeclaredStream, extractor: Any, most: int,
+          others: Mapping[str, StreamSample]) -> StreamSample:
     found, spool = StreamSample(stream.name), Spool()
     parser = Parser(connection, stream)
     shaper = Shaper(stream, connection.zone, Totals(()), spool)
-    pages = extractor.pages(stream, Window(None, extractor.now(), full=True), None)
+    pages = _some(_pages(connection, stream, extractor, others), most)
+    if any(one.explode and one.parent.stream == stream.name for one in connection.declared):
+        pages = found.pages = [*pages]  # lines are nested in them
     names = [column.name for column in stream.columns]
     try:
-        for chunk in parser.chunks(_some(pages, most)):
+        for chunk in parser.chunks(iter(pages)):
             shaped = shaper.shape(chunk)
             kept = zip(*(c.to_pylist() for c in shaped.columns), shaped.is_deleted.to_pylist(), strict=True)
             found.records += [dict(zip(names, row, strict=False)) for row in kept if not row[-1]]
-        found.read = shaper.totals.rows["received"]
+        found.read, found.missing = shaper.totals.rows["received"], sorted(parser.missing())
         for row in spool.rows():
             found.refused[(str(row[1] or ""), str(row[2] or "")[:80], str(row[4])[:200])] += 1
     finally:
         spool.close()
     return found
+
+
+def _pages(connection: Connection, stream: DeclaredStream, extractor: Any, others: Mapping[str, StreamSample],
+           ) -> Iterator[Any]:
+    """All pages; of lines that are nested in their documents, or asked for one by one, those of the documents read."""
+    if stream.explode:
+        return parents.nested(connection, stream, others[stream.parent.stream].pages)
+    keys = None
+    if by_document(extractor, stream):
+        names = connection.source.stream(stream.parent.stream).key
+        keys = iter("|".join(text(one[name]) or "" for name in names) for one in others[stream.parent.stream].records)
+    return extractor.pages(stream, Window(None, extractor.now(), full=True), keys)
 
 
 def _some(pages: Iterator[Any], most: int) -> Iterator[Any]:
@@ -117,7 +143,7 @@ def _some(pages: Iterator[Any], most: int) -> Iterator[Any]:
 # --- the mapping, as macros/generic.sql has it ------------------------------------------------------------------------
 
 
-def _mapped(connection: Connection, stream: DeclaredStream, contract: str, mapping: Mapping,
+def _mapped(connection: Connection, stream: DeclaredStream, contract: str, mapping: Meaning,
             records: dict[str, list[Record]]) -> ContractSample:
     found = ContractSample(contract, stream.name)
     headers = _headers(mapping, records)
@@ -141,7 +167,7 @@ def _mapped(connection: Connection, stream: DeclaredStream, contract: str, mappi
     return found
 
 
-def _headers(mapping: Mapping, records: dict[str, list[Record]]) -> dict[tuple, Record]:
+def _headers(mapping: Meaning, records: dict[str, list[Record]]) -> dict[tuple, Record]:
     if mapping.header is None:
         return {}
     keys = tuple(mapping.header.on.values())

@@ -109,6 +109,14 @@ def cell(value: Any) -> str:
     return visible(str(value), LONGEST_CELL)
 
 
+def money(value: Decimal | None) -> str | None:
+    """An amount without the zeros that storage adds: two places at least."""
+    if value is None:
+        return None
+    text = f"{value:,.4f}"
+    return text[:-2] if text.endswith("00") else text
+
+
 def counts(facts: Mapping[str, int | None]) -> str:
     """`1,204 received, 12 quarantined`: what is zero is not said, but the first always is."""
     first, *rest = facts.items()

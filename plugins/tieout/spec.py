@@ -7,6 +7,7 @@ connects. Both are parsed here and nowhere else.
 from __future__ import annotations
 
 from datetime import timedelta
+from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -24,8 +25,10 @@ from tieout.spec_streams import (
     Deletes,
     ParentLink,
     Stream,
+    check_choices,
     check_links,
     expanded,
+    unchosen,
 )
 from tieout.spec_transports import OPTIONS, Duration, Frozen, duration, stream_options
 from tieout.spec_yaml import Misplaced, parse
@@ -80,7 +83,9 @@ class Source(Frozen):
     `protocols`: for a system that nobody knows beforehand. A connection then chooses one of them and declares its own
     streams, and its source is made of both (`Connection.source`). `role` both: the connection says which it is.
     `options`: protocol words of every stream; `dates`: of every stream, too. `staged_as`: the system whose staging
-    models read this one's tables, where that is another: two ways to the same vendor's data.
+    models read this one's tables, where that is another: two ways to the same vendor's data. `either`: a word of a
+    connection's options, its values and the streams that each brings, the first where none is said: the same records in
+    two forms, one of which counts. `staged_words`: options of a connection that staging models read.
     """
 
     system: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{1,29}$")]
@@ -96,6 +101,8 @@ class Source(Frozen):
     options: dict[str, Any] = {}
     dates: str = ""
     staged_as: str = ""
+    either: dict[str, dict[str, tuple[str, ...]]] = {}
+    staged_words: tuple[str, ...] = ()
     streams: tuple[Stream, ...] = ()
 
     @model_validator(mode="before")
@@ -120,6 +127,7 @@ class Source(Frozen):
     @model_validator(mode="after")
     def _links(self) -> Source:
         check_links(self.streams)
+        check_choices(self.streams, self.either)
         return self
 
     @property
@@ -222,11 +230,16 @@ class Connection(Frozen):
         missing = [word for word in source.required if self.options.get(word) in (None, "")]
         if missing:
             raise ValueError(f"options: {', '.join(missing)} required by {self.system}")
-        allowed = {*source.required, *source.optional, *Defaults.model_fields}
+        allowed = {*source.required, *source.optional, *Defaults.model_fields, *source.either}
         if unknown := set(self.options) - allowed:
             raise ValueError(f"options: unknown {sorted(unknown)}; known: {', '.join(sorted(allowed))}")
+        left_out = unchosen(source.either, self.options)
+        for name in () if self.streams == "all" else self.streams:
+            if name in left_out:
+                raise ValueError(f"streams: {name} is read with options.{left_out[name]} only: it holds the same "
+                                 "records in another form, and with both of them everything would count twice")
         if source.protocol in OPTIONS:
-            for stream in source.streams:
+            for stream in self.selected():
                 self._check_options(source.protocol, stream)
         return self
 
@@ -264,6 +277,10 @@ class Connection(Frozen):
 
     def _check_options(self, protocol: str, stream: Stream) -> None:
         """What the stream says to its protocol, read as strictly as the rest, at its own place in the file."""
+        if stream.explode:  # it is never asked for: its parent's records hold it
+            if stream.options and self.declared:
+                raise Misplaced(["streams", stream.name, "options"], "nested lines come with their parent's records")
+            return
         try:
             stream_options(protocol, self.options, stream.options)
         except ValidationError as error:
@@ -296,7 +313,10 @@ class Connection(Frozen):
 
     def selected(self) -> tuple[Stream, ...]:
         """The streams to land, parents before children, with this connection's field names filled in."""
-        wanted = [s for s in self.source.streams if self.streams == "all" or s.name in self.streams]
+        source = self.source
+        left_out = unchosen(source.either, self.options)
+        wanted = [s for s in source.streams if s.name not in left_out
+                  and (self.streams == "all" or s.name in self.streams)]
         return tuple(self._renamed(stream) for stream in wanted)
 
     def _renamed(self, stream: Stream) -> Stream:
@@ -305,7 +325,10 @@ class Connection(Frozen):
             column.model_copy(update={"field": renamed[column.name] or ""}) if column.name in renamed else column
             for column in stream.columns
         )
-        return stream.model_copy(update={"columns": columns})
+        options = stream.options
+        if not self.declared and isinstance(self.options.get("csv"), dict):  # how this company's files are written
+            options = {**options, "csv": {**options.get("csv", {}), **self.options["csv"]}}
+        return stream.model_copy(update={"columns": columns, "options": options})
 
 
 class Group(Frozen):
@@ -331,11 +354,18 @@ class Retention(Frozen):
     orphan_days: int = Field(default=2, ge=2)
 
 
+class BreakPolicy(Frozen):
+    """The register of breaks. `waiver_limit`: over it a second person approves a waiver; absolute, group currency."""
+
+    waiver_limit: Decimal = Field(default=Decimal(1000), ge=0, max_digits=24, decimal_places=4)
+
+
 class Company(Frozen):
     """`tieout.yml`."""
 
     version: Literal[1]
     group: Group = Group()
+    breaks: BreakPolicy = BreakPolicy()
     retention: Retention = Retention()
     connections: dict[ConnectionName, Connection]
 

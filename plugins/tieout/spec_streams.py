@@ -32,12 +32,22 @@ class Column(Frozen):
 
 
 class Deletes(Frozen):
-    """How deletions arrive: `flag` (a column of the record), `feed` (rows of another stream), `sweep` (all keys)."""
+    """How deletions arrive: `flag` (a column of the record), `feed` (rows of another stream), `sweep` (all keys).
+
+    never: records are not deleted; what a complete set lacks was archived there, and stays.
+    """
 
     flag: str | None = None
     feed: str | None = None
     feed_type: str | None = None
     sweep: bool = False
+    never: bool = False
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Deletes:
+        if self.never and (self.flag or self.feed or self.sweep):
+            raise ValueError("deletes: `never` stands alone")
+        return self
 
 
 class Stream(Frozen):
@@ -147,3 +157,23 @@ def check_links(streams: tuple[Stream, ...]) -> None:
         for where, target in (("parent", parent), ("deletes.feed", stream.deletes.feed)):
             if target and target not in names:
                 raise ValueError(f"stream {stream.name}: {where} names {target!r}, which is not a stream")
+
+
+def check_choices(streams: tuple[Stream, ...], either: Mapping[str, Mapping[str, tuple[str, ...]]]) -> None:
+    """ValueError for a choice between streams that are none."""
+    names = {stream.name for stream in streams}
+    for word, ways in either.items():
+        if unknown := {name for chosen in ways.values() for name in chosen} - names:
+            raise ValueError(f"either.{word} names {', '.join(sorted(unknown))}, which is no stream")
+
+
+def unchosen(either: Mapping[str, Mapping[str, tuple[str, ...]]], options: Mapping[str, Any]) -> dict[str, str]:
+    """Streams that the connection's options leave out → the word that would bring them. ValueError for a wrong word."""
+    found: dict[str, str] = {}
+    for word, ways in either.items():
+        chosen = options.get(word) or next(iter(ways))
+        if chosen not in ways:
+            raise ValueError(f"options.{word}: {chosen!r} is not one of {', '.join(ways)}")
+        found |= {name: f"{word}: {way}" for way, names in ways.items() if way != chosen
+                  for name in names if name not in ways[chosen]}
+    return found

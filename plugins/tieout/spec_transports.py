@@ -79,7 +79,8 @@ class Csv(Frozen):
 
     header: true, or the names of the columns of files that have no header line. trailer: what the last line is where it
     is no record; its group is the number of records. null_dates: what stands for no date. words: per column, words that
-    are flags there (an operation code, say). aliases: another name of a column in the header → its name here.
+    are flags there (an operation code, say). aliases: another name of a column in the header → its name here. listing:
+    the file is a list as it is printed: titles, ruled lines, a header on each page, delimiters at both ends of a line.
     """
 
     encoding: Annotated[str, AfterValidator(_encoding)] = "utf-8"
@@ -100,6 +101,7 @@ class Csv(Frozen):
     booleans: dict[str, bool] = {}
     words: dict[str, dict[str, bool]] = {}
     aliases: dict[str, str] = {}
+    listing: bool = False
 
     @model_validator(mode="before")
     @classmethod
@@ -146,7 +148,9 @@ class FileOptions(Frozen):
     files: a pattern below the connection's `url`. delivery: files with the same group in their name belong together.
     order: what says which delivery is younger; the stamp in the name, where `stamp` is given, else the name, or when it
     was written. partition_from: for `partition`, the group of the name that is the partition's value, so that an empty
-    file empties it. float_scale: the decimals of money that a Parquet file keeps as binary floating point.
+    file empties it. float_scale: the decimals of money that a Parquet file keeps as binary floating point. only: by
+    column, the value of the rows that count; others are passed over, as if the file did not hold them. one_of: columns
+    that hold one value in a file, whichever it is: two of them side by side are an error, unless `only` chooses.
     """
 
     files: Pattern
@@ -160,9 +164,17 @@ class FileOptions(Frozen):
     delivery: Regex | None = None
     partition_from: Regex | None = None
     float_scale: int | None = Field(default=None, ge=0, le=18)
+    only: dict[str, str] = {}
+    one_of: Words = ()
     allow_empty: bool = False
     max_bytes: int = Field(default=50_000_000_000, ge=1)
     max_ratio: int = Field(default=500, ge=2)
+
+    @model_validator(mode="after")
+    def _in_tables(self) -> FileOptions:
+        if self.format == "jsonl" and (self.only or self.one_of):
+            raise ValueError("`only` and `one_of` are for tables (csv, parquet)")
+        return self
 
 
 class SqlOptions(Frozen):
@@ -238,8 +250,8 @@ class RestOptions(Frozen):
 
 OPTIONS: dict[str, type[Frozen]] = {"files": FileOptions, "sql": SqlOptions, "rest": RestOptions}
 # Options of a connection that its streams take over where they say nothing themselves.
-INHERITED = {"files": ("csv", "ready", "compression", "max_bytes", "max_ratio"), "rest": ("paging", "stamps", "error"),
-             "sql": ("page_rows", "strip", "null_dates")}
+INHERITED = {"files": ("csv", "ready", "compression", "max_bytes", "max_ratio", "only"),
+             "rest": ("paging", "stamps", "error"), "sql": ("page_rows", "strip", "null_dates")}
 
 
 def stream_options(protocol: str, connection: dict[str, Any], stream: dict[str, Any]) -> Frozen:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -187,9 +187,11 @@ def check(stage: Stage, run_id: int) -> Verdict:
 
 def build(run_id: int, *, full_refresh: bool = False) -> BuildReport:
     """Run dbt for this run. Waits while another build is running."""
+    from tieout.register import rules
     from tieout.transform import build as transform
 
     with timed("build", f"run {run_id}") as step, _recording(run_id, "build") as facts:
+        rules.read(settings().dbt_project)  # a rule that is spelled wrongly would silently fit nothing
         result = transform.run(run_id, full_refresh)
         with _books() as books:  # no earlier run can go on now
             stepbook.close_interrupted(books, "revenue", "revenue")
@@ -214,7 +216,7 @@ def publish(run_id: int) -> Publication:
     with timed("publish", f"run {run_id}") as step, _recording(run_id, "publish") as facts:
         _newest_build(run_id)
         publication = pointer.publish(run_id)
-        facts |= _plain(publication)
+        facts |= _plain(publication) | {"breaks": asdict(publication.breaks)}
         step.facts = f"publication {publication.publication_id}, as of {publication.as_of_date}"
     return publication
 
@@ -256,6 +258,20 @@ def prune(*, apply: bool | None = None, progress: Callable[[Gone], None] | None 
         landed.prune(company, apply=really, tell=told)
         step.facts = f"{sum(gone.rows for gone in found):,} rows and files {'went' if really else 'would go'}"
     return tuple(found)
+
+
+def waiting_waivers() -> list[dict[str, str]]:
+    """The waivers that wait for a second person: what to ask, and by which words the answer finds its request."""
+    from tieout.register import approval
+
+    return approval.questions()
+
+
+def answer_waiver(question: dict[str, str], answer: dict[str, Any]) -> str:
+    """Record what a person answered in Airflow; what was recorded, in words. RegisterError where it may not be."""
+    from tieout.register import approval
+
+    return approval.record(question, answer, settings().company.breaks)
 
 
 def close_run(run_id: int, state: Literal["succeeded", "failed"] | None = None, error: str | None = None) -> str:
@@ -402,7 +418,8 @@ def _cost(facts: Facts) -> dict[str, Any]:
     words = ("requests", "retries", "bytes", "token_refreshes")
     cost: dict[str, Any] = {word: getattr(facts, word) for word in words}
     cost["waited_seconds"] = round(facts.waited_seconds, 3)
-    return cost | {word: facts.notes[word] for word in ("not_offered", "api_usage") if word in facts.notes}
+    told = ("not_offered", "api_usage", "resynchronised")
+    return cost | {word: facts.notes[word] for word in told if word in facts.notes}
 
 
 def _plain(result: Any) -> dict[str, Any]:

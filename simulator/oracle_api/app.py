@@ -141,6 +141,8 @@ class OracleApi:
         resource = RESOURCES.get(name)
         if resource is None or f"{resource.api}RestApi" != api or name in self.account.hidden:
             raise OracleError(404, f"The resource {name} was not found.")
+        if name in self.account.denied:
+            raise OracleError(403, "You don't have the privilege to access this resource.")
         if rest == ["describe"]:
             return text(self._described(resource))
         condition, values = "1 = 1", []

@@ -60,7 +60,8 @@ RESOURCES = {
             Resource("receivablesInvoiceLines", "CustomerTransactionLineId", join=_TRX, children=(
                 Resource("receivablesInvoiceLineTaxLines", "TaxRateCode", opaque=True,
                          join=("CustomerTransactionLineId", "_CustomerTransactionLineId")),)),
-            Resource("receivablesInvoiceDistributions", "DistributionId", join=_TRX, weak=("Comments",))),
+            Resource("receivablesInvoiceDistributions", "DistributionId", join=_TRX, weak=("Comments",)),
+            Resource("receivablesInvoiceInstallments", "InstallmentId", join=_TRX)),
             finders=(("invoiceSearch", (), _SEARCH),), weak=("Comments",), unit="BusinessUnit"),
         Resource("receivablesCreditMemos", "CustomerTransactionId", children=(
             Resource("receivablesCreditMemoLines", "CustomerTransactionLineId", join=_TRX),
@@ -69,7 +70,8 @@ RESOURCES = {
         Resource("standardReceipts", "StandardReceiptId", weak=("Status", "State", "Comments"), unit="BusinessUnit"),
         Resource("receivablesCustomerAccountActivities", "AccountId", children=(
             Resource("standardReceiptApplications", "ApplicationId", join=("AccountId", "_AccountId")),
-            Resource("creditMemoApplications", "ApplicationId", join=("AccountId", "_AccountId")))),
+            Resource("creditMemoApplications", "ApplicationId", join=("AccountId", "_AccountId")),
+            Resource("transactionAdjustments", "AdjustmentId", join=("AccountId", "_AccountId")))),
         Resource("accounts", "PartyId", "crm"),
         Resource("customerAccountsLOV", "CustomerAccountId"),
         Resource("customerAccountSitesLOV", "CustomerAccountSiteId"),

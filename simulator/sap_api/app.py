@@ -23,13 +23,16 @@ from simulator.sap_api.errors import BAD_OPTION, BUSINESS, NO_SERVICE, TECHNICAL
 from simulator.sap_api.filters import Filter, order_by, selected
 from simulator.sap_api.metadata import metadata
 from simulator.sap_api.system import SapSystem
+from simulator.sap_api.tracking import Tracking
 from simulator.sap_api.wire import read_literal, record
 from simulator.sap_numbers import company_code, sales_organisation
 from simulator.served import Clock, Database
 from simulator.units import Unit
 
 ROOT = "/sap/opu/odata/sap/"
-_OPTIONS = {"$format", "$select", "$expand", "$filter", "$orderby", "$top", "$skip", "$inlinecount", "$skiptoken"}
+_TOKEN = "!deltatoken"
+_OPTIONS = {"$format", "$select", "$expand", "$filter", "$orderby", "$top", "$skip", "$inlinecount", "$skiptoken",
+            _TOKEN}
 _SEGMENT = re.compile(r"(\w+)(?:\((.*)\))?")
 _KEY = re.compile(r"(?:(\w+)=)?((?:datetimeoffset|datetime|time|guid)?'(?:[^']|'')*'|-?\d+\w?|true|false)")
 
@@ -45,6 +48,7 @@ class SapApi:
         system = account or SapSystem()
         self.system, self.habits, self.clock = system, habits, clock
         self.auth = Auth(keys, system, clock)
+        self.tracking = Tracking(system, clock)
         self.database = Database(folder, lambda _connection: None)
         self._calls = itertools.count(1)
 
@@ -135,7 +139,7 @@ class SapApi:
         if named is None or named[1] not in sets:
             raise SapError(404, BUSINESS, f"Resource not found for the segment '{rest[0]}'")
         entity = sets[named[1]]
-        unknown = [word for word in query if word.startswith("$") and word not in _OPTIONS]
+        unknown = [word for word in query if word[:1] in "$!" and word not in _OPTIONS]
         if unknown:
             raise SapError(400, BAD_OPTION, f"The Data Services Request contains SystemQueryOptions '{unknown[0]}'")
         if rest[1:] == ["$count"]:
@@ -144,7 +148,11 @@ class SapApi:
             return Response('<feed xmlns="http://www.w3.org/2005/Atom"/>', 200, None, "application/atom+xml;type=feed")
         if named[2] is not None:
             return self._one(entity, root, named[2], rest[1:], query)
-        return self._many(entity, root, query, *_where(entity, query))
+        if entity.name in self.system.tracked and _TOKEN in query:
+            return self._changes(entity, root, query)
+        asked = "odata.track-changes" in request.headers.get("prefer", "")
+        return self._many(entity, root, query, *_where(entity, query),
+                          tracked=asked and entity.name in self.system.tracked)
 
     def _one(self, entity: EntitySet, root: str, key: str, rest: list[str], query: dict[str, str]) -> Response:
         told = _KEY.findall(key)
@@ -161,8 +169,11 @@ class SapApi:
             raise SapError(404, BUSINESS, f"Resource not found for the segment '{entity.name}'")
         return _json({"d": self._records(entity, root, rows, query)[0]})
 
-    def _many(self, entity: EntitySet, root: str, query: dict[str, str], where: str, values: list[Any]) -> Response:
-        skip, done = _number(query, "$skip", 0), _number(query, "$skiptoken", 0)
+    def _many(self, entity: EntitySet, root: str, query: dict[str, str], where: str, values: list[Any], *,
+              tracked: bool = False) -> Response:
+        skip, (done, token) = _number(query, "$skip", 0), _place(query)
+        if tracked and not token:  # what changes from here on is told later, also what changes before the last page
+            token = self.tracking.begin(entity, self._rows(entity, where, values, "", -1, 0))
         top = _number(query, "$top", None)
         if top is not None and self.system.most_top:
             top = min(top, self.system.most_top)
@@ -178,9 +189,22 @@ class SapApi:
         if query.get("$inlinecount") == "allpages":
             found = {"__count": str(self._count(entity, where, values)), **found}
         if has_more:
-            kept = {word: text for word, text in query.items() if word not in ("$skiptoken", "sap-client")}
-            words = "&".join(f"{quote(word, safe='$')}={quote(text)}" for word, text in kept.items())
-            found["__next"] = f"{root}/{entity.name}?{words}&$skiptoken={done + limit}"
+            found["__next"] = _link(entity, root, query, f"{done + limit}{f'-{token}' if token else ''}")
+        elif token:
+            found["__delta"] = f"{root}/{entity.name}?{_TOKEN}='{token}'"
+        return _json({"d": found})
+
+    def _changes(self, entity: EntitySet, root: str, query: dict[str, str]) -> Response:
+        """What changed since a token: whole records, and of deleted ones the key."""
+        done, _ = _place(query)
+        rows, token = self.tracking.changes(
+            entity, query[_TOKEN].strip("'"), lambda: self._rows(entity, "1 = 1", [], "", -1, 0), again=bool(done))
+        page = self.system.page_rows or len(rows) or 1
+        found: dict[str, Any] = {"results": self._records(entity, root, rows[done:done + page], query)}
+        if done + page < len(rows):
+            found["__next"] = _link(entity, root, query, str(done + page))
+        else:
+            found["__delta"] = f"{root}/{entity.name}?{_TOKEN}='{token}'"
         return _json({"d": found})
 
     # --- rows
@@ -224,6 +248,18 @@ def _where(entity: EntitySet, query: dict[str, str]) -> tuple[str, list[Any]]:
         return "1 = 1", []
     found = Filter(entity, query["$filter"])
     return found.sql, found.values
+
+
+def _place(query: dict[str, str]) -> tuple[int, str]:
+    """(rows that came before this page, the token that its last page will give)."""
+    done, _, token = query.get("$skiptoken", "").partition("-")
+    return _number({"$skiptoken": done} if done else {}, "$skiptoken", 0), token
+
+
+def _link(entity: EntitySet, root: str, query: dict[str, str], place: str) -> str:
+    kept = {word: text for word, text in query.items() if word not in ("$skiptoken", "sap-client")}
+    words = "".join(f"{quote(word, safe='$!')}={quote(text)}&" for word, text in kept.items())
+    return f"{root}/{entity.name}?{words}$skiptoken={place}"
 
 
 def _number(query: dict[str, str], name: str, default: int | None) -> Any:

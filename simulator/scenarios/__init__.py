@@ -34,6 +34,8 @@ Value
                      orders'. A multiple that the three share is known only when all three are there: before, C1.
   header_off         C8 invoice_cash: the invoice's header total (and mainline) is off its lines by d; the customer
                      paid the header. Key amount −d = lines − cash.
+  written_off        C1 invoice_cash +rest: the customer paid a little less, and somebody adjusted the rest away (where
+                     the ERP has adjustments). Until then the rest is open (A10/B3).
 Currency
   wrong_rate         D1 invoice_ledger: posted at the rate of 15–60 days before. Amount = N at the day's rate − N as
                      posted.
@@ -62,7 +64,8 @@ Cash
 Timing
   cut_off            B1 invoice_ledger: trandate in the last three days of a month, entered in the first days of the
                      next and posted there, while its own month is open. Amount = the functional N that moved.
-  after_the_lock     B2 invoice_ledger: entered when its month had been locked, posted to the next.
+  after_the_lock     B2 invoice_ledger: entered when its month had been locked, posted to the next; B1 where
+                     the ERP tells no lock.
 Parties
   billed_by_sister   E2 order_invoice, +N that moved: another legal entity than the order's wrote the invoice. Paid.
   billed_to_another  E2 order_invoice, +N that moved: invoiced to another customer than ordered, and paid by that one.
@@ -94,7 +97,7 @@ Each day that `advance` adds brings ordinary chains, and one of each of these, w
   line_removed       an order of its own (A4) loses a line; only its header's stamp says so.
   late               an opportunity and an estimate become visible after the day before, with stamps of before its end.
 
-Not planted yet: n:m, short pay and fees, wrong customer, transposed amount, sign flip, cancelled but billed.
+Not planted yet: n:m, fees, wrong customer, transposed amount, sign flip, cancelled but billed.
 """
 
 from simulator.scenarios import clean, daily, delivered, missing, other, value

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from simulator.clock import DAY
 from simulator.documents import QUANTITY, Line
-from simulator.money import ENTITIES, RATE_SCALE, rounded
+from simulator.money import ENTITIES, inverse
 from simulator.plan import Plan, other_rate, part, repriced, with_tax
 from simulator.scenarios.registry import cheaper, scenario, won
 
@@ -146,7 +147,7 @@ def inverted_rate(plan: Plan) -> None:
     party = plan.party(plan.world.customers.foreign)
     bill = plan.bill(plan.order(plan.deal(party, plan.lines(party, party.currency))))
     right = bill.functional_net(0, bill.rate)
-    bill.rate = rounded(RATE_SCALE * RATE_SCALE, bill.rate)
+    bill.rate = plan.world.rates.held(bill.base, bill.currency, inverse(bill.rate))
     plan.plant("invoice_ledger", "D2", right - bill.functional_net(0, bill.rate), bill)
     plan.pay(bill)
 
@@ -160,3 +161,13 @@ def other_currency(plan: Plan) -> None:
     order = plan.order(deal, currency=wrong, link="external")
     plan.plant("deal_order", "D3", deal.net(0), deal, order)
     plan.rest(deal, order)
+
+
+@scenario(60, needs="Adjustment")
+def written_off(plan: Plan) -> None:
+    deal, _ = won(plan)
+    bill = plan.bill(plan.order(deal))
+    rest = max(20, plan.open_amount(bill) * plan.days(1, 4) // 200)
+    payment = plan.payment([(bill, plan.open_amount(bill) - rest)])
+    adjustment = plan.adjust(bill, rest, day=payment.created // DAY + plan.days(1, 20))
+    plan.plant("invoice_cash", "C1", rest, bill, adjustment)

@@ -187,6 +187,8 @@ def _fill_sap(put: Any) -> None:
         ("lips", "15|10", {"vbeln": "15"}), ("vbrk", "20", {"vbeln": "20", "vbtyp": "M"}),
         ("vbrp", "20|10", {"vbeln": "20"}), ("bkpf", "1", {"bukrs": "1", "belnr": "1", "gjahr": "1"}),
         ("bseg", "1|1", {"bukrs": "1", "belnr": "1", "gjahr": "1", "dmbtr": "1.00", "wrbtr": "1.00"}),
+        ("acdoca", "0L|1", {"rldnr": "0L", "rbukrs": "1", "belnr": "1", "gjahr": "1", "docln": "1", "hsl": "0.00"}),
+        ("vbfa", "10|10", {"vbelv": "10", "vbeln": "15", "vbtyp_n": "J", "vbtyp_v": "C"}),
     ):
         put(f"sap_tables__{table}", key, **values)
 
@@ -265,7 +267,7 @@ def _hop(put: Any, common: dict[str, Any], hop: str, left: tuple[str, int], righ
     gap = left[1] - right[1]
     outcome = "broken" if gap else "matched"
     match = f"m_{hop}"
-    cell = {**common, "hop": hop, "period": "2026-05"}
+    cell = {**common, "hop": hop, "period": "2026-05", "group_key": left[0]}
     for side, (document, amount) in (("left", left), ("right", right)):
         source, kind, _ = TYPES[document]
         put("rec_document", document_hop_key=f"{hop}_{side}", side=side, document_key=document, connection=source,

@@ -15,15 +15,15 @@ def bag(tmp_path_factory):
     return programs.run(programs.DESCRIBE, tmp_path_factory.mktemp("bag"), str(programs.ROOT / "dags"))
 
 
-def test_exactly_one_dag_per_connection_and_revenue_and_retention(bag):
+def test_exactly_one_dag_per_connection_and_those_of_the_company(bag):
     assert bag["errors"] == {}
-    assert sorted(bag["dags"]) == [*LAND, "retention", "revenue"]
+    assert sorted(bag["dags"]) == [*LAND, "retention", "revenue", "waivers"]
 
 
 def test_a_broken_tieout_yml_is_an_import_error_that_names_the_line(tmp_path):
     (tmp_path / "tieout.yml").write_text(programs.TIEOUT_YML.replace("auth: tba", "auth: password"), encoding="utf-8")
     found = programs.run(programs.DESCRIBE, tmp_path, str(programs.ROOT / "dags"))
-    assert sorted(found["dags"]) == ["retention"]  # it reads the company when it runs, and fails then
+    assert sorted(found["dags"]) == ["retention", "waivers"]  # they read the company when they run, and fail then
     assert len(found["errors"]) == 2
     assert all(
         "tieout.yml:9: connections.erp_us: auth 'password' is not offered" in text for text in found["errors"].values()
@@ -87,6 +87,14 @@ def test_retention_is_one_task_on_sunday_night(bag):
     assert dag["tags"] == ["retention"]
 
 
+def test_waivers_are_asked_every_hour_each_with_its_own_answer(bag):
+    dag = bag["dags"]["waivers"]
+    assert dag["schedule"] == ["0 * * * *", "UTC"] and dag["timetable"] == "CronDataIntervalTimetable"
+    assert {task_id: facts["after"] for task_id, facts in dag["tasks"].items()} == {
+        "waiting": [], "ask.put": ["waiting"], "ask.record": ["ask.put", "waiting"]}  # fmt: skip
+    assert dag["tags"] == ["register"]
+
+
 def test_the_run_is_closed_by_a_teardown(bag):
     tasks = bag["dags"]["revenue"]["tasks"]
     assert [t for t, facts in tasks.items() if facts["teardown"]] == ["close_run"]
@@ -102,7 +110,7 @@ def test_each_vendor_has_a_pool(bag):
 
 def test_every_task_retries_ends_and_alerts(bag):
     tasks = {(d, t): facts for d, dag in bag["dags"].items() for t, facts in dag["tasks"].items()}
-    assert len(tasks) == 12
+    assert len(tasks) == 15
     for where, facts in tasks.items():
         assert facts["retries"] == 3, where
         assert facts["timeout"] == 7200, where

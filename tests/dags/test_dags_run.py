@@ -17,6 +17,18 @@ calls, failing = [], json.loads(sys.argv[1])
 class Report:
     run_id = 7
 
+QUESTION = {"request_id": "4", "subject": "Waive {{ 1 + 1 }}?", "body": "ana asks"}
+
+def answered(operator, context):
+    '''What a person would see, and answers: the second question is refused.'''
+    at = context["ti"].map_index
+    calls.append(["asked", [operator.subject, operator.body, *operator.options], {}])
+    return {"chosen_options": [operator.options[at]], "responded_by_user": {"id": "7", "name": "ben"},
+            "params_input": {"why": None}}
+
+from airflow.providers.standard.operators.hitl import HITLOperator
+HITLOperator.execute = answered
+
 def step(name, result):
     def called(*arguments, **options):
         calls.append([name, [str(a) for a in arguments], {k: str(v) for k, v in options.items()}])
@@ -26,13 +38,14 @@ def step(name, result):
     return called
 
 for name, result in {"land": Report(), "check": None, "open_run": 7, "build": None, "match": None, "publish": None,
-                     "report": Path("r.html"), "close_run": "failed", "prune": ()}.items():
+                     "report": Path("r.html"), "close_run": "failed", "prune": (), "answer_waiver": "done",
+                     "waiting_waivers": [QUESTION | {"break_key": "one"}, QUESTION | {"break_key": "two"}]}.items():
     setattr(steps, name, step(name, result))
 
 airflow_support.migrate_metadata()
 dags = airflow_support.load_dags(Path(sys.argv[2]))
 at = datetime(2026, 3, 4, 12, tzinfo=UTC)
-states = {d: airflow_support.run_dag(dags[d], at) for d in ("land_erp_us", "revenue", "retention")}
+states = {d: airflow_support.run_dag(dags[d], at) for d in ("land_erp_us", "revenue", "retention", "waivers")}
 print("RESULT" + json.dumps({"calls": calls, "states": states}))
 """
 
@@ -61,7 +74,7 @@ def test_landing_hands_over_the_interval_and_no_backfill(done):
 
 
 def test_revenue_calls_the_steps_in_order_with_its_run(done):
-    called = [[name, arguments] for name, arguments, _ in done["calls"][2:-1]]
+    called = [[name, arguments] for name, arguments, _ in done["calls"][2:9]]
     assert called == [
         ["open_run", ["revenue"]],
         ["build", ["7"]],
@@ -75,14 +88,26 @@ def test_revenue_calls_the_steps_in_order_with_its_run(done):
 
 
 def test_retention_leaves_it_to_the_policy_whether_to_prune(done):
-    name, arguments, options = done["calls"][-1]
+    name, arguments, options = done["calls"][9]
     assert (name, arguments, set(options)) == ("prune", [], {"progress"})
     assert done["states"]["retention"][""] == "success"
 
 
+def test_each_waiting_waiver_is_asked_and_its_own_answer_recorded(done):
+    calls = done["calls"][10:]
+    assert calls[0] == ["waiting_waivers", [], {}]
+    asked = [arguments for name, arguments, _ in calls if name == "asked"]
+    assert asked == [["Waive {{ 1 + 1 }}?", "ana asks", "Approve", "Refuse", "Later"]] * 2, "no template in a template"
+    recorded = sorted(arguments for name, arguments, _ in calls if name == "answer_waiver")
+    assert len(recorded) == 2 and len(calls) == 5
+    for (question, answer), key, chosen in zip(recorded, ("one", "two"), ("Approve", "Refuse"), strict=True):
+        assert f"'break_key': '{key}'" in question and f"['{chosen}']" in answer and "'name': 'ben'" in answer
+    assert done["states"]["waivers"][""] == "success"
+
+
 def test_a_failed_gate_publishes_nothing_closes_the_run_and_fails_the_dag(tmp_path):
     failed = run(tmp_path, {"check": "GateError"})
-    called = [name for name, *_ in failed["calls"]]
+    called = [name for name, *_ in failed["calls"]][:8]
     assert called == ["land", "check", "open_run", "build", "match", "check", "close_run", "prune"]
     states = failed["states"]["revenue"]
     assert states[""] == "failed" and states["publish_marts"] == "upstream_failed" and states["close_run"] == "success"

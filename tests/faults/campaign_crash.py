@@ -32,7 +32,8 @@ NIGHTLY, SHORT = 310, len(SHORT_STEPS)
 # Kills by step in the nightly form: cheap steps more often.
 SHARES = {FIRST_LANDING: 6, "land": 84, "check_landing": 26, "build": 26, "check_marts": 28, "publish": 140}
 STREAKS = (1, 5, 9)  # kills in a row, in turns
-RECOVERY_SECONDS = 60
+RECOVERY_SECONDS = 60  # of the nightly form; tests share their machine, and wait for content, not for time
+TEST_SECONDS = 240
 TRIES = 3  # how often a strike that never came is planned anew, earlier
 NOTICED_SECONDS = 5  # by then everybody sees that a killed step is dead
 
@@ -119,7 +120,7 @@ def run(count: int, seed: int, tell: Tell, here: World | None = None) -> Outcome
             for _ in range(kills):
                 outcome.struck(trial.step)
             longest[trial.step] = max(longest.get(trial.step, 0), seconds)
-            if seconds > RECOVERY_SECONDS:
+            if seconds > (TEST_SECONDS if here else RECOVERY_SECONDS):
                 lines.append(f"recovery took {seconds:.0f} s")
             outcome.failures += [f"{trial}: {line}" for line in lines]
             tell(f"{trial}: {lines or 'survived'} ({kills} kills in {time.monotonic() - started:.1f} s,"

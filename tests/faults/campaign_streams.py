@@ -90,7 +90,7 @@ class World:
         """Empty raw and ops, and the archive."""
         with connect("owner", autocommit=True) as owner:
             tables = owner.execute("select format('%I.%I', schemaname, tablename) from pg_tables "
-                                   "where schemaname in ('raw', 'ops')").fetchall()
+                                   "where schemaname in ('raw', 'ops') and tablename <> 'break_event'").fetchall()
             owner.execute(f"truncate {', '.join(name for (name,) in tables)} cascade")
         MemoryFileSystem.store.clear()
 

@@ -29,7 +29,10 @@ RUNS = ("recorded_run", "superseded_run", "run_id", "previous_run_id")
 # due_at, as_of: what is promised depends on the clock on the wall.
 LEFT_OUT = {"_landed_at", "row_hash", "as_of", "due_at", "published_at", "moved_at", "publication_id", "facts",
             "checked_at", "built_at", "started_at", "finished_at", "statement", "archive_uri", "archive_sha256",
-            "archive_bytes", "requests", "quarantine_id", "first_seen_at", "resolved_at", "seconds", "dag_run_id"}
+            "archive_bytes", "requests", "quarantine_id", "first_seen_at", "resolved_at", "seconds", "dag_run_id",
+            "recorded_at"}
+# The log of breaks is chained over its clock stamps; `tieout breaks audit` proves the chain.
+LEFT_OUT_OF = {("ops", "break_event"): {"at", "hash", "previous_hash"}}
 # The books of attempts have rules of their own, below.
 ATTEMPTS = {("ops", "load"), ("ops", "run"), ("ops", "step"), ("ops", "step_now"), ("ops", "model_run"),
             ("ops", "quarantine"), ("ops", "gate_result"), ("ops", "build_watermark"), ("reporting", "load"),
@@ -103,7 +106,7 @@ def _said(table: tuple[str, str], columns: Iterable[str], places: Places) -> sql
         elif name in RUNS:  # how many publications came before it; null: still open
             parts.append(sql.SQL("case when t.{0} < {1} then width_bucket(t.{0} - 1, {2}) end").format(
                 sql.Identifier(name), sql.Literal(OPEN), publications))
-        elif name not in LEFT_OUT:
+        elif name not in LEFT_OUT and name not in LEFT_OUT_OF.get(table, ()):
             parts.append(sql.SQL("t.{}").format(sql.Identifier(name)))
     return sql.SQL("select row({})::text as said from {}.{} as t").format(
         sql.SQL(", ").join(parts), *map(sql.Identifier, table))

@@ -44,6 +44,7 @@ FAULTS = {
                        " and hashtext(_key) % 2 = 0",
     "half of a build": "update marts.fct_revenue set superseded_run = recorded_run where hashtext(event_key) % 2 = 0",
     "half of a publication": "delete from ops.publication",
+    "an event of a break": "delete from ops.break_event where event_id = (select max(event_id) from ops.break_event)",
     "a reader who sees nothing": "delete from ops.pointer",
     "an index left off": "insert into ops.suspended_index values ('netsuite__item', 'create index')",
     "a step that nobody did": "delete from ops.step where step = 'check_marts'",

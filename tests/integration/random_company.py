@@ -32,6 +32,10 @@ connections:
               options: {account: "3"}}
 """
 CRMS, ERPS = ("crm_one", "crm_two", "crm_three"), ("erp_one", "erp_two", "erp_three")
+# (base, transaction) currencies that an ERP quotes: all of them the euro, each at its own rate. The second takes its
+# pound from the first, the third crosses from euro to pound.
+QUOTED = {"erp_one": (("1", "2"), ("1", "3"), ("3", "2")), "erp_two": (("1", "2"),),
+          "erp_three": (("1", "2"), ("3", "1"))}
 FIRST_DAY = date(2026, 3, 1)
 NAMES = ("Acme", "Acme Inc", "Globex", "Initech", "Umbrella")
 POSTING = {"SalesOrd": False, "CustInvc": True, "CustCred": True, "CustPymt": True, "CashSale": True, "RtnAuth": False,
@@ -70,7 +74,7 @@ def begin(seed: int) -> World:
     """Master data and some twenty documents of every kind."""
     world = World(Random(seed))
     for erp in ERPS:
-        for number, symbol in (("1", "USD"), ("2", "EUR")):
+        for number, symbol in (("1", "USD"), ("2", "EUR"), ("3", "GBP")):
             world.put("netsuite__currency", erp, number, id=number, symbol=symbol, isbasecurrency=number == "1")
             world.put("netsuite__subsidiary", erp, number, id=number, name=f"Unit {number}", currency=number)
         for number, kind in (("1", "AcctRec"), ("2", "Income"), ("3", "Bank"), ("4", "DeferRevenue")):
@@ -78,7 +82,8 @@ def begin(seed: int) -> World:
         for month in range(1, 13):
             period(world, erp, month, closed=month < 5)
         for day in range(0, 150, 30):
-            rate(world, erp, FIRST_DAY + timedelta(day - 60))
+            for pair in QUOTED[erp]:
+                rate(world, erp, FIRST_DAY + timedelta(day - 60), pair)
         for item in ("1", "2", "3"):
             world.put("netsuite__item", erp, item, id=item, itemid=f"SKU{item}", itemtype="Service")
     for crm in CRMS:
@@ -103,9 +108,10 @@ def period(world: World, erp: str, month: int, *, closed: bool) -> None:
               closedondate=f"{date(2026, month, 1) + timedelta(35)} 12:00Z" if closed else None)
 
 
-def rate(world: World, erp: str, day: date) -> None:
-    world.put("netsuite__currencyrate", erp, str(day), id=str(day), basecurrency="1", transactioncurrency="2",
-              effectivedate=day, exchangerate=world.dice.choice((1.1, 1.2, 1.25)))
+def rate(world: World, erp: str, day: date, pair: tuple[str, str]) -> None:
+    base, other = pair
+    world.put("netsuite__currencyrate", erp, f"{day}|{base}|{other}", id=f"{day}|{base}|{other}", basecurrency=base,
+              transactioncurrency=other, effectivedate=day, exchangerate=world.dice.choice((1.1, 1.2, 1.25)))
 
 
 def customer(world: World, connection: str, number: str) -> None:
@@ -133,7 +139,7 @@ def deal(world: World, key: Key | None = None) -> None:
     connection, number = key or (world.dice.choice(CRMS), world.number())
     world.put("salesforce__opportunity", connection, number, id=number, name=f"Deal {number}",
               accountid=str(world.dice.randint(1, 4)), currencyisocode=world.dice.choice(("USD", "USD", "EUR")),
-              selling_entity=world.dice.choice(("1", "2")), amount=world.dice.randint(1, 5) * 100,
+              selling_entity=world.dice.choice(("1", "2", "3")), amount=world.dice.randint(1, 5) * 100,
               iswon=world.dice.random() < 0.85, closedate=_day(world), stagename="x")
     if world.dice.random() < 0.5:
         world.put("salesforce__opportunitylineitem", connection, f"{number}-1", id=f"{number}-1", opportunityid=number,
@@ -172,7 +178,7 @@ def transaction(world: World, key: Key | None = None) -> None:
     day, amount = _day(world), dice.randint(1, 5) * 100
     world.put("netsuite__transaction", connection, number, id=number, tranid=f"SO{number}", type=kind,
               status=STATUS[kind], approvalstatus=dice.choice(("2", "2", "2", "1")), entity=str(dice.randint(1, 4)),
-              currency=dice.choice(("1", "1", "2")), postingperiod=str(day.month + dice.choice((0, 0, 0, 1))),
+              currency=dice.choice(("1", "1", "2", "3")), postingperiod=str(day.month + dice.choice((0, 0, 0, 1))),
               createddate=f"{day + timedelta(dice.choice((0, 3, 40)))} 09:00Z", otherrefnum=_reference(world),
               externalid=named[1] if named and kind == "SalesOrd" and dice.random() < 0.4 else None, exchangerate=1.2,
               foreigntotal=amount, posting=POSTING[kind], voided=dice.random() < 0.05, trandate=day,
@@ -186,7 +192,7 @@ def transaction(world: World, key: Key | None = None) -> None:
     for line in (0, 1):
         world.put("netsuite__transactionline", connection, f"{number}-{line}", uniquekey=f"{number}-{line}",
                   transaction=number, id=str(line), item="123"[int(number) % 3] if line else None,
-                  itemtype="Service" if line else None, subsidiary=dice.choice(("1", "1", "1", "2")), quantity=-line,
+                  itemtype="Service" if line else None, subsidiary=dice.choice(("1", "1", "2", "3")), quantity=-line,
                   foreignamount=amount * scale * sign * (-1 if line else 1), mainline=not line, taxline=False,
                   iscogs=False, eliminate=dice.random() < 0.03,
                   createdfrom=made_from[1] if made_from and line else None)
@@ -273,7 +279,8 @@ def change(world: World, count: int) -> list[str]:
         elif what == "period":
             period(world, world.dice.choice(ERPS), world.dice.randint(3, 6), closed=world.dice.random() < 0.5)
         elif what == "rate":
-            rate(world, world.dice.choice(ERPS), _day(world))
+            erp = world.dice.choice(ERPS)
+            rate(world, erp, _day(world), world.dice.choice(QUOTED[erp]))
         elif key := some(world, "netsuite__transactionline", mainline=False):
             world.rows("netsuite__transactionline")[key] = {
                 **world.rows("netsuite__transactionline")[key], "item": world.dice.choice("123"),

@@ -28,8 +28,9 @@ from tieout.warehouse import connect, migrate
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 LINES = "arbiccextractam_transactionlineextractpvo-batch"
-STORES = ("TransactionHeader", "TransactionHeaderKeys", "TransactionLine", "TransactionDistribution", "TransactionType",
-          "PaymentSchedule", "ReceiptHeader", "ReceivableApplication", "CodeCombination", "DailyRate")
+KEYED = ("TransactionHeader", "TransactionLine", "TransactionDistribution", "PaymentSchedule", "ReceiptHeader",
+         "ReceivableApplication", "JournalBatch", "JournalHeader", "JournalLine", "DailyRate")
+STORES = (*KEYED, *(f"{name}Keys" for name in KEYED), "TransactionType", "CodeCombination")
 
 
 def rows(sql: str) -> list[tuple]:
@@ -62,7 +63,9 @@ def pod() -> Iterator[Path]:
 def test_each_form_lands_its_own_streams_and_not_the_others(pod):
     landed = dict(rows("select connection, array_agg(distinct stream) from ops.load group by connection"))
     assert set(landed["oracle_files"]) >= {*STORES, "salesOrdersForOrderHub", "itemsV2", "ledgersLOV"}
-    assert not {"receivablesInvoices", "standardReceipts", "currencyRates"} & set(landed["oracle_files"])
+    assert not {"receivablesInvoices", "receivablesInvoiceInstallments", "standardReceipts", "currencyRates",
+                "journalBatches", "journalLines"} & set(landed["oracle_files"])
+    assert {"ledgerBalances", "transactionAdjustments"} <= set(landed["oracle_files"])
     assert not set(STORES) & set(landed["oracle_retail"])
     assert rows("select stream, reason from ops.quarantine limit 5") == []
 
@@ -95,7 +98,7 @@ def test_duckdb_and_polars_read_the_files_as_we_landed_them(pod, tmp_path):
      "total_amount, functional_amount, event_date, posting_date, period, scope, scope_reason"),
     ("gl_entries", "document_id, account_code, account_kind, amount, functional_amount, functional_currency_code, "
      "posting_date, period, is_manual"),
-    ("settlements", "payment_id, invoice_id, currency_code, applied_amount, applied_date"),
+    ("settlements", "payment_id, invoice_id, currency_code, applied_amount, discount_amount, applied_date"),
     ("document_links", "from_type, from_id, to_type, to_id, link_type, amount"),
     ("fx_rates", "from_currency_code, to_currency_code, rate, rate_date"),
 ])  # fmt: skip

@@ -119,9 +119,9 @@ def test_a_deleted_document_leaves_and_the_ledger_is_still_met(drops: Path) -> N
 
 
 def test_an_unknown_kind_of_document_is_named_and_the_ledger_is_not_met(drops: Path) -> None:
-    """The planted fault: a kind that no map knows, and an entry that its sub-ledger lacks."""
+    """The planted faults: a kind that no map knows, and an entry of one cent that its sub-ledger lacks."""
     text = (EXAMPLE / "next-day" / "journal_20260401.csv").read_text()
-    entry = "11;1;31.03.2026;8000;;5,00;R-1\n11;2;31.03.2026;1200;5,00;;R-1\n"
+    entry = "11;1;31.03.2026;8000;;0,01;R-1\n11;2;31.03.2026;1200;0,01;;R-1\n"
     (drops / "journal_20260402.csv").write_text(text + entry)
     text = (EXAMPLE / "next-day" / "belege_20260401.csv").read_text()
     (drops / "belege_20260402.csv").write_text(text + "X-1;ZZ;31.03.2026;00.00.0000;00.00.0000;00017;EUR;O;\n")
@@ -129,4 +129,4 @@ def test_an_unknown_kind_of_document_is_named_and_the_ledger_is_not_met(drops: P
     assert rows("select code_set, code_value from intermediate.int_codes__unmapped") == [
         ("invoices: document_type", "ZZ")]
     (march,) = tieout()
-    assert march[2] - march[1] == Decimal("5.00")
+    assert march[2] - march[1] == Decimal("0.01")

@@ -20,7 +20,8 @@ from simulator.entra import TENANT
 from simulator.fno_api import FinanceEnvironment
 from simulator.serve import Endpoints, start
 from tieout.errors import SourceError
-from tieout.extract import Window
+from tieout.extract import Page, Window
+from tieout.extract.deliveries import Delivery, KnownFile
 from tieout.extract.odata import OdataExtractor
 from tieout.spec import Company, Connection, Stream
 
@@ -217,41 +218,46 @@ def change(folder: Path) -> None:
     later(folder)
 
 
+def delivered(source: OdataExtractor, known: list[KnownFile], name: str = "account") -> tuple[Delivery, list[Page]]:
+    (made,) = source.deliveries(stream(source, name), Window(None, source.now()), known)
+    return made, list(made.pages())
+
+
 def test_changes_and_deletions_come_by_delta_link(folder, vendors):
     with opened(vendors, SALES, page_size=2) as source:
-        wanted = stream(source, "account")
-        list(source.pages(wanted, everything(source)))
-        before = source.token(wanted)
+        first, _ = delivered(source, [])
         change(folder)
-        assert source.can_resume(wanted, before)
-        pages = list(source.pages(wanted, Window(None, source.now(), resume=before)))
+        second, pages = delivered(source, first.files)
+        assert (first.mode, second.mode) == ("full", "incremental")
         assert sorted(row["name"] for row in rows([p for p in pages if not p.deleted])) == ["O'Neill 99", "Renamed"]
         gone = {row["accountid"] for row in rows([p for p in pages if p.deleted])}
         assert gone == {guid("account", 2), guid("account", 500)}
-        after = source.token(wanted)
-        assert after != before
-        assert source.can_resume(wanted, after)
-        assert rows(list(source.pages(wanted, Window(None, source.now(), resume=after)))) == []
+        assert second.files[0].version != first.files[0].version
+        third, pages = delivered(source, second.files)
+        assert (third.mode, pages) == ("incremental", [])
 
 
 def test_a_delta_link_that_expired_means_everything_again(folder, vendors):
     with opened(vendors, SALES) as source:
-        wanted = stream(source, "account")
-        list(source.pages(wanted, everything(source)))
-        held = source.token(wanted)
+        first, _ = delivered(source, [])
         vendors.apps["dynamics_sales"].environment.token_days = 1
         store.write_state(folder, replace(store.read_state(folder), now="2026-07-09 12:00:00"))
         vendors.apps["dynamics_sales"].auth.seconds = 10**7
-        assert source.can_resume(wanted, held) is False
-        assert "full sync" in source.facts.notes["resynced"]["account"]
+        second, pages = delivered(source, first.files)
+        assert (second.mode, len(rows(pages))) == ("full", ACCOUNTS)
+        assert "full sync" in source.facts.notes["resynchronised"]["account"]
 
 
-def test_a_table_that_is_not_tracked_is_read_without(vendors):
+def test_a_table_that_is_not_tracked_is_read_without(folder, vendors):
     vendors.apps["dynamics_sales"].environment.untracked.add("accounts")
     with opened(vendors, SALES) as source:
-        wanted = stream(source, "account")
-        assert len(rows(list(source.pages(wanted, everything(source))))) == ACCOUNTS
-        assert source.token(wanted) is None
+        first, pages = delivered(source, [])
+        assert (first.mode, len(rows(pages))) == ("full", ACCOUNTS)
+        assert source.facts.notes["no_change_tracking"] == ["account"]
+        with sqlite3.connect(folder / store.DATABASE) as database:
+            put(database, "dynamics_sales__account", **account(1, name="Renamed", modifiedon="2026-06-30 11:59:00"))
+        second, pages = delivered(source, first.files)
+        assert (second.mode, [row["name"] for row in rows(pages)]) == ("incremental", ["Renamed"])
 
 
 def test_an_app_that_is_no_user_of_the_environment_is_told_so(vendors):

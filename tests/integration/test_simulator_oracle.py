@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -14,12 +15,14 @@ from simulator.habits import Habits, OraclePod
 from simulator.oracle_api.auth import SCOPE
 from simulator.serve import Endpoints, start
 from tests.oracle_company import FIRST, INVOICES, build
+from tieout.errors import SourceError
 from tieout.extract import Window
 from tieout.extract.adf_rest import NotGranted
 from tieout.extract.open import open_extractor
 from tieout.spec import Connection
 
 BASE = "/fscmRestApi/resources/11.13.18.05"
+NOON = datetime(2026, 6, 30, 12, tzinfo=UTC)
 
 
 @pytest.fixture(scope="module")
@@ -199,6 +202,31 @@ def test_a_missing_grant_is_an_empty_list_with_200(client, endpoints):
     endpoints.apps["oracle"].account.units = set()
     page = invoices(client)
     assert (page["items"], page["hasMore"]) == ([], False)
+
+
+def test_a_role_without_the_privilege_is_403_and_says_so(client, endpoints):
+    """Unlike a missing data grant, which is an empty list."""
+    endpoints.apps["oracle"].account.denied = {"receivablesInvoices"}
+    answer = client.get(f"{BASE}/receivablesInvoices")
+    assert (answer.status_code, "privilege" in answer.text) == (403, True)
+    connection, extractor = connector(endpoints)
+    with extractor, pytest.raises(SourceError, match="don't have the privilege"):
+        list(extractor.pages(connection.source.stream("receivablesInvoices"), Window(None, NOON, full=True)))
+
+
+def test_numbers_of_transactions_repeat_and_only_ids_tell_them_apart(client, endpoints):
+    """A number is unique per source only: two invoices of one number are two."""
+    found = [row["CustomerTransactionId"] for row in invoices(client, q="TransactionNumber='7'", limit=500)["items"]]
+    assert len(found) == len(set(found)) > 1
+    connection, extractor = connector(endpoints)
+    extractor.__exit__()
+    assert connection.source.stream("receivablesInvoices").key == ("customertransactionid",)
+
+
+def test_like_knows_upper_from_lower_case(client):
+    """Names of customers are often stored in upper case."""
+    assert invoices(client, q="BillToCustomerName LIKE '*LTD'")["count"] > 0
+    assert invoices(client, q="BillToCustomerName LIKE '*Ltd'")["count"] == 0
 
 
 def test_wrong_credentials_are_401(endpoints):

@@ -195,6 +195,29 @@ def test_all_rows_come_whatever_the_server_does_to_pages(endpoints, connection, 
         assert len({row["SalesOrder"] for row in rows}) == DOCUMENTS, habits
 
 
+def test_rows_that_come_and_change_during_paging_move_no_page(endpoints, connection):
+    """By `$skip`, a row inserted before the page would push another onto the next one, and it would come twice."""
+    database = store.open_for_writing(endpoints.folder)
+    stream = next(s for s in connection.selected() if s.name == "A_SalesOrder")
+    small = connection.model_copy(update={"options": {**connection.options, "page_size": 40}})
+    late = {"SalesOrder": "0000000000", "TransactionCurrency": "EUR", "TotalNetAmount": "1.00"}
+    found: list[str] = []
+    try:
+        with OdataExtractor(small, endpoints.secrets["sap_manufacturing"], sleep=lambda _: None) as source:
+            for number, page in enumerate(source.pages(stream, FULL)):
+                found += [row["SalesOrder"] for row in json.loads(page.body)["d"]["results"]]
+                if number == 1:
+                    _insert(database, "A_SalesOrder", late)
+                    database.execute('update "sap__A_SalesOrder" set "TotalNetAmount" = ? where "SalesOrder" = ?',
+                                     ("9.99", f"{int(found[0]):010d}"))
+                    database.commit()
+    finally:
+        database.execute('delete from "sap__A_SalesOrder" where "SalesOrder" = ?', (late["SalesOrder"],))
+        database.commit()
+        database.close()
+    assert len(found) == len(set(found)) == DOCUMENTS
+
+
 def test_a_token_that_ends_in_the_midst_is_renewed(endpoints, connection, system):
     system.token_requests = 3
     token_url = f"{endpoints.urls['sap']}/sap/bc/sec/oauth2/token"

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -15,9 +12,9 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from tests.conftest import open_folder
+from tests.integration import database_servers
 from tests.integration.own_system import current, figures, land
-from tieout import localpg, stack
+from tieout import localpg
 from tieout.errors import AuthError, ConfigError, SchemaError, SourceError
 from tieout.extract import Window
 from tieout.extract.sql import SqlExtractor, local_ends
@@ -51,45 +48,17 @@ def connection(url: sa.URL, streams: dict[str, Any], **options: Any) -> tuple[Co
 
 @pytest.fixture(scope="module")
 def mariadb() -> Iterator[sa.URL]:
-    """A MariaDB of its own. Where none is installed: skipped, or an error where the build says that it must be."""
-    server = shutil.which("mariadbd") or shutil.which("mysqld")
-    if server is None:
-        assert os.environ.get("REQUIRE_MARIADB") != "1", "mariadbd is needed here and is not installed"
-        pytest.skip("no mariadbd on this machine")
-    with open_folder() as home:
-        port = next(port for port in range(33061, 33161) if stack.is_free(port))
-        owner = ["--user=root"] if os.geteuid() == 0 else []
-        subprocess.run(["mariadb-install-db", "--no-defaults", f"--datadir={home}/data",
-                        "--auth-root-authentication-method=normal", *owner], check=True, capture_output=True)
-        process = subprocess.Popen([server, "--no-defaults", f"--datadir={home}/data", f"--socket={home}/s",
-                                    f"--port={port}", "--bind-address=127.0.0.1", "--skip-log-bin",
-                                    "--innodb-buffer-pool-size=32M", f"--pid-file={home}/pid", *owner],
-                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        root = sa.URL.create("mysql+pymysql", "root", host="127.0.0.1", port=port)
-        try:
-            _wait(root)
-            engine = sa.create_engine(root)
-            with engine.begin() as db:
-                db.exec_driver_sql("create database shop character set utf8mb4")
-                db.exec_driver_sql("create user reader@'%%' identified by 'reading'")
-                db.exec_driver_sql("create user reader@localhost identified by 'reading'")
-                for host in ("'%%'", "localhost"):
-                    db.exec_driver_sql(f"grant select on shop.* to reader@{host}")
-            engine.dispose()
-            yield root.set(database="shop")
-        finally:
-            process.terminate()
-            process.wait(30)
-
-
-def _wait(url: sa.URL) -> None:
-    for _ in range(120):
-        try:
-            with sa.create_engine(url).connect():
-                return
-        except sa.exc.OperationalError:
-            time.sleep(0.25)
-    raise AssertionError("MariaDB did not start")
+    """A MariaDB of its own, with a reader of the database `shop`."""
+    with database_servers.mariadb() as root:
+        engine = sa.create_engine(root)
+        with engine.begin() as db:
+            db.exec_driver_sql("create database shop character set utf8mb4")
+            db.exec_driver_sql("create user reader@'%%' identified by 'reading'")
+            db.exec_driver_sql("create user reader@localhost identified by 'reading'")
+            for host in ("'%%'", "localhost"):
+                db.exec_driver_sql(f"grant select on shop.* to reader@{host}")
+        engine.dispose()
+        yield root.set(database="shop")
 
 
 @pytest.fixture(scope="module")

@@ -162,3 +162,52 @@ def test_a_deal_of_another_age_is_still_explained_by_the_order_that_carries_its_
     assert not report.is_full
     assert rows(reasons) == [("9001", "E1"), ("9003", "E1")]
     _assert_complete_adds_nothing(day(20), "20 days later")
+
+
+def _invoice(world: company.World, erp: str, number: str, posted_rate: float) -> None:
+    """100.00 EUR of an entity in USD, posted at this rate."""
+    when = FIRST_DAY - timedelta(10)
+    world.put("netsuite__transaction", erp, number, id=number, tranid=f"INV{number}", type="CustInvc", status="A",
+              approvalstatus="2", entity="1", currency="2", postingperiod="5", createddate=f"{when} 09:00Z",
+              exchangerate=posted_rate, foreigntotal=100, posting=True, voided=False, trandate=when, duedate=when)
+    for line, sign, account in ((0, 1, "1"), (1, -1, "2")):
+        key = f"{number}-{line}"
+        world.put("netsuite__transactionline", erp, key, uniquekey=key, transaction=number, id=str(line),
+                  item="1" if line else None, itemtype="Service" if line else None, subsidiary="1", quantity=-line,
+                  foreignamount=100 * sign, mainline=not line, taxline=False, iscogs=False, eliminate=False,
+                  createdfrom=None)
+        world.put("netsuite__transactionaccountingline", erp, f"1|{number}|{line}", accountingbook="1",
+                  transaction=number, transactionline=str(line), account=account, posting=True,
+                  amount=100 * sign * posted_rate)
+
+
+def test_a_posting_is_judged_by_the_rates_of_its_own_books(home: Path) -> None:
+    """Two ERPs, one day: 1.10 and 1.30. What each posts at its own rate is right, at the other's it is D1; a rate that
+    is corrected touches the documents of its own books alone.
+    """
+    world = company.begin(1)
+    _clear()
+    when = FIRST_DAY - timedelta(10)
+    for erp, quote in (("erp_one", 1.1), ("erp_two", 1.3)):
+        world.put("netsuite__currencyrate", erp, "own", id="own", basecurrency="1", transactioncurrency="2",
+                  effectivedate=when, exchangerate=quote)
+    for erp, number, posted_rate in (("erp_one", "9101", 1.1), ("erp_two", "9102", 1.3), ("erp_two", "9103", 1.1)):
+        _invoice(world, erp, number, posted_rate)
+    company.land(world, new_batch())
+    build.run(open_run(day(60)), full_refresh=True)
+    found = ("select document_id, reason_code, round(amount, 2)::text from marts.rec_break"
+             f" where superseded_run = {OPEN} and hop = 'invoice_ledger' and document_id in ('9101', '9102', '9103')"
+             " order by 1")
+    assert rows(found) == [("9103", "D1", "20.00")]
+
+    world.put("netsuite__currencyrate", "erp_two", "own", id="own", basecurrency="1", transactioncurrency="2",
+              effectivedate=when, exchangerate=1.4)
+    company.land(world, new_batch())
+    run_id = open_run(day(60))
+    assert not build.run(run_id).is_full
+    touched = rows("select connection, count(*) from intermediate.int_documents__touched group by 1")
+    assert [connection for connection, _ in touched] == ["erp_two"]
+    assert rows(f"select distinct connection, currency_code from marts.fct_revenue where recorded_run = {run_id}"
+                ) == [("erp_two", "EUR")]
+    assert rows(found) == [("9102", "D1", "10.00"), ("9103", "D1", "30.00")]
+    _assert_complete_adds_nothing(day(60), "a rate of the second books")

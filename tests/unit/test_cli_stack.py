@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -67,7 +68,7 @@ def test_a_process_that_ignores_term_is_killed(home, monkeypatch):
 def test_an_orphan_is_found_by_its_mark(home):
     started, child = start(home)
     os.killpg(started.pid, signal.SIGKILL)
-    os.waitpid(started.pid, 0)
+    wait_for(started.pid)
     assert [each.name for each in stack.stale(home)] == ["scheduler"]
     assert child in [process.pid for process in stack.leftovers(home)]
     stack.down(home)
@@ -103,9 +104,15 @@ def test_a_taken_port_is_named_with_what_to_do():
     stack.check_ports({"api-server": port})
 
 
+def wait_for(pid):
+    """Until a child has ended; who ends at once was waited for by `subprocess` already."""
+    with contextlib.suppress(ChildProcessError):
+        os.waitpid(pid, 0)
+
+
 def test_a_component_that_dies_is_reported_at_once(home):
     started = stack.start(home, "scheduler", (sys.executable, "-c", "raise SystemExit(3)"), {})
-    os.waitpid(started.pid, 0)
+    wait_for(started.pid)
     with pytest.raises(stack.StackError, match="scheduler ended while starting") as error:
         stack.wait_healthy(home, 1)
     assert "scheduler.log" in error.value.hint
@@ -113,7 +120,7 @@ def test_a_component_that_dies_is_reported_at_once(home):
 
 def test_output_goes_to_a_log(home):
     started = stack.start(home, "scheduler", (sys.executable, "-c", "print('hello')"), {})
-    os.waitpid(started.pid, 0)
+    wait_for(started.pid)
     assert (home / "logs" / "scheduler.log").read_text() == "hello\n"
 
 

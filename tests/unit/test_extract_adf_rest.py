@@ -130,6 +130,46 @@ def test_attributes_that_break_a_projection_are_read_without_one():
     assert "fields" not in wire.requests[0].url.params
 
 
+def test_every_request_names_its_framework_version_and_wants_json():
+    """Without it errors are plain text and children plain lists; newer versions change shapes."""
+    wire = Wire().on("GET", f"{BASE}/receivablesInvoices", items([{"CustomerTransactionId": 1}]), always=True)
+    wire.on("GET", f"{BASE}/ledgersLOV", items([{"LedgerId": 1, "Name": "A", "CurrencyCode": "USD"}]), always=True)
+    extractor = opened(wire, oracle(business_units=["Stores BU"]))
+    for name in ("receivablesInvoices", "ledgersLOV"):
+        list(extractor.pages(stream(name), ALL))
+    assert len(wire.requests) > 2
+    assert {request.headers["rest-framework-version"] for request in wire.requests} == {"4"}
+    assert {request.headers["accept"] for request in wire.requests} == {"application/json"}
+
+
+def test_q_is_never_sent_with_a_finder():
+    """Some resources drop `q` without a word when a finder is told: what it leaves out would come all the same."""
+    wire = Wire().on("GET", f"{BASE}/ledgersLOV", items([{"LedgerId": 1, "Name": "A", "CurrencyCode": "USD"}]))
+    wire.on("GET", f"{BASE}/currencyRates", items([{"FromCurrency": "EUR"}]), always=True)
+    wire.on("GET", f"{BASE}/accountingPeriodStatusLOV", items([
+        {"ApplicationId": 101, "LedgerId": 1, "PeriodName": "Jan-26", "StartDate": "2026-01-01",
+         "EndDate": "2026-01-31"}]))
+    wire.on("GET", f"{BASE}/ledgerBalances", items([{"LedgerName": "A"}]), always=True)
+    extractor = opened(wire, oracle(currencies=["EUR"]))
+    for name in ("currencyRates", "ledgerBalances"):
+        list(extractor.pages(stream(name), ALL))
+    found = [request.url.params for request in wire.requests if "finder" in request.url.params]
+    assert len(found) >= 2
+    assert [asked["q"] for asked in found if "q" in asked] == []
+
+
+def test_balances_are_asked_for_by_the_calendars_own_labels():
+    """`Jan-26` or `01-26`: a label that only the calendar knows, never one that we make of a date."""
+    wire = Wire().on("GET", f"{BASE}/ledgersLOV", items([{"LedgerId": 1, "Name": "A", "CurrencyCode": "USD"}]))
+    wire.on("GET", f"{BASE}/accountingPeriodStatusLOV", items([
+        {"ApplicationId": 101, "LedgerId": 1, "PeriodName": label, "StartDate": f"2026-{month}-01",
+         "EndDate": f"2026-{month}-28"} for label, month in (("01-26", "01"), ("Feb 2026 FY", "02"))]))
+    wire.on("GET", f"{BASE}/ledgerBalances", items([{"LedgerName": "A"}]), always=True)
+    list(opened(wire).pages(stream("ledgerBalances"), ALL))
+    asked = [request.url.params["finder"] for request in wire.asked("GET", f"{BASE}/ledgerBalances")]
+    assert [re.search("accountingPeriod=([^,]*)", each)[1] for each in asked] == ["01-26", "Feb 2026 FY"]
+
+
 def test_a_quote_in_a_value_is_doubled():
     assert literal("O'Neill; 'x'") == "'O''Neill; ''x'''"
     with pytest.raises(ConfigError, match="cannot be compared"):
@@ -221,6 +261,15 @@ def test_framework_version_nine_tells_big_integers_as_text():
     found = records(list(opened(pod, oracle(framework_version=9)).pages(stream("ledgersLOV"), ALL)))
     assert len({row["LedgerId"] for row in found}) == 150
     assert pod.requests[0].headers["rest-framework-version"] == "9"
+
+
+def test_ids_beyond_two_to_the_fifty_third_keep_their_digits():
+    """As numbers, too: read as binary floating point, two of these would be one."""
+    first = 9_007_199_254_740_993  # 2^53 + 1
+    pod = Pod(ledgers(3, first), "LedgerId", clamp=1)
+    found = records(list(opened(pod).pages(stream("ledgersLOV"), ALL)))
+    assert [row["LedgerId"] for row in found] == [first, first + 1, first + 2]
+    assert f"LedgerId>{first + 1}" in pod.requests[2].url.params["q"]
 
 
 def test_a_total_is_checked_once_and_an_estimate_is_noted():
@@ -410,6 +459,21 @@ def test_a_record_without_a_simple_key_is_called_what_its_address_calls_it():
     assert records(list(opened(wire).pages(stream("inventoryOnhandBalances"), ALL))) == [
         {"UniqID": "00020000EACED", "OrganizationCode": "V1"}]
     assert "onlyData" not in wire.requests[0].url.params
+
+
+def test_instalments_and_adjustments_belong_to_what_is_above_them():
+    """Neither says whose it is: an instalment stands below its invoice, an adjustment below the customer's account."""
+    part = nest([{"InstallmentId": 3, "OriginalAmount": 5}])
+    wire = Wire().on("GET", f"{BASE}/receivablesInvoices",
+                     items([{"CustomerTransactionId": 7, "receivablesInvoiceInstallments": part}]))
+    (page,) = opened(wire).pages(stream("receivablesInvoiceInstallments"), WINDOW, iter(["7"]))
+    assert records([page]) == [{"CustomerTransactionId": 7, "InstallmentId": 3, "OriginalAmount": 5}]
+    taken = nest([{"AdjustmentId": 4, "AdjustmentAmount": -1, "ReferenceTransactionId": 7}])
+    wire = Wire().on("GET", f"{BASE}/receivablesCustomerAccountActivities",
+                     items([{"AccountId": 9, "transactionAdjustments": taken}]))
+    (page,) = opened(wire).pages(stream("transactionAdjustments"), WINDOW, iter(["9"]))
+    assert records([page]) == [{"AccountId": 9, "AdjustmentId": 4, "AdjustmentAmount": -1, "ReferenceTransactionId": 7}]
+    assert wire.requests[0].url.params["expand"] == "transactionAdjustments"
 
 
 # --- empty answers ----------------------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ import pytest
 from pydantic import ValidationError
 
 from tests.integration.own_system import ORDERS, company, write
-from tieout.errors import SchemaError, SourceError
+from tieout.errors import AuthError, SchemaError, SourceError
 from tieout.extract import Window
 from tieout.extract.open import open_extractor
 from tieout.landing.ledger import Totals
@@ -325,3 +325,28 @@ def test_a_cut_gz_and_a_damaged_zip_are_errors_that_name_the_file(tmp_path):
 def test_a_pattern_stays_below_the_folder(tmp_path, pattern):
     with pytest.raises(ValidationError, match="must be a path below"):
         company(tmp_path, {"orders": {**ORDERS, "options": {"files": pattern}}})
+
+
+@pytest.mark.parametrize(("call", "error", "kind"), [
+    ("ls", OSError("Socket is closed"), SourceError), ("info", OSError("Socket is closed"), SourceError),
+    ("ls", PermissionError("denied"), AuthError)])
+def test_a_line_that_breaks_while_files_are_listed_is_not_an_empty_folder(tmp_path, monkeypatch, call, error, kind):
+    """fsspec leaves out what it cannot list, and says that what it cannot look at is not there."""
+    from fsspec.implementations.local import LocalFileSystem
+
+    write(tmp_path, "orders.csv", HEAD + "1,2026-03-01,1,EUR\n")
+    write(tmp_path, "orders.csv.sha256", "0" * 64)
+    connection = company(tmp_path, {"orders": {**ORDERS, "options": {"files": "orders*.csv"}}}).connection("shop")
+    connection = connection.model_copy(update={"options": {
+        **connection.options, "ready": {"checksum": "{name}.sha256"}}})
+    real = getattr(LocalFileSystem, call)
+
+    def breaks(self, path, *words, **more):
+        if call == "ls" or str(path).endswith(".sha256"):
+            raise error
+        return real(self, path, *words, **more)
+
+    monkeypatch.setattr(LocalFileSystem, call, breaks)
+    with open_extractor(connection, {}) as extractor, pytest.raises(kind, match="shop: "):
+        for delivery in extractor.deliveries(connection.selected()[0], Window(None, datetime.now(UTC)), ()):
+            list(delivery.pages())

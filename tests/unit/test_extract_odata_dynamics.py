@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qs
 
 import httpx
@@ -13,9 +13,9 @@ import pytest
 from tests.unit.extract_stub import NOW, Sleeps, Wire, answer
 from tieout.errors import AuthError, ConfigError, RateLimitError, SchemaError, SourceError, UnsafeLinkError
 from tieout.extract import MANNERS, Page, Window
+from tieout.extract.deliveries import Delivery, KnownFile, delivers
 from tieout.extract.http import Refused
 from tieout.extract.odata import OdataExtractor
-from tieout.extract.odata_delta import changes_of, link_of, token_of
 from tieout.landing.conventions import meant
 from tieout.landing.parse import Parser
 from tieout.spec import Connection, Stream
@@ -149,8 +149,7 @@ def test_a_user_who_is_no_member_of_the_organisation_is_told_what_is_missing():
 def test_preferences_go_with_every_page_else_the_next_one_is_longer():
     link = f"{CRM}{API}/accounts?$select=name&$skiptoken=%3Ccookie%20pagenumber=%222%22%20/%3E"
     wire, wanted = wired(sales(), "account", rows("a1", **{"@odata.nextLink": link}), rows("a2"))
-    with opened(wire, sales()) as source:
-        assert ids(list(source.pages(wanted, FULL))) == ["a1", "a2"]
+    assert ids(delivered(wire, wanted, [])[1]) == ["a1", "a2"]
     first, second = wire.asked("GET", f"{API}/accounts")
     assert first.headers["prefer"] == second.headers["prefer"] == (
         "odata.track-changes,odata.maxpagesize=3,odata.include-annotations="
@@ -207,76 +206,122 @@ def test_the_value_of_an_annotation_is_selected_and_the_annotation_is_not():
 # --- change tracking
 
 
-def test_a_complete_set_ends_with_a_token_for_what_comes_after():
+def delivered(wire: Wire, wanted: Stream, known: list[KnownFile], end: datetime = FULL.end, *,
+              notes: dict | None = None) -> tuple[Delivery, list[Page]]:
+    """The one delivery, read to its end."""
+    with opened(wire, sales()) as source:
+        assert delivers(source, wanted)
+        (made,) = source.deliveries(wanted, Window(None, end), known)
+        pages = list(made.pages())
+        if notes is not None:
+            notes |= source.facts.notes
+    return made, pages
+
+
+def linked(*answers: object, link: str = DELTA) -> tuple[Wire, Stream, list[KnownFile]]:
+    """A complete set was read and left a link; then come the answers."""
+    wire, wanted = wired(sales(), "account", rows("a1", **{"@odata.deltaLink": link}), *answers)
+    made, _ = delivered(wire, wanted, [])
+    return wire, wanted, made.files
+
+
+def test_a_complete_set_is_read_without_order_and_ends_with_a_link_for_what_comes_after():
     wire, wanted = wired(sales(), "account", rows("a1", **{"@odata.deltaLink": DELTA}))
-    with opened(wire, sales()) as source:
-        list(source.pages(wanted, FULL))
-        token = source.token(wanted)
-    assert link_of(token, ("wrong",)) is None
-    assert token.endswith(DELTA)
+    made, pages = delivered(wire, wanted, [])
+    assert (made.mode, ids(pages), [one.version for one in made.files]) == ("full", ["a1"], [DELTA])
+    (asked,) = wire.asked("GET", f"{API}/accounts")
+    assert asked.headers["prefer"].startswith("odata.track-changes,odata.maxpagesize=3,odata.include-annotations=")
+    assert set(words(asked)) == {"$select"}
 
 
-def tokened(wire: Wire, wanted: Stream) -> str:
-    with opened(wire, sales()) as source:
-        list(source.pages(wanted, FULL))
-        return source.token(wanted)
-
-
-def test_changes_and_deletions_come_by_the_token_and_the_next_token_ends_them():
-    page = f"{CRM}{API}/accounts?$skiptoken=9"
-    changed = answer({"value": [{"accountid": "a1"}], "@odata.nextLink": page})
+@pytest.mark.parametrize("is_relative", [False, True])
+def test_changes_and_deletions_come_by_the_link_and_the_next_link_ends_them(is_relative):
+    page = f"{API}/accounts?$skiptoken=9"
+    changed = answer({"value": [{"accountid": "a1"}], "@odata.nextLink": page if is_relative else CRM + page})
     last = answer({"value": [{"accountid": "a2"}, GONE], "@odata.deltaLink": DELTA + "0"})
-    wire, wanted = wired(sales(), "account", rows("a1", **{"@odata.deltaLink": DELTA}), changed, last)
-    token = tokened(wire, wanted)
-    with opened(wire, sales()) as source:
-        assert source.can_resume(wanted, token) is True
-        pages = list(source.pages(wanted, Window(WINDOW.start, WINDOW.end, resume=token)))
-        assert source.token(wanted).endswith(DELTA + "0")
+    wire, wanted, known = linked(changed, last, link=DELTA.removeprefix(f"{CRM}{API}/") if is_relative else DELTA)
+    made, pages = delivered(wire, wanted, known)
+    assert made.mode == "incremental"
     assert ids([p for p in pages if not p.deleted]) == ["a1", "a2"]
     assert [json.loads(p.body) for p in pages if p.deleted] == [[{"accountid": "a9"}]]
+    assert made.files[0].version == DELTA + "0"
     asked = wire.asked("GET", f"{API}/accounts")
-    assert len(asked) == 3  # the question whether the token is taken is the first page already
-    assert str(asked[1].url) == DELTA
+    assert [str(one.url) for one in asked[1:]] == [DELTA, CRM + page]
+    assert "track-changes" not in asked[1].headers["prefer"], "the link says it by itself"
+    assert "maxpagesize=3" in asked[1].headers["prefer"]
+
+
+def test_a_change_lands_the_annotations_that_the_complete_set_landed():
+    label, other = (f"{word}@OData.Community.Display.V1.FormattedValue" for word in ("statuscode", "statecode"))
+    deal = {"opportunityid": "o1", "statuscode": 3, label: "Won", other: "Closed"}
+    wire, wanted = wired(sales(), "opportunity", rows(key="opportunityid", **{"@odata.deltaLink": DELTA}))
+    made, _ = delivered(wire, wanted, [])
+    wire.on("GET", f"{API}/accounts", answer({"value": [deal], "@odata.deltaLink": DELTA}))
+    _, (page,) = delivered(wire, wanted, made.files)
+    assert json.loads(page.body) == [{"opportunityid": "o1", "statuscode": 3, label: "Won"}]
 
 
 @pytest.mark.parametrize(("status", "text"), [(400, "The delta token has expired."), (410, "gone"), (404, "unknown")])
-def test_a_token_that_is_no_longer_taken_means_a_full_resync(status, text):
+def test_a_link_that_is_no_longer_taken_means_a_full_resync(status, text):
     refused = answer({"error": {"code": "0x80044352", "message": text}}, status)
-    wire, wanted = wired(sales(), "account", rows("a1", **{"@odata.deltaLink": DELTA}), refused)
-    token = tokened(wire, wanted)
-    with opened(wire, sales()) as source:
-        assert source.can_resume(wanted, token) is False
-        assert text in source.facts.notes["resynced"]["account"]
+    wire, wanted, known = linked(refused, rows("a1", "a3", **{"@odata.deltaLink": DELTA + "0"}))
+    notes: dict = {}
+    made, pages = delivered(wire, wanted, known, notes=notes)
+    assert (made.mode, ids(pages), made.files[0].version) == ("full", ["a1", "a3"], DELTA + "0")
+    assert text in notes["resynchronised"]["account"]
 
 
-def test_a_token_of_other_fields_is_not_used():
-    wire, wanted = wired(sales(), "account")
-    with opened(wire, sales()) as source:
-        assert source.can_resume(wanted, token_of(DELTA, ("accountid",))) is False
-    assert wire.asked("GET", f"{API}/accounts") == []
+def test_a_link_of_other_fields_is_not_used():
+    wire, wanted, known = linked(rows("a1", **{"@odata.deltaLink": DELTA}))
+    fewer = wanted.model_copy(update={"columns": wanted.columns[:-1]})
+    made, _ = delivered(wire, fewer, known)
+    assert made.mode == "full"
+    assert [str(one.url) for one in wire.asked("GET", f"{API}/accounts")].count(DELTA) == 0
 
 
 def test_a_delta_link_to_another_host_is_never_followed():
-    wire, wanted = wired(sales(), "account", rows("a1", **{"@odata.deltaLink": "https://evil.example/x"}))
-    token = tokened(wire, wanted)
-    with opened(wire, sales()) as source, pytest.raises(UnsafeLinkError):
-        source.can_resume(wanted, token)
+    wire, wanted, known = linked(rows("a1", **{"@odata.deltaLink": DELTA}), link="https://evil.example/x")
+    made, _ = delivered(wire, wanted, known)
+    assert made.mode == "full"
+    assert {one.url.host for one in wire.requests} == {httpx.URL(CRM).host, httpx.URL(LOGIN).host}
 
 
-def test_a_table_without_tracking_is_read_all_the_same_and_has_no_token():
-    refused = answer({"error": {"code": "0x80060888", "message": "Change tracking is not enabled."}}, 400)
-    wire, wanted = wired(sales(), "account", refused, rows("a1"))
-    with opened(wire, sales()) as source:
-        assert ids(list(source.pages(wanted, FULL))) == ["a1"]
-        assert source.token(wanted) is None
-        assert source.facts.notes["untracked"] == {"account": "0x80060888: Change tracking is not enabled."}
-    first, second = wire.asked("GET", f"{API}/accounts")
-    assert "odata.track-changes" in first.headers["prefer"]
-    assert "odata.track-changes" not in second.headers["prefer"]
-    assert words(second)["$orderby"] == "accountid"
+def test_a_delta_link_may_name_the_server_without_api():
+    wire, wanted, known = linked(answer({"value": [], "@odata.deltaLink": DELTA}), link=DELTA.replace(".api.", "."))
+    made, pages = delivered(wire, wanted, known)
+    assert (made.mode, pages) == ("incremental", [])
 
 
-def test_without_a_token_a_window_goes_by_modifiedon():
+UNTRACKED = answer({"error": {"code": "0x80060888", "message": "Change tracking is not enabled."}}, 400)
+
+
+def test_a_table_without_tracking_is_read_all_the_same_then_by_its_stamp_and_whole_once_a_day(caplog):
+    wire, wanted = wired(sales(), "account", UNTRACKED, rows("a1"), rows("a2"), rows("a3"), UNTRACKED, rows("a1"))
+    notes: dict = {}
+    first, pages = delivered(wire, wanted, [], notes=notes)
+    assert (first.mode, ids(pages), notes["no_change_tracking"]) == ("full", ["a1"], ["account"])
+    assert "0x80060888: Change tracking is not enabled." in [getattr(one, "reason", "") for one in caplog.records]
+    second, pages = delivered(wire, wanted, first.files, FULL.end + timedelta(hours=2))
+    assert (second.mode, ids(pages)) == ("incremental", ["a2"])
+    third, _ = delivered(wire, wanted, [*first.files, *second.files], FULL.end + timedelta(hours=5))
+    fourth, _ = delivered(wire, wanted, [*first.files, *second.files, *third.files], FULL.end + timedelta(hours=24))
+    assert (third.mode, fourth.mode) == ("incremental", "full")
+    asked = wire.asked("GET", f"{API}/accounts")
+    assert ["odata.track-changes" in one.headers["prefer"] for one in asked] == [True, *[False] * 3, True, False]
+    assert words(asked[1])["$orderby"] == "accountid"
+    assert [words(one)["$filter"] for one in asked[2:4]] == [
+        "modifiedon ge 2026-02-28T23:45:00Z and modifiedon lt 2026-03-01T02:00:00Z",
+        "modifiedon ge 2026-03-01T01:45:00Z and modifiedon lt 2026-03-01T05:00:00Z"]
+
+
+def test_a_table_that_is_tracked_from_now_on_leaves_a_link():
+    wire, wanted = wired(sales(), "account", UNTRACKED, rows("a1"), rows("a1", **{"@odata.deltaLink": DELTA}))
+    first, _ = delivered(wire, wanted, [])
+    second, _ = delivered(wire, wanted, first.files, FULL.end + timedelta(days=1))
+    assert (second.mode, second.files[0].version) == ("full", DELTA)
+
+
+def test_a_window_goes_by_modifiedon():
     wire, wanted = wired(sales(), "account", rows("a1"))
     with opened(wire, sales()) as source:
         list(source.pages(wanted, WINDOW))
@@ -285,22 +330,38 @@ def test_without_a_token_a_window_goes_by_modifiedon():
     assert "$count" not in asked  # it would stop at 5,000
 
 
-@pytest.mark.parametrize("body", [
-    b'{"value":[{"accountid":"a1"}]}',
-    b'{"value":[{"name":"x"}],"@odata.deltaLink":"x"}',
-    b'{"value":[{"@odata.context":"x#accounts/$deletedEntity","reason":"deleted"}],"@odata.deltaLink":"x"}',
-    b'{"value":[{"accountid":"a1"}',
+@pytest.mark.parametrize("row", [
+    {"name": "x"},
+    {"@odata.context": "x#accounts/$deletedEntity", "reason": "deleted"},
 ])
-def test_changes_that_are_cut_or_without_a_key_are_damaged(body):
-    from tieout.extract.http import Damaged
+def test_a_change_without_a_key_is_an_error(row):
+    wire, wanted, known = linked(answer({"value": [row], "@odata.deltaLink": DELTA}))
+    with pytest.raises(SourceError, match="key"):
+        delivered(wire, wanted, known)
 
-    with pytest.raises(Damaged):
-        changes_of(body, ("accountid",))
+
+def test_changes_that_are_cut_are_asked_for_again():
+    cut = httpx.Response(200, content=b'{"value":[{"accountid":"a1"}', headers={"content-type": "application/json"})
+    wire, wanted, known = linked(cut, answer({"value": [{"accountid": "a2"}], "@odata.deltaLink": DELTA}))
+    _, pages = delivered(wire, wanted, known)
+    assert ids(pages) == ["a2"]
 
 
-def test_removed_of_the_newer_format_is_a_deletion_too():
-    body = b'{"value":[{"@removed":{"reason":"deleted"},"@odata.id":"accounts(a9)"}],"@odata.deltaLink":"x"}'
-    assert json.loads(changes_of(body, ("accountid",)).gone) == [{"accountid": "a9"}]
+def test_changes_that_end_without_a_link_are_asked_for_again_by_the_same_one():
+    wire, wanted, known = linked(answer({"value": [{"accountid": "a1"}]}))
+    made, _ = delivered(wire, wanted, known)
+    assert made.files[0].version == DELTA
+
+
+@pytest.mark.parametrize("notice", [
+    {"@removed": {"reason": "deleted"}, "@odata.id": "accounts(a9)"},
+    {"@removed": {"reason": "deleted"}, "id": f"{CRM}{API}/accounts(a9)"},
+    {"@odata.removed": {"reason": "deleted"}, "accountid": "a9"},
+])
+def test_removed_of_the_newer_format_is_a_deletion_too(notice):
+    wire, wanted, known = linked(answer({"value": [notice], "@odata.deltaLink": DELTA}))
+    _, (page,) = delivered(wire, wanted, known)
+    assert (page.deleted, json.loads(page.body)) == (True, [{"accountid": "a9"}])
 
 
 # --- limits and errors

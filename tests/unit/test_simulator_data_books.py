@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import itertools
 import sqlite3
 import time
 from collections import defaultdict
 from decimal import Decimal
+from fractions import Fraction
 
 import pytest
 
 from simulator import company, names, store
+from simulator.clock import RATES_FROM
 from simulator.ids import Permutation, salesforce_id, with_checksum
-from simulator.money import CURRENCIES, amount_text, converted, decimal_text, rounded
+from simulator.money import CURRENCIES, RATE_SCALE, Rates, amount_text, converted, decimal_text, rounded
+from simulator.sap_master import quoted
+from simulator.sap_rows import Sap
 from simulator.schema import tables
 from tests import machine
 from tieout.spec import load_source
@@ -35,9 +40,8 @@ def database(folder):
 
 def _everything(folder):
     database = sqlite3.connect(folder / store.DATABASE)
-    return {
-        name: database.execute(f'select * from "{name}"').fetchall() for name in [*tables(), "sim__chain", "sim__key"]
-    }
+    names = [table.sql_name for table in store.read_state(folder).tables()]
+    return {name: database.execute(f'select * from "{name}"').fetchall() for name in [*names, "sim__chain", "sim__key"]}
 
 
 def test_same_seed_same_records_other_seed_other_records(folder, tmp_path):
@@ -72,8 +76,9 @@ def test_all_declared_fields_are_known_and_used():
             assert {column.field for column in stream.columns} <= set(known), vendor
 
 
-def test_only_known_tables_are_filled_and_none_of_the_vendors_is_empty(database):
-    empty = {name for name in tables() if not database.execute(f'select 1 from "{name}" limit 1').fetchone()}
+def test_only_known_tables_are_filled_and_none_of_the_vendors_is_empty(folder, database):
+    names = [table.sql_name for table in store.read_state(folder).tables()]
+    empty = {name for name in names if not database.execute(f'select 1 from "{name}" limit 1').fetchone()}
     assert empty == {"netsuite__deletedrecord"}
 
 
@@ -179,7 +184,7 @@ def test_amounts_have_the_minor_units_of_their_currency(database):
 
 def test_stamps_are_before_now_and_after_creation(folder, database):
     now = store.read_state(folder).now
-    for table in tables().values():
+    for table in store.read_state(folder).tables():
         stamps = [f.name for f in table.fields if f.kind == "stamp"]
         for name in stamps:
             row = database.execute(f'select max("{name}") from "{table.sql_name}"').fetchone()
@@ -259,8 +264,25 @@ def test_money_rounds_half_away_from_zero_and_knows_minor_units():
     assert [rounded(n, 10) for n in (14, 15, 25, -15, -14)] == [1, 2, 3, -2, -1]
     assert amount_text(-5, 2) == "-0.05" and amount_text(1234, 0) == "1234" and amount_text(1234, 3) == "1.234"
     assert decimal_text(150_000, 5) == "1.5" and decimal_text(-200_000, 5) == "-2"
-    assert converted(1000, "KWD", "JPY", 485_00000000) == 485
-    assert converted(485, "JPY", "KWD", 206186) == 1000
+    assert converted(1000, "KWD", "JPY", 485 * RATE_SCALE) == 485
+    assert converted(485, "JPY", "KWD", 206186 * RATE_SCALE // 10**8) == 1000
+
+
+def test_sap_posts_at_the_rate_that_it_holds_and_serves():
+    """Five decimals of a quotation (twelve of its inverse): 1,800.00 GBP at 198.27472 are 356,894 yen, not 356,895."""
+    rates = Rates(7, Sap.held_rate)
+    for base, transaction, day in itertools.product(CURRENCIES, CURRENCIES, range(RATES_FROM, RATES_FROM + 40)):
+        if base == transaction:
+            continue
+        rate = rates.rate(base, transaction, day)
+        told, units, targets = quoted(transaction, base, rate)
+        quote = Fraction(abs(told), 10**5)
+        served = (1 / quote if told < 0 else quote) * Fraction(targets, units)
+        assert abs(Fraction(rate, RATE_SCALE) - served) <= Fraction(1, 2 * RATE_SCALE)
+        assert rates.held(base, transaction, rate) == rate
+    fine = 198_27472_223 * RATE_SCALE // 10**8
+    assert converted(180_000, "GBP", "JPY", fine) == 356_895
+    assert converted(180_000, "GBP", "JPY", rates.held("JPY", "GBP", fine)) == 356_894
 
 
 def test_names_agree_after_normalising_and_only_then():

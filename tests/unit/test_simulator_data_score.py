@@ -69,7 +69,10 @@ KEY = {
             "names_agree": True,
         },
     ],
-    "customers": [],
+    "customers": [
+        ["salesforce", "A", "netsuite", "1"],
+        ["salesforce", "B", "netsuite", "2"],
+    ],
     "counts": {},
 }
 DOCUMENTS = {
@@ -95,12 +98,18 @@ class Marts:
         self.breaks = [("deal_order", "C1", "d1", "o1", "5.00", "EUR"), ("deal_order", "A1", "d3", None, "7.00", "USD")]
         self.scoped = [("order_invoice", "e9", "H2")]
         self.unexplained = "0.00"
+        self.customers = {("crm", "A"): "a", ("erp", "1"): "a", ("crm", "B"): "b", ("erp", "2"): "b"}
+        self.reviewed = [("salesforce_global", "netsuite_global"), ("salesforce_retail", "oracle_retail")]
 
     def connect(self):
         sqlite3.register_converter("numeric", lambda text: Decimal(text.decode()))
         database = sqlite3.connect(":memory:", detect_types=sqlite3.PARSE_DECLTYPES)
         database.executescript("""
             attach ':memory:' as marts;
+            attach ':memory:' as intermediate;
+            create table intermediate.int_customers__identified (connection text, customer_id text, customer_key text,
+                role text, superseded_run integer);
+            create table intermediate.int_customers__compared (connection_a text, connection_b text, zone text);
             create table marts.fct_revenue (document_key text,
                 source_system text, document_id text, connection text, superseded_run integer);
             create table marts.rec_match (match_key text, hop text, status text, superseded_run integer);
@@ -130,7 +139,15 @@ class Marts:
         fill += [("rec_summary", ("deal_order", self.unexplained))]
         for table, values in fill:
             database.execute(f"insert into marts.{table} values ({', '.join('?' * len(values))}, {CURRENT})", values)
+        where = {"crm": "salesforce_global", "erp": "netsuite_global"}
+        database.executemany(
+            f"insert into intermediate.int_customers__identified values (?, ?, ?, ?, {CURRENT})",
+            [(where[role], id_, key, role) for (role, id_), key in self.customers.items()],
+        )
+        database.executemany("insert into intermediate.int_customers__compared values (?, ?, 'review')", self.reviewed)
         # what an earlier run said must not count
+        database.execute(
+            "insert into intermediate.int_customers__identified values ('netsuite_global', '1', 'b', 'erp', 3)")
         database.execute("insert into marts.rec_break values ('old', 'deal_order', 'X', 'd1', null, '1.00', 'EUR', 3)")
         return database
 
@@ -220,3 +237,13 @@ def test_a_payment_told_in_pieces_is_one_group():
     pieces = scoring._joined([(("i1",), ("p",)), (("i9",), ("q",)), (("i2",), ("p",))])
     assert true == pieces == {(frozenset({"i1", "i2"}), frozenset({"p"})), (frozenset({"i9"}), frozenset({"q"}))}
     assert scoring._joined([(("i1",), ("p",)), (("i2",), ("r",))]).isdisjoint(true)
+
+
+def test_identities_are_judged_by_pairs_and_by_unit(marts, tmp_path):
+    (tmp_path / "key.json").write_text(json.dumps(KEY))
+    found = score(tmp_path, marts.connect())["identity"]
+    assert (found["pairs"], found["found"], found["false_auto"], found["f1"], found["review"]) == (2, 2, 0, 1.0, 1)
+    marts.customers["erp", "2"] = "a"
+    found = score(tmp_path, marts.connect())["identity"]
+    assert (found["found"], found["false_auto"], found["precision"], found["recall"]) == (2, 1, 0.5, 0.5)
+    assert found["false"] == [("salesforce_global", "A", "netsuite_global", "2")]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
+import yaml
 
+from tieout import spec_yaml
 from tieout.errors import ConfigError
 from tieout.spec import Company, Source, Stream, load_company, load_source, parse
 
@@ -104,6 +106,16 @@ def test_a_wrong_source_names_file_line_and_key(source, found, broken, line, say
         source(SOURCE.replace(found, broken, 1))
     text = str(error.value)
     assert f"source.yml:{line}: " in text and says in text
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("no", "no"), ("on", "on"), ("007", "007"), ("12:30", "12:30"), ("1_000", "1_000"), ("7", 7), ("-1.5e3", -1500.0),
+     ("true", True), ("~", None), ("2026-02-01", date(2026, 2, 1)), ('"2026-02-01"', "2026-02-01")],
+)  # fmt: skip
+def test_a_word_is_what_yaml_1_2_says(text, value):
+    """A country `no` is no false, and an account `007` keeps its zeros."""
+    assert yaml.load(f"value: {text}", spec_yaml.Loader) == {"value": value}
 
 
 def test_a_duplicate_key_is_an_error_with_its_line(source):

@@ -32,7 +32,8 @@ def test_the_company_is_told_without_what_only_extraction_reads() -> None:
     assert [found["name"] for found in told["connections"]] == ["crm", "erp"]
     assert told["connections"][1]["legal_entities"] == {"1": "US01"}
     assert {key for found in told["connections"] for key in found} == {
-        "name", "system", "title", "role", "unit", "time_zone", "legal_entity", "legal_entities", "currency", "urls"}
+        "name", "system", "title", "role", "unit", "time_zone", "legal_entity", "legal_entities", "currency", "urls",
+        "contracts", "options"}
     json.dumps(told)
 
 

@@ -17,14 +17,12 @@ if TYPE_CHECKING:
 class Window:
     """Half-open: `start <= cursor < end`, both aware and in UTC. `start` None: from the beginning.
 
-    `full` asks for the complete set, whatever the stamps. `resume`: a vendor's token; what changed since it was given
-    is asked for instead (see `tracking`).
+    `full` asks for the complete set, whatever the stamps.
     """
 
     start: datetime | None
     end: datetime
     full: bool = False
-    resume: str | None = None
 
 
 @dataclass(frozen=True)

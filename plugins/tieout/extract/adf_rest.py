@@ -14,6 +14,7 @@ A stream's `options` say how it is asked for:
     grant      {option of the connection: attribute}: what the user must be granted to see.
     may_be_empty  no record at all is no sign of a missing grant.
     store      a data store of file extracts (bicc.py); replaced_by: the stream that tells the same from such files.
+               if_delivered: a job may leave it out.
 
 A user whom no data is granted is answered 200 and an empty list. So a stream without a single record is an error that
 says so, unless it may be empty; and what `business_units` and `ledgers` of the connection name must be seen.
@@ -140,6 +141,8 @@ class AdfRestExtractor:
 
     def available(self, stream: Stream) -> bool:
         """Of what comes in two forms, the one that this connection has: file extracts where their folder is told."""
+        if stream.options.get("if_delivered") and self._extracts:
+            return self._extracts.is_delivered(stream)
         return ("replaced_by" if self._extracts else "store") not in stream.options
 
     def is_delivered(self, stream: Stream) -> bool:

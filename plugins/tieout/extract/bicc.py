@@ -4,7 +4,7 @@ Source: Creating a Business Intelligence Cloud Extract (Fusion Applications). A 
 `file_<data store>-batch<n>-<stamp>.zip` for each store, and one manifest for all of them. It is a file drop like others
 (files.py): whatever is complete is landed once, oldest first. A store's rows come with their own stamp, so that an old
 extract never overwrites a younger one. Deletions are listed nowhere; a primary key extract, which is a stream of its
-own with `mode: full`, says which keys there are.
+own with `mode: full`, says which keys there are. Jobs may leave it out.
 
 A stream's `options`: `store`, the end of the data store's name, in lower case.
 """
@@ -40,6 +40,10 @@ class Extracts:
         """Remove what was fetched."""
         self._files.__exit__()
 
+    def is_delivered(self, stream: Stream) -> bool:
+        """Whether any file of the stream ever came."""
+        return self._files.has_any(_told(stream))
+
     def deliveries(self, stream: Stream, window: Window, known: Collection[KnownFile]) -> Iterator[Delivery]:
         """See `Delivers`."""
         yield from self._files.deliveries(_told(stream), window, known)
@@ -51,5 +55,6 @@ class Extracts:
 
 def _told(stream: Stream) -> Stream:
     """The stream in the words of file drops. Its files of one job, as the manifest lists them, are one delivery."""
-    words = {**_SHAPE, "files": f"file_*{stream.options['store']}-batch*.zip"}
+    # What stands before is the name's earlier part: `subledgerjournalline…` does not end in `…_journalline…`.
+    words = {**_SHAPE, "files": f"file_*[_.]{stream.options['store']}-batch*.zip"}
     return stream.model_copy(update={"options": words})

@@ -53,6 +53,12 @@ class Delivers(Protocol):
         """
 
 
+def by_document(extractor: Any, stream: Stream) -> bool:
+    """Whether a child stream can only be read parent by parent. An extractor that knows such has `by_document`."""
+    told = getattr(extractor, "by_document", None)
+    return stream.parent is not None and not stream.explode and told is not None and told(stream)
+
+
 def delivers(extractor: Any, stream: Stream) -> bool:
     """Whether this stream comes in deliveries. An extractor of which only some do has `is_delivered(stream)`."""
     told = getattr(extractor, "is_delivered", None)

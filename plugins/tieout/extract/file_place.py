@@ -66,9 +66,24 @@ class Place:
             self._open()
             # fsspec's own lists are kept otherwise, and a new file would not be seen.
             self._system.invalidate_cache()
-            listed = self._system.glob(f"{self._root}/{pattern}", detail=True)
+            listed = self._listed(f"{self._root}/{pattern}")
         found = [self._found(path, info) for path, info in listed.items() if info.get("type", "file") != "directory"]
         return sorted((one for one in found if not _in_work(one.name)), key=lambda one: one.name)
+
+    def _listed(self, path: str) -> dict[str, dict[str, Any]]:
+        """{path: info}. fsspec takes a folder that cannot be listed for an empty one, and a file that cannot be looked
+        at for none: a line that breaks would read as "nothing came".
+        """
+        from fsspec.asyn import AsyncFileSystem
+
+        try:
+            if not any(mark in path for mark in "*?["):
+                info = self._system.info(path)
+                return {str(info.get("name") or path): info}
+            strict = {} if isinstance(self._system, AsyncFileSystem) else {"on_error": "raise"}  # these omit nothing
+            return self._system.glob(path, detail=True, **strict)
+        except FileNotFoundError:
+            return {}
 
     def read(self, found: Found, limit: int = 16 << 20) -> bytes:
         """A small file (a manifest) at once."""

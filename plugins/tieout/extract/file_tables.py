@@ -17,11 +17,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv
 
 from tieout.errors import SchemaError, SourceError
 from tieout.extract import Page
 from tieout.extract.file_dialect import Dialect
+from tieout.extract.file_listing import unlisted
 from tieout.extract.file_unpack import Plain
 from tieout.spec_transports import PSEUDO_FIELDS, Csv, FileOptions
 
@@ -35,14 +37,19 @@ BATCH_ROWS = 65_536
 
 @dataclass
 class Reading:
-    """A plain file being read. `rows`: records so far, those that cannot be read included. `floats`: rounded money."""
+    """A plain file being read. `rows`: records so far, those that cannot be read included. `floats`: rounded money.
+
+    passed: rows of them that do not count (`only`). lots: the values of the columns that hold one value (`one_of`).
+    """
 
     stream: Stream
     options: FileOptions
     file: str
     delivered_at: datetime | None
     rows: int = 0
+    passed: int = 0
     floats: set[str] = field(default_factory=set)
+    lots: dict[str, str] = field(default_factory=dict)
 
     @property
     def pseudo(self) -> list[str]:
@@ -61,6 +68,8 @@ def read(plain: Plain, reading: Reading) -> Iterator[Page]:
 
 def _csv(plain: Plain, reading: Reading) -> Iterator[Page]:
     csv = reading.options.csv
+    if csv.listing:
+        plain = unlisted(plain, csv)
     if csv.quote and not csv.escape and plain.quotes % 2:
         raise SourceError(f"{plain.name}: a quoted value does not end: the file holds {plain.quotes:,} quotes",
                           hint="it is cut, or quotes are plain text in it: then say `csv: {quote: null}`")
@@ -297,7 +306,31 @@ def _page(batch: pa.RecordBatch, reading: Reading, broken: tuple[tuple[str, str]
             "$delivered_at": lambda: pa.repeat(pa.scalar(_iso(reading), pa.string()), batch.num_rows)}
     for word in reading.pseudo:
         batch = batch.append_column(word, ours[word]())
-    return Page(reading.stream.name, batch, "arrow", broken=broken)
+    return Page(reading.stream.name, _that_count(batch, reading), "arrow", broken=broken)
+
+
+def _that_count(batch: pa.RecordBatch, reading: Reading) -> pa.RecordBatch:
+    """Without the rows that `only` passes over. SourceError where rows of two lots stand side by side (`one_of`)."""
+    before = batch.num_rows
+    for name, wanted in reading.options.only.items():
+        if name in batch.schema.names:
+            batch = batch.filter(pc.fill_null(pc.equal(_plain_text(batch.column(name)), wanted), False))
+    reading.passed += before - batch.num_rows
+    for name in reading.options.one_of:
+        if name not in batch.schema.names:
+            continue
+        found = {text for text in pc.unique(_plain_text(batch.column(name))).to_pylist() if text}
+        both = sorted((found | {reading.lots.get(name, "")}) - {""})
+        if len(both) > 1:
+            raise SourceError(
+                f"{reading.file}: holds rows of {name} {' and '.join(both)}: those of one would overwrite the other's",
+                hint=f"say which counts: options: {{only: {{{name}: '{both[0]}'}}}}")
+        reading.lots |= dict.fromkeys([name], both[0]) if both else {}
+    return batch
+
+
+def _plain_text(array: pa.Array) -> pa.Array:
+    return pc.utf8_trim_whitespace(pc.cast(array, pa.string()))
 
 
 def _iso(reading: Reading) -> str:

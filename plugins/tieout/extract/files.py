@@ -69,6 +69,10 @@ class FilesExtractor:
         """One look at the folder."""
         return self._place.check()
 
+    def has_any(self, stream: Stream) -> bool:
+        """Whether a file of the stream is there, complete or not."""
+        return bool(self._place.find(self._options(stream).files))
+
     def pages(self, stream: Stream, window: Window, parents: Iterator[str] | None = None) -> Iterator[Page]:
         """All there is, as a first landing would read it: for a look at a sample."""
         for delivery in self.deliveries(stream, Window(None, window.end, full=True), ()):
@@ -181,7 +185,10 @@ class FilesExtractor:
                     checking.add(page)
                     values |= _partitions(stream, page)
                     yield page
-                count = reading.rows
+                count, rows = reading.rows, rows - reading.passed
+                if reading.passed:
+                    notes = self.facts.notes.setdefault("rows_passed_over", {})
+                    notes[stream.name] = notes.get(stream.name, 0) + reading.passed
                 if reading.floats:
                     self.facts.notes.setdefault("money_as_floating_point", {})[stream.name] = sorted(reading.floats)
             if told.rows is not None and told.rows != count:

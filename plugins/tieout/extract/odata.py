@@ -20,6 +20,8 @@ Words of a stream (`options` in source.yml; those of the source are their defaul
   paging      key (default) or server
   query       words of every request: {sap-client: client} takes the connection's option `client`
   feature     the set may be absent
+  delta       true: where the service tells that it keeps track of changes, only those are read, by the link that it
+              gave the last time. always: it keeps track, and does not say so in its metadata
   fixed       words of every request as they are: {cross-company: "true"}
   token_client    basic (default) or form: how the token endpoint is told the client's secret
   token_url, scope    templates of the connection's options of that name, see `odata_ways.filled`; `otherwise`: what
@@ -29,8 +31,6 @@ Words of a stream (`options` in source.yml; those of the source are their defaul
   annotations     to be sent with the values; a column's `field` may name one: statuscode@…FormattedValue
   ordered     server paging in the order of the key
   counted     false: rows are not counted, because the service counts no further than a page
-  track       changes are asked for by delta link (`tracking`): a complete set brings the first, and where it is no
-              longer taken, the next one
   twin_host   the server answers with and without this word in its name, and its links may bear either
   throttle_wait   seconds to wait after a 429 that does not say; `tries_500`: how often a 500 is tried
 
@@ -44,30 +44,28 @@ those that `query` names.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import urljoin
 
 import httpx
 import msgspec
 
 from tieout import logs
-from tieout.errors import SchemaError, SourceError
-from tieout.extract import MANNERS, Facts, Page, Window
+from tieout.errors import SourceError, UnsafeLinkError
+from tieout.extract import MANNERS, Facts, Page, Window, odata_delta
 from tieout.extract.address import checked_address
 from tieout.extract.ahead import read_ahead
 from tieout.extract.auth import Basic, Bearer, Token
+from tieout.extract.deliveries import Delivery, KnownFile
 from tieout.extract.http import Answer, Call, Client, Damaged, Refused, decode
 from tieout.extract.loopguard import LoopGuard
-from tieout.extract.odata_delta import Changes, changes_of, link_of, token_of
-from tieout.extract.odata_dialect import query_string
 from tieout.extract.odata_errors import classifier
-from tieout.extract.odata_metadata import Entity, entity_sets
 from tieout.extract.odata_page import Batch, batch_of
-from tieout.extract.odata_select import Select, key_groups, select_of
-from tieout.extract.odata_ways import days_of, filled, other_hosts, preference, sets_of, with_lots
+from tieout.extract.odata_select import Select, key_groups
+from tieout.extract.odata_service import Services
+from tieout.extract.odata_ways import days_of, filled, other_hosts, preference, with_lots
 from tieout.settings import settings
 from tieout.spec import Connection, Stream
 
@@ -83,11 +81,12 @@ class _Granted(msgspec.Struct):
 
 @dataclass
 class _Progress:
-    """How far the reading of a statement is: the last key, rows received, rows there are in all."""
+    """How far the reading of a statement is: the last key, rows received, rows there are in all; the link for later."""
 
     last: tuple[Any, ...] | None = None
     received: int = 0
     announced: int | None = None
+    delta: str | None = None
 
 
 class OdataExtractor:
@@ -128,10 +127,7 @@ class OdataExtractor:
             self._client.auth = Bearer(self._token, self.facts)
         for address in other_hosts(connection, self._base, self._words):
             self._client.allow(checked_address(address, f"{where}.link_hosts"))
-        self._tokens: dict[str, str] = {}
-        self._begun: dict[str, Changes] = {}
-        self._services: dict[str, dict[str, Entity] | None] = {}
-        self._selects: dict[str, Select | None] = {}
+        self._services = Services(connection, self._client, self._base, self.facts)
 
     def __enter__(self) -> OdataExtractor:
         return self
@@ -150,78 +146,104 @@ class OdataExtractor:
         word = stream.options.get("service_option")
         if word and not self._connection.options.get(word):
             return False
-        return "feature" not in stream.options or self._select(stream) is not None
+        return "feature" not in stream.options or self._services.select(stream) is not None
 
     def test(self) -> str:
         """Authenticate and read what the first service offers."""
         stream = self._connection.selected()[0]
-        self._select(stream)
+        self._services.select(stream)
         return f"OData {stream.options['version']} at {self._base}"
 
     def pages(self, stream: Stream, window: Window, parents: Iterator[str] | None = None) -> Iterator[Page]:
         """See `Extractor.pages`. A child stream without `parents` is read whole, by key."""
-        select = self._select(stream)
-        if select is None:
-            raise SchemaError(
-                f"connection {self._connection.name}: {self._service_url(stream)} does not offer "
-                f"{' or '.join(sets_of(self._connection, stream))}",
-                hint="activate the service and give the technical user access to it, or leave the stream out of "
-                "`streams`",
-            )
+        select = self._services.wanted(stream)
         if parents is not None:
             yield from self._children(select, parents)
             return
-        self._tokens.pop(stream.name, None)
-        if window.resume is not None:
-            yield from self._changes(select, window.resume)
-        elif window.full or stream.mode == "full" or not stream.cursor:
-            select = replace(select, tracked=bool(stream.options.get("track")))
-            yield from (_page(stream, batch) for batch in self._read(select))
-        else:
-            found = (_page(stream, batch) for batch in self._read(select.within(window, self._connection.zone)))
-            is_compared = stream.partition == stream.cursor and window.start is not None
-            yield from with_lots(found, days_of(window, self._connection)) if is_compared else found
+        if not window.full and stream.mode == "incremental" and stream.cursor:
+            select = select.within(window, self._connection.zone)
+        found = (_page(stream, batch) for batch in self._read(select))
+        is_compared = stream.partition == stream.cursor and window.start is not None
+        yield from with_lots(found, days_of(window, self._connection)) if is_compared else found
 
-    # --- changes
+    # --- what changed since a link
 
-    def can_resume(self, stream: Stream, token: str) -> bool:
-        """See `tracking.Tracker`."""
-        select = self._select(stream)
-        link = link_of(token, select.fields) if select else None
-        reason = "made for other fields"
-        if link is not None:
-            try:
-                self._begun[stream.name] = self._ask_changes(select, link)
-                return True
-            except Refused as refusal:
-                if refusal.status not in (400, 404, 410):
-                    raise
-                reason = refusal.reason
-        log.warning("changes can no longer be told, reading all", extra={"stream": stream.name, "reason": reason})
-        self.facts.notes.setdefault("resynced", {})[stream.name] = reason
-        return False
+    def is_delivered(self, stream: Stream) -> bool:
+        """Whether the stream is read by the service's own record of changes; see `deliveries.delivers`."""
+        told = stream.options.get("delta", False)
+        if told is not True:
+            return told == "always"
+        select = self._services.select(stream)
+        return select is not None and select.tells_deletions
 
-    def token(self, stream: Stream) -> str | None:
-        """See `tracking.Tracker`."""
-        return self._tokens.get(stream.name)
+    def deliveries(self, stream: Stream, window: Window, known: Collection[KnownFile]) -> Iterator[Delivery]:
+        """One: what changed since the link that the last one left, or the complete set and a link for the next time.
 
-    def _changes(self, select: Select, token: str) -> Iterator[Page]:
-        """What changed since the token was made; of each page what changed, then what is gone."""
-        stream, guard = select.stream, LoopGuard(self._connection.name, select.stream.name)
-        found = self._begun.pop(stream.name, None) or self._ask_changes(select, token.partition(" ")[2])
-        while True:
-            yield Page(stream.name, found.changed, noise=MANNERS["odata"][0])
-            if found.gone != b"[]":
-                yield Page(stream.name, found.gone, deleted=True)
-            if not found.following:
-                self._tokens[stream.name] = token_of(found.delta, select.fields)
-                return
-            guard.place(found.following)
-            found = self._ask_changes(select, found.following)
+        Loud, and complete, where the service no longer knows the link: whatever was deleted meanwhile would be missed.
+        A set that the service does not track is read by its stamp, where it has one, and whole once a day.
+        """
+        select = self._services.wanted(stream).tracked()
+        since = None if window.full else odata_delta.held(known, select)
+        if since and not (select.tells_deletions and since.link) and since.is_old(window.end):
+            since = None
+        if since and not since.link:
+            yield self._stamped(replace(select, is_tracked=False), window, since)
+            return
+        changes = self._changes(select, since.link) if since else None
+        if since is None or changes is None:
+            yield self._complete(select, window)
+            return
+        since = replace(since, link=changes.link or since.link, until=window.end)
+        yield Delivery("changes", "incremental", window.end, lambda: iter(changes.pages()),
+                       [odata_delta.kept(since, select, len(changes.records))])
 
-    def _ask_changes(self, select: Select, link: str) -> Changes:
-        call = Call("GET", self._linked(select.stream, link), select.stream.name, headers=self._headers(select))
-        return self._client.request(call, lambda answer: changes_of(answer.body, select.key))
+    def _stamped(self, select: Select, window: Window, since: odata_delta.Held) -> Delivery:
+        """What changed by its own stamp since the set was last read."""
+        overlap = select.stream.overlap or self._connection.defaults.cursor_overlap
+        asked = Window(since.until - overlap, window.end)
+        return Delivery("changes", "incremental", window.end, lambda: self.pages(select.stream, asked),
+                        [odata_delta.kept(replace(since, until=window.end), select, 0)])
+
+    def _complete(self, select: Select, window: Window) -> Delivery:
+        """The complete set; its link is known once it was read to its end."""
+        made = Delivery("complete set", "full", window.end, lambda: iter(()))
+
+        def pages() -> Iterator[Page]:
+            progress = _Progress()
+            for batch in self._read(select, progress):
+                yield replace(_page(select.stream, batch), noise=odata_delta.NOISE)
+            told = odata_delta.Held(progress.delta, window.end, window.end)
+            made.files = [odata_delta.kept(told, select, progress.received)]
+            if progress.delta is None:
+                self.facts.notes.setdefault("no_change_tracking", []).append(select.stream.name)
+
+        made.pages = pages
+        return made
+
+    def _changes(self, select: Select, link: str) -> odata_delta.Changes | None:
+        """All changes since the link, held together: they become one batch. None where the link leads nowhere now."""
+        stream, changes, place = select.stream, odata_delta.Changes(select), link
+        guard = LoopGuard(self._connection.name, stream.name)
+        try:
+            while place:
+                guard.place(place)
+                call = Call("GET", self._services.linked(stream, place), stream.name,
+                            headers=self._headers(select, by_link=True))
+                page = self._client.request(call, lambda answer: odata_delta.changed_of(answer.body, select.version))
+                guard.page(page.body, len(page.rows))
+                changes.add(page)
+                place = page.following
+        except (Refused, UnsafeLinkError) as refusal:
+            if isinstance(refusal, Refused) and refusal.status not in odata_delta.GONE:
+                raise
+            reason = refusal.reason if isinstance(refusal, Refused) else str(refusal)
+            log.warning("the service no longer knows where we were: reading the complete set",
+                        extra={"stream": stream.name, "reason": reason})
+            self.facts.notes.setdefault("resynchronised", {})[stream.name] = reason
+            return None
+        return changes
+
+    # --- children
 
     def _children(self, select: Select, parents: Iterator[str]) -> Iterator[Page]:
         """The rows of the parents, group by group; a group's keys are on its last page."""
@@ -237,20 +259,22 @@ class OdataExtractor:
 
     # --- one statement
 
-    def _read(self, select: Select) -> Iterator[Batch]:
-        """All answers of a statement; at least one, which may hold no record.
+    def _read(self, select: Select, progress: _Progress | None = None) -> Iterator[Batch]:
+        """All answers of a statement; at least one, which may hold no record. `progress`: told how the last pass went.
 
         Where fewer rows came than there are, all of it is read again; what came already comes twice then.
         """
+        progress = progress or _Progress()
         for restart in range(_RESTARTS + 1):
-            progress = _Progress()
+            progress.last, progress.received, progress.announced, progress.delta = None, 0, None, None
             reason = ""
             try:
                 yield from self._through(select, progress)
             except Refused as refusal:
-                if select.tracked and progress.last is None and refusal.status in (400, 403, 501):
-                    self.facts.notes.setdefault("untracked", {})[select.stream.name] = refusal.reason
-                    yield from self._read(replace(select, tracked=False))
+                if select.is_tracked and progress.last is None and refusal.status in odata_delta.UNTRACKED:
+                    log.warning("the service does not keep track of changes",
+                                extra={"stream": select.stream.name, "reason": refusal.reason})
+                    yield from self._read(replace(select, is_tracked=False), progress)
                     return
                 if progress.last is None or refusal.status not in (400, 404, 410):
                     raise
@@ -271,23 +295,21 @@ class OdataExtractor:
     def _through(self, select: Select, progress: _Progress) -> Iterator[Batch]:
         """One pass through the rows."""
         guard = LoopGuard(self._connection.name, select.stream.name)
-        by_key = select.stream.options.get("paging", "key") == "key"
+        by_key = not select.is_tracked and select.stream.options.get("paging", "key") == "key"
         while True:
             top = self._rows if by_key else None
             is_counted = progress.announced is None and select.stream.options.get("counted", True)
-            words = select.words(top, after=progress.last, counted=is_counted and not select.tracked)
-            batch = self._ask(select, self._url(select.stream, words), progress)
+            words = select.words(top, after=progress.last, counted=is_counted)
+            batch = self._ask(select, self._services.url(select.stream, words), progress)
             rows = len(batch.keys)
             guard.page(batch.body, rows)
             yield batch
             while batch.following:
                 guard.place(batch.following)
-                batch = self._ask(select, self._linked(select.stream, batch.following), progress)
+                batch = self._ask(select, self._services.linked(select.stream, batch.following), progress)
                 rows += len(batch.keys)
                 guard.page(batch.body, len(batch.keys))
                 yield batch
-            if batch.delta:
-                self._tokens[select.stream.name] = token_of(batch.delta, select.fields)
             is_full = rows >= self._rows
             if not by_key or not rows or (
                     not is_full and progress.announced is not None and progress.received >= progress.announced):
@@ -305,83 +327,25 @@ class OdataExtractor:
         progress.last = batch.keys[-1] if batch.keys else progress.last
         if progress.announced is None:
             progress.announced = batch.total
+        progress.delta = batch.delta
         return batch
 
-    def _headers(self, select: Select) -> dict[str, str]:
+    def _headers(self, select: Select, *, by_link: bool = False) -> dict[str, str]:
         options = select.stream.options
         accept = {"accept": options["accept"]} if options.get("accept") else {}
-        return {**select.dialect.headers, **accept, **preference(select.stream, self._rows, tracked=select.tracked)}
+        return {**select.dialect.headers, **accept, **preference(select, self._rows, by_link=by_link)}
 
     def _count(self, select: Select) -> int:
         """How many rows there are now."""
         words = {name: text for name, text in select.words(None).items() if name == "$filter"}
-        url = self._url(select.stream, words, below="/$count")
+        url = self._services.url(select.stream, words, below="/$count")
         return self._client.request(Call("GET", url, select.stream.name), _count_of)
 
-    # --- addresses
-
-    def _service_url(self, stream: Stream) -> str:
-        options = stream.options
-        word = options.get("service_option")
-        service = str(self._connection.options[word]) if word else options.get("service", "")
-        return "/".join(part.strip("/") for part in (self._base, options.get("path", ""), service) if part.strip("/"))
-
-    def _url(self, stream: Stream, words: dict[str, str], below: str = "") -> str:
-        query = query_string({**words, **self._extra(stream)})
-        return f"{self._service_url(stream)}/{self._set_of(stream)}{below}{'?' if query else ''}{query}"
-
-    def _linked(self, stream: Stream, link: str) -> str:
-        """The address of a link, relative to the set or whole; the words that every request needs are kept on it."""
-        url = urljoin(self._url(stream, {}).partition("?")[0], link)
-        self._client.check(url, stream.name)
-        held = httpx.URL(url).params
-        lost = {name: text for name, text in self._extra(stream).items() if name not in held}
-        return f"{url}{'&' if '?' in url else '?'}{query_string(lost)}" if lost else url
-
-    def _extra(self, stream: Stream) -> dict[str, str]:
-        named, fixed = stream.options.get("query", {}), stream.options.get("fixed", {})
-        given = {**fixed, **{word: self._connection.options.get(option) for word, option in named.items()}}
-        return {word: str(value) for word, value in given.items() if value not in (None, "")}
-
-    # --- what is served
-
-    def _select(self, stream: Stream) -> Select | None:
-        """The statement of a stream, for what the service offers of it; None without such a service or set."""
-        if stream.name not in self._selects:
-            entity = (self._service(stream) or {}).get(self._set_of(stream))
-            select = None if entity is None else select_of(self._connection, stream, entity)
-            if select and select.absent:
-                self.facts.notes.setdefault("absent_fields", {})[stream.name] = select.absent
-            self._selects[stream.name] = select
-        return self._selects[stream.name]
-
-    def _set_of(self, stream: Stream) -> str:
-        """The first of its sets that the service offers; the first of all where it offers none."""
-        wanted = sets_of(self._connection, stream)
-        if len(wanted) == 1:
-            return wanted[0]
-        offered = self._service(stream) or {}
-        return next((name for name in wanted if name in offered), wanted[0])
+    # --- authentication and limits
 
     def _throttled(self, code: str) -> None:
         counts = self.facts.notes.setdefault("throttled", {})
         counts[code] = counts.get(code, 0) + 1
-
-    def _service(self, stream: Stream) -> dict[str, Entity] | None:
-        """The entity sets of the stream's service; None where the host does not know it or does not let us in."""
-        root = self._service_url(stream)
-        if root not in self._services:
-            query = query_string(self._extra(stream))
-            call = Call("GET", f"{root}/$metadata{'?' if query else ''}{query}", stream.name,
-                        headers={"accept": "application/xml"})
-            try:
-                self._services[root] = self._client.request(call, lambda answer: entity_sets(answer.body))
-            except Refused as refusal:
-                if refusal.status not in (403, 404) or refusal.code.isdigit():  # a proxy's word is not the vendor's
-                    raise
-                log.warning("service is not offered", extra={"stream": stream.name, "reason": refusal.reason})
-                self._services[root] = None
-        return self._services[root]
 
     def _token(self) -> Token:
         """A token for the client's id and secret (RFC 6749, 4.4)."""

@@ -14,6 +14,7 @@ import msgspec
 
 from tieout.extract.http import Damaged
 
+_TOTAL = {2: "__count", 4: "@odata.count"}
 _LIST = re.compile(rb'\s*\{\s*"d"\s*:\s*\[')
 
 
@@ -61,9 +62,13 @@ def _shape(path: str, key: tuple[str, ...]) -> msgspec.json.Decoder:
     if path == "d":
         return msgspec.json.Decoder(msgspec.defstruct("Outline", [("d", list[row])]))
     words = [("rows", list[row]), ("following", str | None, None), ("total", Any, None), ("delta", str | None, None)]
-    if path == "value":
-        names = {"rows": "value", "following": "@odata.nextLink", "total": "@odata.count", "delta": "@odata.deltaLink"}
-        return msgspec.json.Decoder(msgspec.defstruct("Outline", words, rename=names))
-    names = {"rows": "results", "following": "__next", "total": "__count", "delta": "__delta"}
-    held = msgspec.defstruct("Held", words, rename=names)
-    return msgspec.json.Decoder(msgspec.defstruct("Outline", [("d", held)]))
+    version = 4 if path == "value" else 2
+    outline = msgspec.defstruct("Outline", words, rename={"total": _TOTAL[version], **names_of(version)})
+    return msgspec.json.Decoder(outline if version == 4 else msgspec.defstruct("Wrapped", [("d", outline)]))
+
+
+def names_of(version: int) -> dict[str, str]:
+    """How an answer names its rows, where it goes on, and where to ask for what changes later."""
+    if version == 4:
+        return {"rows": "value", "following": "@odata.nextLink", "delta": "@odata.deltaLink"}
+    return {"rows": "results", "following": "__next", "delta": "__delta"}

@@ -17,6 +17,7 @@ from tieout.extract.odata_ways import whole_days
 if TYPE_CHECKING:
     from tieout.spec import Connection, Stream
 
+CHANGE_MODE = "ODQ_CHANGEMODE"  # of SAP's operational data provisioning: C, U, D; blank in a complete set
 MOST_PARENTS, LONGEST_LIST = 50, 1000  # keys in a filter, and their letters: addresses of over 8 KB are refused
 
 
@@ -24,7 +25,8 @@ MOST_PARENTS, LONGEST_LIST = 50, 1000  # keys in a filter, and their letters: ad
 class Select:
     """A stream's statement. key: properties of the key, as the service names them. absent: optional ones it lacks.
 
-    tracked: with the complete set a delta link is asked for; such a statement has neither order nor condition.
+    annotations: those that come with values and are landed. is_tracked: the service is asked to keep track of changes
+    from here on; then it makes the pages, and takes neither order nor condition.
     """
 
     stream: Stream
@@ -34,11 +36,17 @@ class Select:
     key: tuple[str, ...]
     absent: list[str] = field(default_factory=list)
     filters: tuple[str, ...] = ()
-    tracked: bool = False
+    annotations: tuple[str, ...] = ()
+    is_tracked: bool = False
 
     @property
     def version(self) -> int:
         return self.dialect.version
+
+    @property
+    def wanted(self) -> tuple[str, ...]:
+        """Names of what is landed of a record."""
+        return self.fields + self.annotations
 
     def words(self, top: int | None, *, after: tuple[Any, ...] | None = None, counted: bool = False) -> dict[str, str]:
         """The query of one page: `top` rows in the order of the key, those `after` one. None: the server pages."""
@@ -48,7 +56,7 @@ class Select:
         if top is not None:
             words |= {"$orderby": ",".join(self.key), "$top": str(top)}
             filters += [] if after is None else [self._after(after)]
-        elif self.stream.options.get("ordered") and not self.tracked:
+        elif self.stream.options.get("ordered") and not self.is_tracked:
             words["$orderby"] = ",".join(self.key)
         if filters:
             words["$filter"] = filters[0] if len(filters) == 1 else " and ".join(f"({each})" for each in filters)
@@ -69,6 +77,15 @@ class Select:
         """Only the rows of these parents."""
         name = self.stream.column(self.stream.parent.column).field
         return self._with(" or ".join(f"{name} eq {self.dialect.literal(key, self.types[name])}" for key in keys))
+
+    def tracked(self) -> Select:
+        """The whole set, with the service keeping track of what changes from then on."""
+        return replace(self, is_tracked=True)
+
+    @property
+    def tells_deletions(self) -> bool:
+        """Whether changes name what is gone, as far as the service describes itself."""
+        return self.version == 4 or CHANGE_MODE in self.types
 
     def _with(self, condition: str) -> Select:
         return replace(self, filters=(*self.filters, condition))
@@ -110,11 +127,12 @@ def select_of(connection: Connection, stream: Stream, entity: Entity) -> Select:
 
     SchemaError for a property that is not optional and not offered, and for a cursor that may not be filtered by.
     """
-    served, absent, missing = [], [], []
+    served, absent, missing, annotations = [], [], [], []
     for column in stream.columns:
         name, _, annotation = column.field.partition("@")
         if annotation and name in entity.properties:
-            continue  # comes with its value
+            annotations.append(column.field)  # comes with its value
+            continue
         if column.field and column.field in entity.properties:
             served.append(column.field)
         elif column.field or not column.optional:
@@ -133,7 +151,7 @@ def select_of(connection: Connection, stream: Stream, entity: Entity) -> Select:
     key = tuple(entity.key) if entity.key else tuple(stream.column(name).field for name in stream.key)
     fields = tuple(dict.fromkeys([*served, *key]))
     return Select(stream, DIALECTS[stream.options["version"]], entity.properties, fields, key, absent,
-                  (stream.options["filter"],) if stream.options.get("filter") else ())
+                  (stream.options["filter"],) if stream.options.get("filter") else (), tuple(annotations))
 
 
 def key_groups(keys: Iterable[str]) -> Iterator[tuple[str, ...]]:

@@ -14,7 +14,10 @@ from tieout.extract.address import is_loopback
 
 if TYPE_CHECKING:
     from tieout.extract import Page, Window
+    from tieout.extract.odata_select import Select
     from tieout.spec import Connection, Stream
+
+TRACKING = "odata.track-changes"
 
 
 def sets_of(connection: Connection, stream: Stream) -> tuple[str, ...]:
@@ -24,14 +27,17 @@ def sets_of(connection: Connection, stream: Stream) -> tuple[str, ...]:
     return (told,) if isinstance(told, str) else tuple(told)
 
 
-def preference(stream: Stream, rows: int, *, tracked: bool) -> dict[str, str]:
-    """The `Prefer` header: sent with each page, the next ones too, else the server falls back to its own."""
-    wanted = []
-    if tracked:
-        wanted.append("odata.track-changes")
-    if stream.options.get("paging") == "server":
+def preference(select: Select, rows: int, *, by_link: bool) -> dict[str, str]:
+    """The `Prefer` header: sent with each page, the next ones too, else the server falls back to its own.
+
+    by_link: of a link to changes, which says by itself that they are kept track of.
+    """
+    options, wanted = select.stream.options, []
+    if select.is_tracked and not by_link:
+        wanted.append(TRACKING)
+    if select.is_tracked or options.get("paging") == "server":
         wanted.append(f"odata.maxpagesize={rows}")
-    if annotations := stream.options.get("annotations"):
+    if annotations := options.get("annotations"):
         wanted.append(f'odata.include-annotations="{",".join(annotations)}"')
     return {"prefer": ",".join(wanted)} if wanted else {}
 

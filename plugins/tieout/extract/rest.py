@@ -93,6 +93,10 @@ class RestExtractor:
         """A path that is not there is an error."""
         return True
 
+    def by_document(self, stream: Stream) -> bool:
+        """Lines that can only be asked for document by document, never as a whole."""
+        return "{parent}" in self._options(stream).path
+
     def test(self) -> str:
         """One page of the first stream."""
         self._first_look()
@@ -203,6 +207,8 @@ class RestExtractor:
 
     def _first_look(self) -> None:
         for stream in self._connection.selected():
+            if stream.explode:
+                continue
             options = self._options(stream)
             if "{parent}" not in options.path:
                 params = {options.paging.size_param: "1"} if options.paging.size_param else {}

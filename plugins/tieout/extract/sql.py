@@ -32,6 +32,9 @@ from tieout.spec_transports import SqlOptions, stream_options
 
 _DRIVERS = {"postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg", "mysql": "mysql+pymysql",
             "mariadb": "mariadb+pymysql"}
+# Where the clock is told without an offset: an expression that tells it in UTC.
+_UTC_CLOCK = {"mysql": "utc_timestamp()", "mariadb": "utc_timestamp()", "sqlite": "current_timestamp",
+              "mssql": "sysutcdatetime()", "oracle": "sys_extract_utc(systimestamp)"}
 _PARENTS = 500  # keys in one question
 _REFUSED = ("password authentication failed", "access denied", "no password supplied", "authentication failed")
 _ABSENT = ("does not exist", "unknown column", "doesn't exist", "no such table", "no such column", "invalid identifier")
@@ -58,9 +61,12 @@ class SqlExtractor:
         """The database's clock."""
         with self._reading("the clock") as db:
             found = db.execute(sa.select(sa.func.current_timestamp())).scalar_one()
-            if found.tzinfo is None:  # in the session's zone: what the clock shows less what UTC shows
-                found = db.execute(sa.text("select utc_timestamp()")).scalar_one().replace(tzinfo=UTC)
-        return found.astimezone(UTC)
+            if found.tzinfo is not None:
+                return found.astimezone(UTC)
+            in_utc = _UTC_CLOCK.get(self._engine.dialect.name)  # else in the session's zone, which is not told
+            if in_utc is not None:
+                return db.execute(sa.select(sa.literal_column(in_utc, sa.DateTime()))).scalar_one().replace(tzinfo=UTC)
+        return found.replace(tzinfo=self._connection.zone).astimezone(UTC)
 
     def available(self, stream: Stream) -> bool:
         """A table that is absent is an error."""

@@ -18,8 +18,7 @@ import psycopg
 from tieout import logs, settings
 from tieout.errors import ArchiveDamaged, LandingError, WarehouseError
 from tieout.extract import Facts, Window, as_sent
-from tieout.extract.deliveries import delivers
-from tieout.extract.tracking import tracks
+from tieout.extract.deliveries import by_document, delivers
 from tieout.landing import archive, deletes, drift, filebook, ledger, loader, mapping, parents, phases, quarantine
 from tieout.landing.held import Held
 from tieout.landing.ledger import LoadResult, Totals
@@ -41,8 +40,7 @@ __all__ = ["LoadResult", "land_connection", "land_pages", "land_stream", "reland
 class Job:
     """One batch to be: what, whence, and how. `at_hand`: its pages are on this machine: it will be done soon.
 
-    delivery: the files that it lands, remembered with it. token: tells, when all pages were read, from where the vendor
-    will tell what changed after them.
+    delivery: the files that it lands, remembered with it.
     """
 
     connection: Connection
@@ -56,7 +54,6 @@ class Job:
     archived_as: archive.Archived | None = None
     at_hand: bool = False
     delivery: Delivery | None = None
-    token: Callable[[], str | None] = lambda: None
 
     @property
     def where(self) -> str:
@@ -158,12 +155,8 @@ def _land_locked(connection: Connection, stream: Stream, window: Window, extract
     replaced = _replace_damaged_parents(connection, stream, window, extractor, run_id) if stream.explode else set()
     with connect("loader", autocommit=True, application=f"tieout land {connection.name}.{stream.name}") as db, \
             ledger.stream_lock(db, connection.name, [stream.name]):
-        if window.resume is not None and not extractor.can_resume(stream, window.resume):
-            window = Window(None, window.end, full=True)
         job = Job(connection, stream, "full" if window.full or stream.mode == "full" else "incremental", window, run_id,
                   at_hand=extractor.at_hand)
-        if tracks(extractor, stream):
-            job = replace(job, token=lambda: extractor.token(stream))
         if stream.explode:
             return _land_exploded(db, job, replaced)
         if delivers(extractor, stream):
@@ -174,6 +167,7 @@ def _land_locked(connection: Connection, stream: Stream, window: Window, extract
             since = parents.read_until(db, connection, stream)
             if since is None or job.mode == "full" or not (parent_archive is None or _is_sound(parent_archive)):
                 job = replace(job, mode="full", window=Window(None, window.end, full=True))
+                wanted = parents.current(connection, stream) if by_document(extractor, stream) else None
             else:
                 wanted = parents.changed(connection, stream, since, parent_archive)
         before = extractor.facts.so_far()
@@ -181,6 +175,8 @@ def _land_locked(connection: Connection, stream: Stream, window: Window, extract
         def pages() -> Iterator[Page]:
             if wanted is None:
                 return extractor.pages(stream, job.window, None)
+            if by_document(extractor, stream):
+                return parents.one_by_one(connection, stream, job.window, extractor, wanted)
             return _lines(extractor, job, wanted, by_stamp=given is None and stream.cursor is not None)
 
         return _attempt(db, job, pages, lambda: extractor.facts.since(before))
@@ -215,14 +211,15 @@ def _land_exploded(db: psycopg.Connection, job: Job, replaced: Collection[int]) 
     `replaced`: batches of the parent whose damaged archives a later batch makes up for.
     """
     latest = parents.latest_batch(db, job.connection, job.stream)  # first: a batch that commits now is read next time
+    gone = parents.gone(db, job.connection, job.stream, parents.read_until(db, job.connection, job.stream) or 0)
     unread = [(one.batch_id, one.archived) for one in parents.unread_archives(db, job.connection, job.stream)
               if one.batch_id not in replaced]
     for batch_id, archived in unread[:-1]:
         _attempt(db, replace(job, mode="incremental", parent_batch_id=batch_id),
-                 lambda a=archived: parents.exploded(job.connection, job.stream, a), Facts)
+                 lambda a=archived: parents.exploded(job.connection, job.stream, a, gone), Facts)
     batch_id, last = unread[-1] if unread else (latest, None)
     return _attempt(db, replace(job, mode="incremental", parent_batch_id=batch_id),
-                    lambda: parents.exploded(job.connection, job.stream, last), Facts)
+                    lambda: parents.exploded(job.connection, job.stream, last, gone, closing=True), Facts)
 
 
 def _land_delivered(db: psycopg.Connection, job: Job, extractor: Any) -> LoadResult:
@@ -278,7 +275,7 @@ def _attempt(db: psycopg.Connection, job: Job, pages: Any, cost: Callable[[], Fa
         with db.transaction(), phases.measured() as spent:
             result = _load(db, job, batch_id, pages, writer)
             result = replace(result, **ledger.cost_values(cost(), spent), seconds=round(time.monotonic() - started, 3))
-            ledger.commit(db, batch_id, {**_ledger_values(job, result), "resume": job.token()})
+            ledger.commit(db, batch_id, _ledger_values(job, result))
             if job.delivery is not None:
                 filebook.remember(db, job.connection.name, job.stream.name, batch_id, job.delivery.files)
     except BaseException as error:
@@ -395,7 +392,7 @@ def _close_gone(db: psycopg.Connection, job: Job, target: loader.Target, loaded:
     """Deletions that no record announces. Held back while a record without a readable key is in the batch."""
     deleted = 0
     if not direct and not loaded.shaper.lost_keys:
-        if job.mode == "full":
+        if job.mode == "full" and not job.stream.deletes.never:
             deleted += deletes.absent_keys(db, target, settings.settings().reload_guard_pct)
         elif loaded.parents:
             deleted += deletes.absent_children(db, target, loaded.parents)

@@ -229,14 +229,6 @@ def last_complete(db: psycopg.Connection, connection: str, stream: str) -> datet
     return found or _pruned(db, connection, stream, "last_complete")
 
 
-def resume_token(db: psycopg.Connection, connection: str, stream: str) -> str | None:
-    """The token that ended the newest load which had one; None where a complete set came without one since."""
-    found = db.execute("select resume from ops.load where connection = %s and stream = %s and state = 'committed' "
-                       "and (resume is not null or mode = 'full') order by batch_id desc limit 1",
-                       (connection, stream)).fetchone()
-    return found and found[0]
-
-
 def _pruned(db: psycopg.Connection, connection: str, stream: str, word: str) -> datetime | None:
     """What rows of the ledger had proved before retention let them go."""
     found = db.execute(f"select {word} from ops.pruned_load where connection = %s and stream = %s",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ from tieout.warehouse import connect
 if TYPE_CHECKING:
     import psycopg
 
+    from tieout.extract import Extractor
     from tieout.landing.ledger import ArchivedBatch
     from tieout.spec import Connection, Stream
 
@@ -69,6 +70,51 @@ def changed(connection: Connection, stream: Stream, since: int,
                 yield key
 
 
+def current(connection: Connection, stream: Stream) -> Iterator[str]:
+    """Keys of all parents that are there."""
+    with connect("loader", application=f"tieout parents {connection.name}.{stream.name}") as db, \
+            db.cursor("parents") as cursor:
+        cursor.itersize = 5000
+        cursor.execute(_parents(connection, stream, "not _is_deleted"), {"connection": connection.name})
+        for (key,) in cursor:
+            yield key
+
+
+def gone(db: psycopg.Connection, connection: Connection, stream: Stream, since: int) -> set[str]:
+    """Keys of the parents that were deleted after batch `since`, and are."""
+    found = db.execute(_parents(connection, stream, "_is_deleted and _batch_id > %(since)s"),
+                       {"connection": connection.name, "since": since})
+    return {key for (key,) in found}
+
+
+def one_by_one(connection: Connection, stream: Stream, window: Window, extractor: Extractor, wanted: Iterator[str],
+               ) -> Iterator[Page]:
+    """All lines of the wanted documents, of a vendor who is asked document by document. One that is deleted here is
+    not asked for: the vendor would answer that it knows no such document. It has no lines.
+    """
+    with connect("loader", autocommit=True) as db:
+        deleted = gone(db, connection, stream, -1)
+    closed: list[str] = []
+
+    def there() -> Iterator[str]:
+        for key in wanted:
+            if key in deleted:
+                closed.append(key)
+            else:
+                yield key
+
+    yield from extractor.pages(stream, window, there())
+    if closed:
+        yield Page(stream.name, b"[]", parents=tuple(closed))
+
+
+def _parents(connection: Connection, stream: Stream, condition: str) -> sql.Composed:
+    """The keys of the parent's current versions that meet the condition."""
+    parent = connection.source.stream(stream.parent.stream)
+    return sql.SQL("select _key from raw.{} where _connection = %(connection)s and _superseded_batch is null and "
+                   f"{condition}").format(sql.Identifier(parent.table))
+
+
 def unread_archives(db: psycopg.Connection, connection: Connection, stream: Stream) -> list[ArchivedBatch]:
     """The parent's archived batches that this stream has not read yet, in order."""
     return ledger.archived_batches(db, connection.name, stream.parent.stream, read_until(db, connection, stream) or 0)
@@ -82,22 +128,36 @@ def covering(batches: Sequence[ArchivedBatch], end: datetime) -> Window:
     return Window(min(starts), end) if len(starts) == len(windows) else Window(None, end, full=True)
 
 
-def exploded(connection: Connection, stream: Stream, archived: archive.Archived | None) -> Iterator[Page]:
+def exploded(connection: Connection, stream: Stream, archived: archive.Archived | None, deleted: Collection[str] = (),
+             *, closing: bool = False) -> Iterator[Page]:
     """Pages of a stream whose records are nested in its parent's, from one archived batch of the parent.
 
     Each nested record gets the parent's key under the field of `parent.column`, unless it has one. Every parent record
-    carries its complete content, also when that is empty.
+    carries its complete content, also when that is empty. `deleted`: parents that are gone, and what was nested in them
+    with them; `closing`: those that the batch does not have are told too.
     """
+    pages = archive.pages(archived, stream.parent.stream) if archived else ()
+    yield from nested(connection, stream, pages, deleted)
+    if closing and deleted:
+        yield Page(stream.name, b"[]", parents=tuple(sorted(deleted)))
+
+
+def nested(connection: Connection, stream: Stream, pages: Iterable[Page], deleted: Collection[str] = (),
+           ) -> Iterator[Page]:
+    """The nested records of the parent's pages; see `exploded`."""
     field = stream.column(stream.parent.column).field
     parent = connection.source.stream(stream.parent.stream)
-    for page in archive.pages(archived, parent.name) if archived else ():
+    for page in pages:
         if page.deleted or page.media != "json":
             continue
-        keys, children = [], []
-        for record in msgspec.json.decode(page.body, type=list[dict[str, msgspec.Raw]]):
+        keys, children, held = [], [], page.body
+        for step in page.records.split(".") if page.records else ():
+            held = msgspec.json.decode(held, type=dict[str, msgspec.Raw])[step]
+        for record in msgspec.json.decode(held, type=list[dict[str, msgspec.Raw]]):
             key = _key(record, parent)
             keys.append(key)
-            for child in _nested(record, stream.explode or "", f"{connection.name}.{stream.name}"):
+            where = f"{connection.name}.{stream.name}"
+            for child in () if key in deleted else _nested(record, stream.explode or "", where):
                 children.append({field: msgspec.Raw(json.dumps(key).encode()), **child})
         yield Page(stream.name, msgspec.json.encode(children), parents=tuple(keys))
 

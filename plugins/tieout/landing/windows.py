@@ -11,7 +11,6 @@ from tieout import logs
 from tieout.errors import ConfigError
 from tieout.extract import Window
 from tieout.extract.deliveries import delivers
-from tieout.extract.tracking import tracks
 from tieout.landing import ledger
 from tieout.landing.land import land_again, land_stream
 from tieout.landing.ledger import LoadResult
@@ -53,8 +52,7 @@ def land_connection(connection: Connection, run_id: int | None, *, start: dateti
                     source.facts.notes.setdefault("not_offered", []).append(stream.name)
                     continue
                 window = (Window(None, end, full=full) if delivers(source, stream)
-                          else _window(connection, stream, start, end, full=full, backfill=backfill,
-                                       tracked=tracks(source, stream)))
+                          else _window(connection, stream, start, end, full=full, backfill=backfill))
                 if backfill and stream.parent:
                     result = land_again(connection, stream, window, source, run_id, archives.get(stream.parent.stream))
                 else:
@@ -103,16 +101,13 @@ def chosen(connection: Connection, names: Iterable[str] | None) -> list[Stream]:
 
 
 def _window(connection: Connection, stream: Stream, start: datetime | None, end: datetime, *, full: bool,
-            backfill: bool, tracked: bool = False) -> Window:
+            backfill: bool) -> Window:
     if full or stream.mode == "full":
         return Window(None, end, full=True)
     overlap = stream.overlap or connection.defaults.cursor_overlap
     with connect("loader") as db:
         covered = ledger.covered_until(db, connection.name, stream.name)
         complete = ledger.last_complete(db, connection.name, stream.name) if stream.deletes.sweep else None
-        token = ledger.resume_token(db, connection.name, stream.name) if tracked and not backfill else None
-    if token is not None and covered is not None:
-        return Window(min(covered, start or covered, end), end, resume=token)  # deletions come with it: no sweep
     if stream.deletes.sweep and (complete is None or end - complete >= SWEEP_EVERY):
         return Window(None, end, full=True)  # in a backfill too: no window shows what is gone
     if backfill:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 from tieout import logs, warehouse
 from tieout.errors import PublishError
 from tieout.publish import views
+from tieout.register import log as register_log
+from tieout.register.settle import Settled, settle
 
 if TYPE_CHECKING:
     import psycopg
@@ -23,7 +25,10 @@ GATE = ("gate", "all_declared_evaluated")  # written by quality.gate for every c
 
 @dataclass(frozen=True)
 class Publication:
-    """A published run. `previous_run_id`: what readers saw before. `is_new`: false when it was published already."""
+    """A published run. `previous_run_id`: what readers saw before. `is_new`: false when it was published already.
+
+    `breaks`: what it changed in the register of breaks.
+    """
 
     publication_id: int
     run_id: int
@@ -33,6 +38,7 @@ class Publication:
     views_changed: tuple[str, ...] = ()
     is_new: bool = True
     seconds: float = 0.0
+    breaks: Settled = field(default_factory=Settled)
 
 
 def publish(run_id: int) -> Publication:
@@ -56,7 +62,10 @@ def publish(run_id: int) -> Publication:
             return Publication(publication_id, run_id, as_of_date, published_at, facts.get("previous_run_id"),
                                tuple(changed), is_new=False, seconds=time.monotonic() - started)
         previous_run = previous[0] if previous else None
-        facts = {"previous_run_id": previous_run, "warnings": run["warnings"], "gates": run["gates"]}
+        breaks = settle(connection, run_id, run["as_of_date"])
+        events, newest = register_log.head(connection)
+        facts = {"previous_run_id": previous_run, "warnings": run["warnings"], "gates": run["gates"],
+                 "register": {"events": events, "hash": newest}}
         publication_id, published_at = connection.execute(
             "insert into ops.publication (run_id, as_of_date, facts) values (%s, %s, %s) "
             "returning publication_id, published_at", (run_id, run["as_of_date"], json.dumps(facts))).fetchone()
@@ -66,7 +75,7 @@ def publish(run_id: int) -> Publication:
         changed += views.copy_plain(connection)
     log.info("published run %s as of %s (before: %s)", run_id, run["as_of_date"], previous_run)
     return Publication(publication_id, run_id, run["as_of_date"], published_at, previous_run, tuple(changed),
-                       seconds=time.monotonic() - started)
+                       seconds=time.monotonic() - started, breaks=breaks)
 
 
 def current() -> Publication | None:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import psycopg
 
 TOP_BREAKS = 25
+TOP_PARTIES = 8
 TOP_DEBTORS = 10
 BUCKETS = ("current", "1-30", "31-60", "61-90", "90+", "credit", "unapplied")
 
@@ -67,8 +68,22 @@ class Age:
 
 
 @dataclass(frozen=True)
+class Party:
+    """A document in the group of a break; `url`: the record in the vendor's system."""
+
+    side: str
+    document_type: str
+    document_number: str | None
+    currency: str
+    amount: Decimal
+    url: str | None
+
+
+@dataclass(frozen=True)
 class Break:
-    """One row of the register."""
+    """One row of the register. `parties`: the documents that it is between, of which `more` are not listed; `match`:
+    the pass that put them together, or None.
+    """
 
     hop: str
     code: str
@@ -87,6 +102,13 @@ class Break:
     expected: bool
     url: str | None
     evidence: str | None
+    key: str
+    due_date: date | None
+    overdue: bool
+    comment: str | None
+    match: str | None
+    parties: tuple[Party, ...] = ()
+    more: int = 0
 
 
 @dataclass(frozen=True)
@@ -237,12 +259,34 @@ def _ages(connection: psycopg.Connection) -> list[Age]:
 
 def _breaks(connection: psycopg.Connection) -> list[Break]:
     rows = connection.execute(
-        "select hop, reason_code, coalesce(reason_name, reason_code), document_type, document_number, "
-        "counter_document_number, customer_name, legal_entity_id, currency_code, amount, group_amount, age_days, "
-        "owner, status, coalesce(is_expected, false), source_url, evidence from reporting.rec_break "
-        "order by coalesce(is_expected, false), abs(group_amount) desc nulls last, break_key limit %s",
+        "select b.hop, b.reason_code, coalesce(b.reason_name, b.reason_code), b.document_type, b.document_number, "
+        "b.counter_document_number, b.customer_name, b.legal_entity_id, b.currency_code, b.amount, b.group_amount, "
+        "b.age_days, b.owner, b.status, coalesce(b.is_expected, false), b.source_url, b.evidence, b.break_key, "
+        "b.due_date, b.is_overdue, b.comment, m.pass_name || ', confidence ' || round(m.confidence, 2), b.group_key "
+        "from (select * from reporting.rec_break order by coalesce(is_expected, false), "
+        "abs(group_amount) desc nulls last, break_key limit %s) b "
+        "left join reporting.rec_match m on m.match_key = b.match_key "
+        "order by coalesce(b.is_expected, false), abs(b.group_amount) desc nulls last, b.break_key",
         (TOP_BREAKS,)).fetchall()
-    return [Break(*row) for row in rows]
+    parties = _parties(connection, {(row[0], row[-1]) for row in rows if row[-1]})
+    found = []
+    for row in rows:
+        group = parties.get((row[0], row[-1]), [])
+        found.append(Break(*row[:-1], tuple(group[:TOP_PARTIES]), max(len(group) - TOP_PARTIES, 0)))
+    return found
+
+
+def _parties(connection: psycopg.Connection, groups: set[tuple[str, str]]) -> dict[tuple[str, str], list[Party]]:
+    """{(hop, group): its documents}, the left side first."""
+    found: dict[tuple[str, str], list[Party]] = defaultdict(list)
+    hops, keys = [hop for hop, _ in groups], [key for _, key in groups]
+    for hop, key, *party in connection.execute(
+            "select r.hop, r.group_key, r.side, r.document_type, r.document_number, r.currency_code, r.amount, "
+            "r.source_url from reporting.rec_document r "
+            "join unnest(%s::text[], %s::text[]) g (hop, group_key) on g.hop = r.hop and g.group_key = r.group_key "
+            "order by r.side, abs(r.amount) desc, r.document_number, r.document_hop_key", (hops, keys)):
+        found[hop, key].append(Party(*party))
+    return found
 
 
 def _tieouts(connection: psycopg.Connection) -> list[TieOut]:

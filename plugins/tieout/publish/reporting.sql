@@ -81,7 +81,7 @@ revoke all on function reporting.published_run(), reporting.as_of(bigint), repor
 grant execute on function reporting.published_run(), reporting.as_of(bigint), reporting.as_of(date), reporting.as_of(text),
     reporting.as_of_now() to bi_reader;
 
-drop view if exists reporting.gate_result, reporting.load, reporting.publication;
+drop view if exists reporting.gate_result, reporting.load, reporting.break_event, reporting.publication;
 create view reporting.publication as
 select p.run_id, p.publication_id, p.run_id = x.run_id as is_current, p.as_of_date, p.published_at
   from ops.publication p left join ops.pointer x on true
@@ -114,5 +114,14 @@ select distinct on (g.stage, g.suite, g.expectation)
  order by g.stage, g.suite, g.expectation, g.run_id desc;
 comment on view reporting.gate_result is 'What was checked before the run that this session reads was published';
 
+-- The life of every break up to the publication that this session reads: those that are cleared, too.
+create view reporting.break_event as
+select e.event_id, e.break_key, e.run_id, e.kind, e.from_status, e.to_status, e.actor, e.comment, e.reason, e.owner, e.due_date,
+       e.hop, e.reason_code, e.legal_entity_id, e.document, e.currency_code, e.amount, e.group_amount, e.waived_amount,
+       e.allowance, e.at at time zone 'UTC' as at
+  from ops.break_event e
+ where e.run_id <= (select reporting.published_run());
+comment on view reporting.break_event is 'What publications and people did about breaks, in order; times in UTC';
+
 -- Default privileges say the same where bootstrap ran.
-grant select on reporting.publication, reporting.load, reporting.gate_result to bi_reader;
+grant select on reporting.publication, reporting.load, reporting.gate_result, reporting.break_event to bi_reader;

@@ -3,7 +3,7 @@
 A view is made anew only when its definition changes; publishing never touches one. A mart without versions (a calendar,
 the currencies) is copied when a run is published: dbt replaces such a table at every build and would take a view on it
 along, and readers would lose it until the next publication. All is owned by tieout_publisher: readers need no other
-right.
+right. `rec_break` is shown with what the register says about each break.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from tieout import logs, warehouse
 from tieout.errors import PublishError
+from tieout.register import overlay
 
 if TYPE_CHECKING:
     import psycopg
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 log = logs.logger(__name__)
 
 VERSION_COLUMNS = ("recorded_run", "superseded_run", "row_hash")
-OWN_VIEWS = ("publication", "gate_result", "load")
+OWN_VIEWS = ("publication", "gate_result", "load", "break_event")
 # A new definition waits behind a running query, and readers wait behind it: give up quickly, try again later.
 LOCK_TIMEOUT = "80ms"
 GIVE_UP_SECONDS = 60
@@ -44,8 +45,21 @@ class Mart:
 
     @property
     def shown(self) -> tuple[tuple[str, str, str | None], ...]:
-        """What readers see: all but the version columns."""
-        return tuple(column for column in self.columns if not self.versioned or column[0] not in VERSION_COLUMNS)
+        """What readers see: all but the version columns, and of breaks what the register says."""
+        added = tuple(column[:3] for column in overlay.COLUMNS) if self.registered else ()
+        return *self.stored, *added
+
+    @property
+    def registered(self) -> bool:
+        """Whether it is the mart of breaks."""
+        return self.name == overlay.MART and self.versioned
+
+    @property
+    def stored(self) -> tuple[tuple[str, str, str | None], ...]:
+        """What readers see of the table itself."""
+        hidden = set(VERSION_COLUMNS) if self.versioned else set()
+        hidden |= {column[0] for column in overlay.COLUMNS} if self.registered else set()
+        return tuple(column for column in self.columns if column[0] not in hidden)
 
 
 def refresh() -> list[str]:
@@ -155,8 +169,9 @@ def _body(mart: Mart) -> sql.Composed:
     from psycopg import sql
 
     # A scalar subquery is computed once per query; the bare function would be called per row.
-    return _select(mart) + sql.SQL(" where recorded_run <= (select reporting.published_run())"
-                                   " and superseded_run > (select reporting.published_run())")
+    shown = _registered(mart) if mart.registered else _select(mart)
+    return shown + sql.SQL(" where recorded_run <= (select reporting.published_run())"
+                           " and superseded_run > (select reporting.published_run())")
 
 
 def _select(mart: Mart) -> sql.Composed:
@@ -164,6 +179,15 @@ def _select(mart: Mart) -> sql.Composed:
 
     columns = sql.SQL(", ").join(sql.Identifier(name) for name, _, _ in mart.shown)
     return sql.SQL("select {} from marts.{}").format(columns, sql.Identifier(mart.name))
+
+
+def _registered(mart: Mart) -> sql.Composed:
+    from psycopg import sql
+
+    columns = [sql.SQL("b.{}").format(sql.Identifier(name)) for name, _, _ in mart.stored]
+    columns += [sql.SQL("{} as {}").format(sql.SQL(f"cast({said} as {kind})"), sql.Identifier(name))
+                for name, kind, _, said in overlay.COLUMNS]
+    return sql.SQL("select {} from {}").format(sql.SQL(", ").join(columns), sql.SQL(overlay.SOURCE))
 
 
 def _copy(connection: psycopg.Connection, mart: Mart) -> list[str]:

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 DBT = "tieout dbt"  # application_name in profiles.yml
 ORPHAN_MILLISECONDS = 30_000
+# What identity matching reads: built before it, the rest after it.
+IDENTIFYING = ("+int_customers__unioned", "+int_products__unioned")
 LOCK = (7160, 3)  # builds of one warehouse wait for one another: dbt's temporary names would clash
 
 
@@ -72,11 +74,16 @@ def run(
             results += runner.invoke("seed", inputs.variables, ("--full-refresh",), progress)
         if not failed(results):
             arguments = _selection(select)
-            if inputs.is_full:
-                arguments.append("--full-refresh")
-            elif inputs.is_clean and not select:
+            how = ["--full-refresh"] if inputs.is_full else []
+            if not select and (inputs.is_full or not inputs.is_clean):
+                results += runner.invoke("run", inputs.variables, ["--select", *IDENTIFYING, *how], progress)
+                arguments += ["--exclude", *IDENTIFYING]
+            elif not select:
                 arguments += ["--exclude", "tag:settled,config.materialized:view"]
-            results += runner.invoke("run", inputs.variables, arguments, progress)
+        if not failed(results):
+            if not select:
+                _match_identities(books, inputs, full_refresh)
+            results += runner.invoke("run", inputs.variables, [*arguments, *how], progress)
         _record(books, run_id, results)
         if broken := failed(results):
             raise _failure("models", run_id, broken)
@@ -100,6 +107,15 @@ def test(
     if broken := failed(results):
         raise _failure("tests", run_id, broken)
     return _report(inputs, results, started)
+
+
+def _match_identities(books: psycopg.Connection, inputs: reading.Inputs, full_refresh: bool) -> None:
+    """Who is who and what is what, before the models that ask."""
+    from tieout.matching import identity, products
+
+    units = {found["name"]: found["unit"] for found in inputs.company["connections"]}
+    identity.run(books, inputs.run_id, units, everything=full_refresh)
+    products.run(books, inputs.run_id, everything=full_refresh)
 
 
 @lru_cache(maxsize=4)

@@ -100,7 +100,8 @@ def describe(company: Company) -> dict[str, Any]:
             {"name": found.name, "system": found.system, "title": found.source.title, "role": found.role,
              "unit": found.unit, "time_zone": found.time_zone, "legal_entity": found.legal_entity,
              "legal_entities": dict(found.legal_entities), "currency": found.currency, "urls": record_urls(found),
-             "contracts": contracts_of(found)}
+             "contracts": contracts_of(found),
+             "options": {word: str(found.options[word]) for word in found.source.staged_words if word in found.options}}
             for found in company.connections.values()
         ],
     }

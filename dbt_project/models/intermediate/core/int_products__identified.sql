@@ -1,6 +1,6 @@
 {#
-  The crosswalk of products: the same code is the same product, whatever its case; a record without a code is its
-  own.
+  The crosswalk of products: the same code is the same product, whatever its case; a record without a code is its own,
+  unless matching found the one that it is (matching/products: GTIN, then text).
 #}
 with products as (
     {{ union_contract('products') }}
@@ -15,20 +15,23 @@ coded as (
 )
 
 select
-    connection,
-    product_id,
+    coded.connection,
+    coded.product_id,
     case
-        when normalised_code is not null then {{ hash_key(["'product'", 'normalised_code']) }}
-        else {{ hash_key(["'product'", 'connection', 'product_id']) }}
+        when clusters.product_key is not null then clusters.product_key
+        when coded.normalised_code is not null then {{ hash_key(["'product'", 'coded.normalised_code']) }}
+        else {{ hash_key(["'product'", 'coded.connection', 'coded.product_id']) }}
     end as product_key,
-    normalised_code as product_code,
-    gtin,
-    name,
-    family,
-    unit,
-    source_system,
-    role,
-    is_stocked,
-    is_liability,
-    is_active
+    coded.normalised_code as product_code,
+    coded.gtin,
+    coded.name,
+    coded.family,
+    coded.unit,
+    coded.source_system,
+    coded.role,
+    coded.is_stocked,
+    coded.is_liability,
+    coded.is_active
 from coded
+left join {{ source('identity', 'int_products__clustered') }} as clusters
+    on coded.connection = clusters.connection and coded.product_id = clusters.product_id

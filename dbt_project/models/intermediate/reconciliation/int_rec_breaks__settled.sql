@@ -77,7 +77,7 @@ of_billing as (
         group_key,
         'C1' as reason_code,
         discounted_amount as amount,
-        'discount taken on payment' as evidence,
+        'discount taken on payment, or adjusted by hand' as evidence,
         cash_document_key
     from opened
     where role = 'billing' and discounted_amount <> 0

@@ -88,9 +88,14 @@ priced as (
         sum(case when side = 'left' then net_amount else 0 end) as left_amount,
         sum(case when side = 'right' then quantity else 0 end) as right_quantity,
         sum(case when side = 'right' then net_amount else 0 end) as right_amount,
-        -- A fraction of a unit is written with five decimals: so far its price cannot be told.
-        sum(case when side = 'right' and quantity <> round(quantity, 0) then 0.00001 * net_amount / quantity else 0 end)
-            as fraction_amount
+        -- A fraction of a unit is written with three decimals (SAP), or with five: so far its price cannot be told.
+        sum(
+            case
+                when side <> 'right' or quantity = round(quantity, 0) then 0
+                when quantity = round(quantity, 3) then 0.001 * abs(net_amount / quantity)
+                else 0.00001 * abs(net_amount / quantity)
+            end
+        ) as fraction_amount
     from lines
     where line_kind = 'product'
     group by hop, group_key, product_key, {{ round_minor('net_amount / quantity', 6) }}
@@ -189,7 +194,7 @@ of_products as (
         group_key,
         max(on_both) as has_common_product,
         sum(difference_amount - quantity_amount) as price_amount,
-        sum(fraction_amount) as fraction_amount,
+        {{ round_minor('sum(fraction_amount)', 6) }} as fraction_amount,
         sum(case when quantity_amount > 0 then quantity_amount else 0 end) as missing_amount,
         sum(case when quantity_amount < 0 then quantity_amount else 0 end) as excess_amount,
         sum(delivered_amount) as delivered_amount

@@ -1,6 +1,6 @@
--- Which documents of the left side, in the same business unit, carry the reference of a document that no link places (pass 4): an order's reference is
--- looked for among the numbers and references of the CRM's orders, an invoice's among those of the ERP's orders. Whether
--- customer, currency and amount agree as well decides whether the reference is believed.
+-- Which documents of the left side, in the same business unit, carry the reference of a document that no link places
+-- (pass 4): an order's reference is looked for among the numbers and references of the CRM's orders, an invoice's among
+-- those of the ERP's orders. Whether customer, currency and amount agree as well decides whether the reference is believed.
 {% set documents = ref_current('int_rec_documents') %}
 with placed as (
     select distinct

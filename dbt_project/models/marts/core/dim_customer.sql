@@ -5,13 +5,12 @@
 ) }}
 
 with customers as (
-    {{ union_contract('customers') }}
+    select * from {{ ref('int_customers__unioned') }}
 ),
 
 records as (
     select
         crosswalk.customer_key,
-        crosswalk.role,
         crosswalk.is_anchor,
         customers.*,
         row_number() over (

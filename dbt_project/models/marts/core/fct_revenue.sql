@@ -3,6 +3,11 @@
 
   Amounts are the seller's view, so a sum is the net. Functional and group figures are recomputed from the day's rate;
   what the ledger posted stands beside them, and a difference is a break, never a silent choice.
+
+  The functional figure is at the rate that the document's own books quote, since that is what they post; what they do not
+  quote comes from their business unit, then from the group. The group's figure is the functional one at the group's rate: two
+  entities with one functional currency are translated alike whichever ledger keeps them, and the sum over entities is what
+  their ledgers add up to. A transaction is never translated into the group's currency past its own books.
 #}
 {{ config(
     materialized='incremental', incremental_strategy='versioned', unique_key='event_key', full_refresh=false,
@@ -51,13 +56,17 @@ group_currency as (
 
 rates as (
     select
+        connection,
+        business_unit,
         from_currency_code,
         to_currency_code,
         rate_date,
         fx_rate,
         rate_type,
         fx_direction,
-        quoted_date
+        quoted_date,
+        is_unit_choice,
+        is_group_choice
     from {{ ref_current('int_fx_rates__daily') }}
 ),
 
@@ -70,14 +79,21 @@ priced as (
         coalesce(entities.functional_digits, 2) as functional_digits,
         group_currency.group_currency_code,
         group_currency.group_digits,
-        case when event.currency_code = entities.functional_currency_code then 1 else day_rate.fx_rate end as day_rate,
-        case when event.currency_code = entities.functional_currency_code then 'identity' else day_rate.fx_direction end
-            as day_rate_direction,
-        case when event.currency_code = entities.functional_currency_code then 'day' else day_rate.rate_type end
-            as day_rate_type,
+        case
+            when event.currency_code = entities.functional_currency_code then 1
+            else coalesce(own_rate.fx_rate, unit_rate.fx_rate, shared_rate.fx_rate)
+        end as day_rate,
+        case
+            when event.currency_code = entities.functional_currency_code then 'identity'
+            else coalesce(own_rate.fx_direction, unit_rate.fx_direction, shared_rate.fx_direction)
+        end as day_rate_direction,
+        case
+            when event.currency_code = entities.functional_currency_code then 'day'
+            else coalesce(own_rate.rate_type, unit_rate.rate_type, shared_rate.rate_type)
+        end as day_rate_type,
         case
             when event.currency_code = entities.functional_currency_code then event.document_date
-            else day_rate.quoted_date
+            else coalesce(own_rate.quoted_date, unit_rate.quoted_date, shared_rate.quoted_date)
         end as day_rate_date,
         case
             when entities.functional_currency_code = group_currency.group_currency_code then 1
@@ -88,14 +104,29 @@ priced as (
     left join customers on event.connection = customers.connection and event.customer_id = customers.customer_id
     left join products on event.connection = products.connection and event.product_id = products.product_id
     left join entities on event.legal_entity_id = entities.legal_entity_id
-    left join rates as day_rate
+    left join rates as own_rate
         on
-            event.currency_code = day_rate.from_currency_code
-            and entities.functional_currency_code = day_rate.to_currency_code
-            and {{ rate_day('event.document_date') }} = day_rate.rate_date
+            event.connection = own_rate.connection
+            and event.currency_code = own_rate.from_currency_code
+            and entities.functional_currency_code = own_rate.to_currency_code
+            and {{ rate_day('event.document_date') }} = own_rate.rate_date
+    left join rates as unit_rate
+        on
+            unit_rate.is_unit_choice
+            and {{ connection_unit('event.connection') }} = unit_rate.business_unit
+            and event.currency_code = unit_rate.from_currency_code
+            and entities.functional_currency_code = unit_rate.to_currency_code
+            and {{ rate_day('event.document_date') }} = unit_rate.rate_date
+    left join rates as shared_rate
+        on
+            shared_rate.is_group_choice
+            and event.currency_code = shared_rate.from_currency_code
+            and entities.functional_currency_code = shared_rate.to_currency_code
+            and {{ rate_day('event.document_date') }} = shared_rate.rate_date
     left join rates as group_rate
         on
-            entities.functional_currency_code = group_rate.from_currency_code
+            group_rate.is_group_choice
+            and entities.functional_currency_code = group_rate.from_currency_code
             and group_currency.group_currency_code = group_rate.to_currency_code
             and {{ rate_day('event.document_date') }} = group_rate.rate_date
 ),

@@ -31,7 +31,7 @@ with receivables as (
     {%- endif %}
 ),
 
--- Each end of an application counts while the other is a receivable, too.
+-- Each end of an application counts while the other is a receivable, too. An adjustment is none: what it takes off is gone.
 settled as (
     {% for end, other in [('payment', 'invoice'), ('invoice', 'payment')] -%}
     select
@@ -40,8 +40,14 @@ settled as (
     from receivables
     inner join {{ ref('int_settlements__unioned') }} as settlement
         on receivables.document_key = settlement.{{ end }}_document_key
-    inner join {{ receivables }} as other on settlement.{{ other }}_document_key = other.document_key
-    where settlement.applied_date <= {{ as_of_date }}
+    {% if other == 'payment' -%}
+    left join {{ receivables }} as other on settlement.payment_document_key = other.document_key
+    {%- else -%}
+    inner join {{ receivables }} as other on settlement.invoice_document_key = other.document_key
+    {%- endif %}
+    where
+        settlement.applied_date <= {{ as_of_date }}
+        {% if other == 'payment' %}and (other.document_key is not null or settlement.payment_type = 'adjustment'){% endif %}
     group by receivables.document_key
     {% if not loop.last %}union all{% endif %}
     {% endfor %}

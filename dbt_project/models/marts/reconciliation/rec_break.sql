@@ -1,5 +1,6 @@
 -- The register of breaks. The key is made of the hop, the anchor, the document and the reason, so a break keeps its name and
--- its first day while its amount changes.
+-- its first day while its amount changes. What people do about a break is no business of a build: it is in ops.break_event,
+-- and reporting.rec_break shows both.
 {{ config(
     materialized='incremental', incremental_strategy='versioned', unique_key='break_key', full_refresh=false,
     scope='document', scope_columns=['hop', 'group_key'], scope_model='int_rec_groups__touched',
@@ -31,6 +32,23 @@ translated as (
     select break_key, group_amount
     from {{ ref('int_rec_effects') }}
     where part = 1
+),
+
+-- The first rule that fits names the owner and the days. An amount that is unknown in the group's currency is large enough.
+ruled as (
+    select
+        breaks.break_key,
+        rules.owner,
+        rules.due_days,
+        row_number() over (partition by breaks.break_key order by rules.rule_order) as place
+    from breaks
+    left join translated on breaks.break_key = translated.break_key
+    inner join {{ ref('rec_owner_rules') }} as rules
+        on
+            coalesce(rules.reason_code, breaks.reason_code) = breaks.reason_code
+            and coalesce(rules.hop, breaks.hop) = breaks.hop
+            and coalesce(rules.legal_entity_id, breaks.legal_entity_id) = breaks.legal_entity_id
+            and coalesce(abs(translated.group_amount) >= rules.min_group_amount, true)
 ),
 
 customers as (
@@ -74,10 +92,8 @@ described as (
             when abs(coalesce(translated.group_amount, 0)) >= tolerance.material_group_amount then 'material'
             else 'minor'
         end as materiality,
-        reasons.default_owner as owner,
-        reasons.due_days,
-        'open' as status,
-        cast(null as {{ dbt.type_string() }}) as comment,
+        coalesce(ruled.owner, reasons.default_owner) as owner,
+        coalesce(ruled.due_days, reasons.due_days) as due_days,
         breaks.period as period_opened,
         breaks.counter_period as period_cleared,
         own.source_url,
@@ -93,6 +109,7 @@ described as (
         on breaks.counter_document_key = counter.document_key
     left join customers on own.customer_key = customers.customer_key
     left join known on breaks.break_key = known.break_key
+    left join ruled on breaks.break_key = ruled.break_key and ruled.place = 1
 ),
 
 aged as (

@@ -9,5 +9,5 @@ select
     arpaymentschedulelastupdatedate,
     _modified_at as modified_at,
     _batch_id as batch_id
-from {{ source('oracle', 'oracle__paymentschedule') }}
-where _superseded_batch is null and not _is_deleted
+from {{ source('oracle', 'oracle__paymentschedule') }} as landed
+where _superseded_batch is null and not _is_deleted and {{ oracle_is_there('paymentschedule') }}

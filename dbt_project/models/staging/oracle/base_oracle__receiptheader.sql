@@ -16,5 +16,5 @@ select
     arcashreceiptlastupdatedate,
     _modified_at as modified_at,
     _batch_id as batch_id
-from {{ source('oracle', 'oracle__receiptheader') }}
-where _superseded_batch is null and not _is_deleted
+from {{ source('oracle', 'oracle__receiptheader') }} as landed
+where _superseded_batch is null and not _is_deleted and {{ oracle_is_there('receiptheader') }}

@@ -17,5 +17,5 @@ select
     racustomertrxlastupdatedate,
     _modified_at as modified_at,
     _batch_id as batch_id
-from {{ source('oracle', 'oracle__transactionheader') }}
-where _superseded_batch is null and not _is_deleted
+from {{ source('oracle', 'oracle__transactionheader') }} as landed
+where _superseded_batch is null and not _is_deleted and {{ oracle_is_there('transactionheader') }}

@@ -17,5 +17,5 @@ select
     racustomertrxlinelastupdatedate,
     _modified_at as modified_at,
     _batch_id as batch_id
-from {{ source('oracle', 'oracle__transactionline') }}
-where _superseded_batch is null and not _is_deleted
+from {{ source('oracle', 'oracle__transactionline') }} as landed
+where _superseded_batch is null and not _is_deleted and {{ oracle_is_there('transactionline') }}

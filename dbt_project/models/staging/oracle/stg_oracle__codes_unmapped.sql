@@ -14,6 +14,10 @@
         'map': 'map_oracle_account_class', 'code': 'class_code', 'where': 'sent.accountclass is not null'
     },
     {
+        'name': 'adjustment type', 'model': 'base_oracle__transactionadjustments', 'value': 'sent.adjustmenttype',
+        'map': 'map_oracle_adjustment_type', 'code': 'type_code'
+    },
+    {
         'name': 'currency', 'model': 'base_oracle__ledgerslov', 'value': 'sent.currencycode',
         'map': 'iso_currencies', 'code': 'currency_code'
     },

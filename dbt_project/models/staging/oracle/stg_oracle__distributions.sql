@@ -28,7 +28,7 @@ select
     accountedamount,
     accountingdate,
     batch_id
-from {{ ref('base_oracle__receivablescreditmemodistributions') }}
+from {{ ref('base_oracle__creditmemodistributions') }}
 union all
 -- Rows of account sets are models of accounting, not accounting.
 select

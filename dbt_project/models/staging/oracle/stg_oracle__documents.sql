@@ -1,4 +1,4 @@
-{# One row per transaction, receipt, order and journal that did not come from receivables. #}
+{# One row per transaction, receipt, adjustment, order and journal that did not come from receivables. #}
 {{ config(
     materialized='incremental', incremental_strategy='by_document', touched='stg_oracle__documents_touched',
     on_schema_change='append_new_columns', pre_hook="{{ session_settings() }}",
@@ -27,23 +27,22 @@ with orders as (
 
 journals as (
     select
-        batch.connection,
-        batch.record_key,
-        batch.batchname,
-        batch.status,
-        batch.type_code,
-        min(journal.currencycode) as currency_code,
-        min(journal.ledgername) as ledger_name,
-        max(journal.currencyconversionrate) as exchange_rate,
-        min(journal.defaulteffectivedate) as document_date,
-        min(batch.creationdate) as creationdate,
-        max(batch.modified_at) as modified_at,
-        max(batch.batch_id) as batch_id
-    from {{ ref('base_oracle__journalbatches') }} as batch
-    inner join {{ ref('base_oracle__journalheaders') }} as journal
-        on batch.connection = journal.connection and batch.record_key = journal.jebatchid
-    where batch.is_document
-    group by batch.connection, batch.record_key, batch.batchname, batch.status, batch.type_code
+        connection,
+        jebatchid,
+        batchname,
+        status,
+        type_code,
+        stream,
+        min(currencycode) as currency_code,
+        min(ledgername) as ledger_name,
+        max(currencyconversionrate) as exchange_rate,
+        min(defaulteffectivedate) as document_date,
+        min(creationdate) as creationdate,
+        max(modified_at) as modified_at,
+        max(batch_id) as batch_id
+    from {{ ref('stg_oracle__journals') }}
+    where is_document
+    group by connection, jebatchid, batchname, status, type_code, stream
 ),
 
 line_counts as (
@@ -119,6 +118,31 @@ headers as (
     union all
     select
         connection,
+        document_id,
+        'adjustment',
+        type_code,
+        adjustmentnumber,
+        businessunit,
+        null,
+        legalentityidentifier,
+        billtocustomernumber,
+        currency_code,
+        null,
+        null,
+        adjustmentreason,
+        'transactionAdjustments',
+        amount,
+        conversionrate,
+        accountingdate,
+        accountingdate as posting_date,
+        null,
+        null,
+        modified_at,
+        batch_id
+    from {{ ref('stg_oracle__adjustments') }}
+    union all
+    select
+        connection,
         'ORD-' || record_key,
         'order',
         type_code,
@@ -144,7 +168,7 @@ headers as (
     union all
     select
         connection,
-        'JE-' || record_key,
+        'JE-' || jebatchid,
         'journal',
         type_code,
         batchname,
@@ -156,11 +180,11 @@ headers as (
         status,
         null,
         null,
-        'journalBatches',
+        stream,
         null,
         exchange_rate,
         document_date,
-        document_date,
+        document_date as posting_date,
         null,
         creationdate,
         modified_at,

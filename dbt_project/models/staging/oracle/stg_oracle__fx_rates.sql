@@ -1,4 +1,7 @@
-{# currencyRates, or DailyRate of extracts: one FromCurrency is ConversionRate of ToCurrency. Which type is whose day's rate is the company's choice. #}
+{#
+  currencyRates, or DailyRate of extracts: one FromCurrency is ConversionRate of ToCurrency. Which type is whose day's rate
+  is the company's choice.
+#}
 with rates as (
     select
         connection,

@@ -1,7 +1,8 @@
 {#
   Ledger lines, debit positive, in both currencies. Of receivables: their distributions, by their own accounting date,
-  because journals of the ledger do not say which transaction they came from. Of everything else: posted journals of
-  primary ledgers. An account's kind there is the one that distributions give it.
+  because journals of the ledger do not say which transaction they came from. Of adjustments: the receivable, and the kind of
+  account that their type posts to; which account it is they do not tell, and who entered them did so by hand. Of
+  everything else: posted journals of primary ledgers. An account's kind there is the one that distributions give it.
 #}
 {{ config(
     materialized='incremental', incremental_strategy='by_document', touched='stg_oracle__documents_touched',
@@ -90,6 +91,47 @@ entries as (
         document.document_key,
         document.connection,
         document.legal_entity_id,
+        document.document_number,
+        sides.side,
+        null,
+        case when sides.side = 'receivable' then 'receivable' else adjustment.account_kind end,
+        sides.factor * adjustment.amount,
+        document.currency_code,
+        sides.factor
+        * {{ round_minor('adjustment.amount * document.exchange_rate', 'coalesce(functional_currency.minor_units, 2)') }},
+        coalesce(
+            entity_currencies.functional_currency_code, {{ connection_attribute('document.connection', 'currency') }}
+        ),
+        adjustment.accountingdate,
+        document.document_type,
+        document.document_id,
+        document.customer_id,
+        true,
+        'primary'
+    from documents as document
+    inner join {{ ref('stg_oracle__adjustments') }} as adjustment
+        on document.connection = adjustment.connection and document.document_id = adjustment.document_id
+    cross join (
+        select
+            'receivable' as side,
+            1 as factor
+        union all
+        select
+            'activity' as side,
+            -1 as factor
+    ) as sides
+    left join entity_currencies
+        on
+            document.connection = entity_currencies.connection
+            and document.legal_entity_id = entity_currencies.legal_entity_id
+    left join {{ ref('iso_currencies') }} as functional_currency
+        on entity_currencies.functional_currency_code = functional_currency.currency_code
+    where document.is_posting
+    union all
+    select
+        document.document_key,
+        document.connection,
+        document.legal_entity_id,
         journal.journalname,
         line.record_key,
         line.accountcombination,
@@ -105,10 +147,10 @@ entries as (
         true,
         'primary'
     from documents as document
-    inner join {{ ref('base_oracle__journalheaders') }} as journal
+    inner join {{ ref('stg_oracle__journals') }} as journal
         on document.connection = journal.connection and document.document_id = 'JE-' || journal.jebatchid
-    inner join {{ ref('base_oracle__journallines') }} as line
-        on journal.connection = line.connection and journal.record_key = line.jeheaderid
+    inner join {{ ref('stg_oracle__journal_lines') }} as line
+        on journal.connection = line.connection and journal.jeheaderid = line.jeheaderid
     inner join ledgers on journal.connection = ledgers.connection and journal.ledgername = ledgers.ledger_name
     left join account_kinds
         on line.connection = account_kinds.connection and line.accountcombination = account_kinds.accountcombination

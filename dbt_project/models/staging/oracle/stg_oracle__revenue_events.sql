@@ -4,8 +4,9 @@
              billed, not the revenue of a period.
     cancel   the same taken back, where a transaction is void.
     cash     receipts, and till sales and refunds, which settle themselves.
-    posting  what distributions post to revenue and deferred revenue, each on its own accounting date.
-  Applications come from the settlements.
+    posting  what distributions post to revenue and deferred revenue, each on its own accounting date; adjustments too,
+             where their type posts there.
+  Applications come from the settlements. What an adjustment takes off what is owed is negative, what it adds positive.
 #}
 {{ config(
     materialized='incremental', incremental_strategy='by_document', touched='stg_oracle__documents_touched',
@@ -70,6 +71,7 @@ parts as (
         line_id,
         line_kind,
         itemnumber as product_id,
+        warehouse as place_id,
         unitofmeasure as unit,
         source_table,
         record_key as source_key,
@@ -90,8 +92,9 @@ parts as (
         'tax',
         null,
         null,
+        null,
         distribution.source_table,
-        distribution.record_key,
+        distribution.record_key as source_key,
         false,
         null,
         null,
@@ -108,6 +111,7 @@ parts as (
         line.lineid,
         'item',
         line.productnumber,
+        null,
         line.ordereduom,
         'oracle__salesorderlines',
         line.record_key,
@@ -126,6 +130,7 @@ parts as (
         'ORD-' || total.headerid,
         total.totalcode,
         'tax',
+        null,
         null,
         null,
         'oracle__salesordertotals',
@@ -149,6 +154,7 @@ sold as (
         kinds.kind,
         parts.line_kind,
         parts.product_id,
+        parts.place_id,
         parts.unit,
         parts.source_table,
         parts.source_key,
@@ -192,6 +198,7 @@ cash as (
         'cash' as kind,
         'receipt' as line_kind,
         cast(null as {{ dbt.type_string() }}) as product_id,
+        cast(null as {{ dbt.type_string() }}) as place_id,
         cast(null as {{ dbt.type_string() }}) as unit,
         case
             when document.document_type = 'payment' then 'oracle__standardreceipts'
@@ -219,6 +226,7 @@ postings as (
         'posting' as kind,
         distribution.account_kind as line_kind,
         cast(null as {{ dbt.type_string() }}) as product_id,
+        cast(null as {{ dbt.type_string() }}) as place_id,
         cast(null as {{ dbt.type_string() }}) as unit,
         distribution.source_table,
         distribution.record_key as source_key,
@@ -237,12 +245,41 @@ postings as (
     where distribution.account_kind in ('revenue', 'deferred') and document.is_posting
 ),
 
+-- What somebody adds to or takes off revenue by hand, where the type of the adjustment posts there.
+adjusted as (
+    select
+        document.*,
+        adjustment.record_key as line_id,
+        'posting' as kind,
+        adjustment.account_kind as line_kind,
+        cast(null as {{ dbt.type_string() }}) as product_id,
+        cast(null as {{ dbt.type_string() }}) as place_id,
+        cast(null as {{ dbt.type_string() }}) as unit,
+        'oracle__transactionadjustments' as source_table,
+        adjustment.record_key as source_key,
+        false as is_line_cancelled,
+        1 as sign_factor,
+        cast(null as numeric) as line_quantity,
+        adjustment.amount as line_amount,
+        cast(null as numeric) as ledger_amount,
+        cast(null as date) as service_start_date,
+        cast(null as date) as service_end_date,
+        adjustment.accountingdate as own_date,
+        adjustment.batch_id as line_batch_id
+    from documents as document
+    inner join {{ ref('stg_oracle__adjustments') }} as adjustment
+        on document.connection = adjustment.connection and document.document_id = adjustment.document_id
+    where adjustment.account_kind in ('revenue', 'deferred')
+),
+
 fanned as (
     select {{ oracle_line_columns() }} from sold
     union all
     select {{ oracle_line_columns() }} from cash
     union all
     select {{ oracle_line_columns() }} from postings
+    union all
+    select {{ oracle_line_columns() }} from adjusted
 ),
 
 line_events as (
@@ -265,7 +302,7 @@ line_events as (
         line_kind as leg,
         customer_id,
         product_id,
-        cast(null as {{ dbt.type_string() }}) as place_id,
+        place_id,
         case when line_kind = 'item' then sign_factor * line_quantity end as quantity,
         unit,
         currency_code,
@@ -314,7 +351,7 @@ applications as (
         document.document_number,
         settlement.line_id,
         'application' as event_type,
-        case when settlement.payment_type = 'credit_memo' then 'credit' else 'cash' end as leg,
+        case settlement.payment_type when 'credit_memo' then 'credit' when 'adjustment' then 'adjustment' else 'cash' end as leg,
         document.customer_id,
         cast(null as {{ dbt.type_string() }}) as product_id,
         cast(null as {{ dbt.type_string() }}) as place_id,
@@ -325,8 +362,8 @@ applications as (
         cast(null as numeric) as discount_amount,
         cast(null as numeric) as tax_amount,
         cast(null as numeric) as freight_amount,
-        settlement.applied_amount as total_amount,
-        settlement.applied_amount as source_amount,
+        settlement.applied_amount - settlement.discount_amount as total_amount,
+        settlement.applied_amount - settlement.discount_amount as source_amount,
         1 as source_sign,
         cast(null as numeric) as functional_amount,
         document.exchange_rate as fx_rate,
@@ -346,6 +383,7 @@ applications as (
         end as scope_reason,
         case
             when settlement.payment_type = 'credit_memo' then 'oracle__creditmemoapplications'
+            when settlement.payment_type = 'adjustment' then 'oracle__transactionadjustments'
             else 'oracle__standardreceiptapplications'
         end as source_table,
         settlement.line_id as source_key,

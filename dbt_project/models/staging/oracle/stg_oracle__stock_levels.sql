@@ -1,23 +1,25 @@
 {#
   Stock on hand by item and organisation, over its subinventories and lots. Only what is there now is told; the day is the
-  one on which any of it was last told to be different.
+  one on which any of it was last told to be different. It is Oracle's own day, not ours: the as-of date of a run goes by the
+  sources' clocks too, and a level of tomorrow would not count.
 #}
 with told as (
     select
-        connection,
-        itemnumber as product_id,
-        organizationcode as place_id,
-        primaryuomcode as unit,
-        primaryonhandquantity,
-        landed_at,
-        batch_id
-    from {{ ref('base_oracle__inventoryonhandbalances') }}
+        balance.connection,
+        balance.itemnumber as product_id,
+        balance.organizationcode as place_id,
+        balance.primaryuomcode as unit,
+        balance.primaryonhandquantity,
+        coalesce(load.window_end, balance.landed_at) as told_at,
+        balance.batch_id
+    from {{ ref('base_oracle__inventoryonhandbalances') }} as balance
+    left join {{ ref('base_oracle__loads') }} as load on balance.batch_id = load.batch_id
 ),
 
 days as (
     select
         connection,
-        cast(max(landed_at) as date) as as_of_date
+        cast(max(told_at) as date) as as_of_date
     from told
     group by connection
 ),

@@ -1,26 +1,40 @@
-{# Headers of invoices and credit memos in one form, whether they came over REST or in file extracts. #}
+{#
+  Headers of invoices and credit memos in one form, whether they came over REST or in file extracts. An invoice in
+  instalments is due when the first of them is that is still open; once nothing is, when the last one was.
+#}
+with installments as (
+    select
+        connection,
+        customertransactionid,
+        coalesce(min(case when installmentbalancedue <> 0 then installmentduedate end), max(installmentduedate)) as due_date
+    from {{ ref('base_oracle__receivablesinvoiceinstallments') }}
+    group by connection, customertransactionid
+)
+
 select
-    connection,
-    record_key,
-    transactionnumber,
-    businessunit,
-    legalentityidentifier,
-    transactiontype,
-    invoicecurrencycode as currency_code,
-    conversionratetype,
-    billtocustomernumber,
-    purchaseorder,
-    invoicestatus as status_code,
+    invoice.connection,
+    invoice.record_key,
+    invoice.transactionnumber,
+    invoice.businessunit,
+    invoice.legalentityidentifier,
+    invoice.transactiontype,
+    invoice.invoicecurrencycode as currency_code,
+    invoice.conversionratetype,
+    invoice.billtocustomernumber,
+    invoice.purchaseorder,
+    invoice.invoicestatus as status_code,
     'receivablesInvoices' as stream,
-    enteredamount,
-    conversionrate,
-    transactiondate,
-    accountingdate,
-    duedate,
-    creationdate,
-    modified_at,
-    batch_id
-from {{ ref('base_oracle__receivablesinvoices') }}
+    invoice.enteredamount,
+    invoice.conversionrate,
+    invoice.transactiondate,
+    invoice.accountingdate,
+    coalesce(installments.due_date, invoice.duedate) as duedate,
+    invoice.creationdate,
+    invoice.modified_at,
+    invoice.batch_id
+from {{ ref('base_oracle__receivablesinvoices') }} as invoice
+left join installments
+    on invoice.connection = installments.connection and invoice.record_key = installments.customertransactionid
 union all
 select
     connection,
@@ -45,8 +59,7 @@ select
     batch_id
 from {{ ref('base_oracle__receivablescreditmemos') }}
 union all
--- Extracts know by id what REST says by name, and a header's total and due date stand on its payment schedule. A key that
--- the extract of keys no longer has is a transaction that was deleted.
+-- Extracts know by id what REST says by name, and a header's total and due date stand on its payment schedule.
 select
     header.connection,
     header.record_key,
@@ -73,8 +86,6 @@ select
     header.modified_at,
     header.batch_id
 from {{ ref('base_oracle__transactionheader') }} as header
-left join {{ ref('base_oracle__transactionheaderkeys') }} as present
-    on header.connection = present.connection and header.record_key = present.record_key
 left join {{ ref('base_oracle__transactiontype') }} as types
     on header.connection = types.connection and header.racustomertrxcusttrxtypeseqid = types.record_key
 left join {{ ref('base_oracle__finbusinessunitslov') }} as unit
@@ -88,7 +99,10 @@ left join (
         connection,
         arpaymentschedulecustomertrxid as transaction_id,
         sum(arpaymentscheduleamountdueoriginal) as amount,
-        min(arpaymentscheduleduedate) as due_date
+        coalesce(
+            min(case when arpaymentscheduleamountdueremaining <> 0 then arpaymentscheduleduedate end),
+            max(arpaymentscheduleduedate)
+        ) as due_date
     from {{ ref('base_oracle__paymentschedule') }}
     group by connection, arpaymentschedulecustomertrxid
 ) as schedule on header.connection = schedule.connection and header.record_key = schedule.transaction_id
@@ -109,4 +123,3 @@ left join (
     where racusttrxlinegldistaccountclass = 'REC'
     group by connection, racusttrxlinegldistcustomertrxid
 ) as posting on header.connection = posting.connection and header.record_key = posting.transaction_id
-where not coalesce(present.is_deleted, false)

@@ -36,14 +36,18 @@ left join (
         tcurr,
         ffact,
         tfact,
-        row_number() over (partition by _connection, kurst, fcurr, tcurr order by gdatu) as choice
+        gdatu as first_day,
+        lag(gdatu) over (partition by _connection, kurst, fcurr, tcurr order by gdatu) as next_first_day,
+        lead(gdatu) over (partition by _connection, kurst, fcurr, tcurr order by gdatu) is null as is_oldest
     from {{ source('sap', 'sap_tables__tcurf') }}
     where _superseded_batch is null and not _is_deleted
 ) as factor
+    -- Inverted days: the younger, the smaller. Factors hold from their day to the next one's; the oldest also before it.
     on
         quote._connection = factor._connection
         and quote.kurst = factor.kurst
         and quote.fcurr = factor.fcurr
         and quote.tcurr = factor.tcurr
-        and factor.choice = 1
+        and (quote.gdatu <= factor.first_day or factor.is_oldest)
+        and (factor.next_first_day is null or quote.gdatu > factor.next_first_day)
 where quote._superseded_batch is null and not quote._is_deleted

@@ -1,4 +1,7 @@
-{# What follows from what, as items say: order → delivery → billing, order → billing, billing → credit memo, original → cancellation. #}
+{#
+  What follows from what, as items say, and the document flow where it is there: order → delivery → billing, order → billing,
+  billing → credit memo, original → cancellation.
+#}
 {{ config(
     materialized='incremental', incremental_strategy='by_document', touched='stg_sap__documents_touched',
     on_schema_change='append_new_columns', pre_hook="{{ session_settings() }}",
@@ -53,6 +56,18 @@ links as (
     from {{ ref('base_sap__billing') }} as billing
     {{ join_touched('stg_sap__documents_touched', 'billing.connection', 'billing.document_id') }}
     where billing.cancelled_id is not null
+    union
+    select
+        flow.connection,
+        flow.from_id,
+        case when category.event_type <> 'billing_cancel' then flow.from_line_id end as from_line_id,
+        flow.to_id,
+        case when category.event_type <> 'billing_cancel' then flow.to_line_id end as to_line_id
+    from {{ ref('base_sap__documentflow') }} as flow
+    -- Goods movements and ledger documents flow too, and have numbers of their own.
+    inner join {{ ref('map_sap_document_category') }} as category on flow.to_category_code = category.category_code
+    inner join {{ ref('map_sap_document_category') }} as source on flow.from_category_code = source.category_code
+    {{ join_touched('stg_sap__documents_touched', 'flow.connection', 'flow.to_id') }}
 ),
 
 named as (

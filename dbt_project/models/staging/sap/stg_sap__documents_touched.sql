@@ -35,7 +35,13 @@
         "case when awtyp = 'VBRK' then " ~ sap_number('awkey') ~ ' else ' ~ sap_ledger_id('bukrs', 'belnr', 'gjahr') ~ ' end'
     ),
     ('sap_tables__bseg', sap_ledger_id('bukrs', 'belnr', 'gjahr')),
-    ('sap_tables__bseg', "case when augbl <> '' then " ~ sap_ledger_id('bukrs', 'augbl', 'auggj') ~ ' end')
+    ('sap_tables__bseg', "case when augbl <> '' then " ~ sap_ledger_id('bukrs', 'augbl', 'auggj') ~ ' end'),
+    (
+        'sap_tables__acdoca',
+        "case when awtyp = 'VBRK' then " ~ sap_number('awref') ~ ' else ' ~ sap_ledger_id('rbukrs', 'belnr', 'gjahr') ~ ' end'
+    ),
+    ('sap_tables__acdoca', "case when augbl <> '' then " ~ sap_ledger_id('rbukrs', 'augbl', 'auggj') ~ ' end'),
+    ('sap_tables__vbfa', sap_number('vbeln'))
 ] -%}
 {% set references = ref('stg_sap__references') -%}
 

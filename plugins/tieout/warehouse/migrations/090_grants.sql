@@ -41,6 +41,15 @@ grant select, insert, update on ops.step to tieout_loader;
 grant select on ops.step_now to tieout_loader, tieout_transformer, tieout_publisher;
 grant select, insert, update, delete on ops.promise to tieout_loader;
 grant select on ops.promise to tieout_transformer;
+
+-- Decisions of stewards are append-only by right; they are the loader's, matching reads them.
+grant select, insert on ops.identity_decision to tieout_loader;
+grant select on ops.identity_decision, ops.identity_decision_now to tieout_loader, tieout_transformer, tieout_publisher;
+
 -- Files are noted once, and never taken back.
 grant select, insert on ops.load_file to tieout_loader;
 grant select on ops.load_file to tieout_transformer, tieout_publisher;
+-- The register of breaks is read, and written through one function, by who publishes: nobody holds a right to write the table.
+grant select on ops.break_event to tieout_publisher;
+grant execute on function ops.record_break_event(text, text, text, text, bigint, bigint, text, text, text, date, numeric,
+    numeric, text, text, text, text, text, numeric, numeric) to tieout_publisher;

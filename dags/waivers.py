@@ -1,0 +1,79 @@
+"""**Waivers**: put each waiver over the limit to a second person, and record the answer.
+
+Every hour, one question for each request that waits (`tieout breaks waive` of more than `breaks.waiver_limit`).
+Questions stand under *Required Actions* in Airflow until they are answered, or until the next hour asks anew: nothing
+is lost when nobody answers. Whoever is logged in answers; it may not be the person who asked. Both are in the log.
+
+- `waiting`: the requests. Fails: the warehouse is away, see `tieout doctor`.
+- `ask.put`: waits for *Approve*, *Refuse* or *Later*, and for a word on why.
+- `ask.record` writes the answer into the log. Fails with "another person approves it" where requester and approver are
+  the same: the request goes on waiting. Fails with "was … when the waiver was asked for" where the amount moved by more
+  than the waiver allows: refuse it, and ask again. A request that was settled by hand meanwhile is left alone.
+
+- **Do it by hand**: `tieout breaks list --waiting`, then `tieout breaks approve <key>` or `refuse <key>`.
+- **It failed, or was killed**: nothing to do, the next hour asks again.
+- **What was answered**: `tieout breaks show <key>`; `tieout breaks audit` proves that it was not changed.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pendulum
+from airflow.providers.standard.operators.hitl import HITLOperator
+from airflow.sdk import CronDataIntervalTimetable, Param, dag, task, task_group
+
+from tieout import steps
+from tieout.airflow_support import heals_or_fails
+from tieout.dag_words import WAIVERS_DAG, Tag, task_defaults
+
+# The words of a question. They are put in once; what they hold is not read as a template.
+WORDS = "{{{{ ti.xcom_pull(task_ids='waiting')[ti.map_index]['{}'] }}}}"
+ANSWERS = ["Approve", "Refuse", "Later"]
+UNTIL_ASKED_ANEW = timedelta(minutes=50)
+
+
+@task
+def waiting() -> list[dict[str, str]]:
+    with heals_or_fails():
+        return steps.waiting_waivers()
+
+
+@task
+def record(question: dict[str, str], answer: dict[str, Any]) -> str:
+    with heals_or_fails():
+        return steps.answer_waiver(question, answer)
+
+
+@task_group
+def ask(question: dict[str, str]) -> None:
+    put = HITLOperator(
+        task_id="put",
+        subject=WORDS.format("subject"),
+        body=WORDS.format("body"),
+        options=ANSWERS,
+        defaults="Later",
+        params={"why": Param("", type=["null", "string"], title="Why", maxLength=2000)},
+        response_timeout=UNTIL_ASKED_ANEW,
+    )
+    record(question, put.output)
+
+
+@dag(
+    dag_id=WAIVERS_DAG,
+    description="Ask a second person for each waiver over the limit, and record the answer",
+    schedule=CronDataIntervalTimetable("0 * * * *", timezone="UTC"),
+    start_date=pendulum.datetime(2024, 1, 1, tz="UTC"),
+    catchup=False,
+    max_active_runs=1,
+    dagrun_timeout=timedelta(hours=2),
+    default_args=task_defaults(),
+    tags=[Tag.REGISTER],
+    doc_md=__doc__,
+)
+def waivers() -> None:
+    ask.expand(question=waiting())
+
+
+waivers()

@@ -1,0 +1,16 @@
+select
+    _connection as connection,
+    _key as record_key,
+    jeheaderid,
+    gljelinescodecombinationid,
+    gljelinescurrencycode,
+    jelinenum,
+    gljelinesentereddr,
+    gljelinesenteredcr,
+    gljelinesaccounteddr,
+    gljelinesaccountedcr,
+    gljelineseffectivedate,
+    _modified_at as modified_at,
+    _batch_id as batch_id
+from {{ source('oracle', 'oracle__journalline') }} as landed
+where _superseded_batch is null and not _is_deleted and {{ oracle_is_there('journalline') }}

@@ -1,0 +1,74 @@
+"""Waivers that wait for a second person, as questions that Airflow puts to people, and their answers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tieout.errors import RegisterError
+from tieout.register import acts, book, log
+from tieout.register.acts import Act
+
+if TYPE_CHECKING:
+    from tieout.register.book import Entry
+    from tieout.spec import BreakPolicy
+
+APPROVE, REFUSE, LATER = "Approve", "Refuse", "Later"
+
+
+def questions() -> list[dict[str, str]]:
+    """One question for each waiting request, the largest first; plain words, so that they travel between tasks."""
+    with log.opened() as db:
+        return [_question(entry, _said(book.history(db, entry.break_key), entry)) for entry in acts.waiting(db)]
+
+
+def _question(entry: Entry, reason: str) -> dict[str, str]:
+    amount = f"{entry.amount:,.2f} {entry.currency_code}"
+    lines = [
+        f"**{entry.requested_by}** asks to waive this break: {_plain(reason)}", "",
+        f"- {entry.reason_code} {entry.reason_name or ''}, {entry.hop}, entity {entry.legal_entity_id}",
+        f"- {_plain(entry.document)}, {_plain(entry.customer or 'no customer')}",
+        f"- {amount}; may move by {entry.allowance:,.2f} before the waiver ends",
+        f"- evidence: {_plain(entry.evidence or 'none')}",
+        f"- the whole story: `tieout breaks show {entry.break_key[:12]}`",
+    ]
+    return {
+        "break_key": entry.break_key, "request_id": str(entry.request_id),
+        "subject": f"Waive {amount}? {entry.reason_code}, asked for by {entry.requested_by}", "body": "\n".join(lines),
+    }  # fmt: skip
+
+
+def _said(history: list[book.Event], entry: Entry) -> str:
+    return next((event.reason or "" for event in history if event.event_id == entry.request_id), "")
+
+
+def _plain(text: str) -> str:
+    """A source's text in Markdown, as text: no link, no tag, no second line."""
+    for letter in "\\`*_[]<>|!":
+        text = text.replace(letter, f"\\{letter}")
+    return " ".join(text.split())
+
+
+def record(question: dict[str, str], answer: dict[str, Any], policy: BreakPolicy) -> str:
+    """Record an answer of Airflow's (`chosen_options`, `responded_by_user` {id, name}, `params_input`).
+
+    Airflow says who answered; nobody types it. A request that was settled meanwhile is left alone. RegisterError where
+    the person asked for the waiver, where the amount moved, or where nobody is named.
+    """
+    chosen = (answer.get("chosen_options") or [LATER])[0]
+    if chosen == LATER:
+        return "no answer yet: the request goes on waiting"
+    user = answer.get("responded_by_user") or {}
+    names = [str(user[word]) for word in ("name", "id") if user.get(word)]
+    if not names:
+        raise RegisterError("Airflow does not say who answered", hint="a waiver is approved by a person with a name")
+    said = str((answer.get("params_input") or {}).get("why") or "").strip()
+    with log.opened() as db:
+        entry = book.get(db, question["break_key"])
+        if str(entry.request_id) != question["request_id"]:
+            return f"request {question['request_id']} does not wait any more: the break is {entry.status}"
+        if chosen == APPROVE and (entry.requested_by or "").lower() in [name.lower() for name in names]:
+            raise RegisterError(f"{names[0]} asked for this waiver: another person approves it", hint="four eyes")
+        act = Act("approve" if chosen == APPROVE else "refuse", names[0], f"airflow:{names[-1]}", comment=said or None,
+                  reason="refused in Airflow" if chosen == REFUSE and not said else said or None)
+        done = acts.carry_out(db, entry, act, policy)
+    return f"break {done.break_key}: {done.kind.replace('_', ' ')} by {names[0]} (event {done.event_id})"

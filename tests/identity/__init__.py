@@ -1,0 +1,1 @@
+"""Who is who: data to match, and how well it is matched."""
