@@ -214,7 +214,7 @@ def _money(deal: Deal, amounts: dict[str, int | None]) -> dict[str, Any]:
     found: dict[str, Any] = {"_transactioncurrencyid_value": guid("transactioncurrency", deal.currency),
                              "exchangerate": currency.corporate_rate}
     whole, _, rest = currency.corporate_rate.partition(".")
-    rate = int(whole + rest.ljust(8, "0"))
+    rate = int(whole + rest) * RATE_SCALE // 10 ** len(rest)
     for name, minor in amounts.items():
         if minor is not None:
             found[name] = amount_text(minor, currency.decimals)

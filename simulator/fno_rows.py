@@ -45,6 +45,7 @@ class DynamicsFinance:
     """The ERP's records of a company; see `systems.System`. Holds no state of its own."""
 
     system, role, kinds = "dynamics_finance", "erp", frozenset({"ProForma"})
+    tells_locks = False
     columns = fno_schema.columns()
 
     def __init__(self, world: World) -> None:
@@ -78,6 +79,11 @@ class DynamicsFinance:
             return f"{area(record.entity)}|{record.id}"
         prefix = "T" if record.kind == "CustPymt" else "G" if record.kind == "Journal" else "J"
         return f"{'F' if not record.approved else prefix}{record.id}"
+
+    @staticmethod
+    def cancelling_id(doc: Doc, now: int) -> str | None:
+        """The reversal of an invoice, once there is one."""
+        return f"J{_reversal(doc)}" if doc.kind in BILLS and doc.approved and _void(doc, now) else None
 
     def reference(self, now: int) -> Iterator[tuple[str, tuple]]:
         """Master data but for customers."""
@@ -172,8 +178,7 @@ class DynamicsFinance:
         if doc.kind == "CustCred":
             yield from self._settlements(doc, seen, now)
         if void and undone is not None:
-            record = str(int(doc.id) + _REVERSING)
-            yield from self._journal_rows(doc, record, now, reverses=doc, entered=undone)
+            yield from self._journal_rows(doc, str(_reversal(doc)), now, reverses=doc, entered=undone)
             for entry in entries:
                 entry.amount = -entry.amount
                 entry.functional = None if entry.functional is None else -entry.functional
@@ -252,8 +257,7 @@ class DynamicsFinance:
         changed = _settled_at(doc, seen, undone, now)
         yield "CustTransBiEntities", self._trans(doc, int(doc.id), _voucher(doc), total, "Sales", changed)
         if undone is not None:
-            record = int(doc.id) + _REVERSING
-            yield "CustTransBiEntities", self._trans(doc, record, f"{_voucher(doc)}-R", -total, "Sales", undone)
+            yield "CustTransBiEntities", self._trans(doc, _reversal(doc), f"{_voucher(doc)}-R", -total, "Sales", undone)
 
     def _trans(self, doc: Doc, record: int, voucher: str, amount: int, kind: str, changed: int) -> dict[str, Any]:
         is_payment = kind == "Payment"
@@ -379,6 +383,11 @@ def _order_behind(doc: Doc) -> Doc | None:
     while source is not None and source.kind != "SalesOrd":
         source = source.source
     return source
+
+
+def _reversal(doc: Doc) -> int:
+    """RecId of what takes an invoice back."""
+    return int(doc.id) + _REVERSING
 
 
 def _voucher(doc: Doc) -> str:
