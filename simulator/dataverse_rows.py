@@ -120,7 +120,7 @@ class DynamicsSales:
         state, status, moved, step = _stage(deal, now)
         changed = max(moved, _amended(deal, now))
         net, won = deal.net(now), state == 1
-        is_contact = deal.slot % 20 == 7
+        is_contact = deal.slot % 19 == 7  # odd: slots of deals are mostly multiples of a power of two
         close = date_text(deal.closed // DAY)
         yield "opportunity", {
             "opportunityid": deal.id, "name": deal.name, **_money(deal, {
