@@ -72,6 +72,8 @@ def test_a_table_read_by_changes_is_the_table_read_whole(vendor: Vendor, rows: R
     assert (by_changes.mode, by_changes.received) == ("incremental", 4)
     assert rows(CURRENT) == [*names(0, 3, 4, 5, 6, 99), ("Renamed",)]
     assert rows("select count(*) from raw.dynamics_sales__account where _extra is not null") == [(0,)]
+    nothing = vendor.land()
+    assert (nothing.mode, nothing.received, nothing.deleted) == ("incremental", 0, 0)
     again = vendor.land(full=True)
     assert (again.mode, again.landed, again.deleted, again.unchanged) == ("full", 0, 0, 7)
     assert vendor.land().mode == "incremental"

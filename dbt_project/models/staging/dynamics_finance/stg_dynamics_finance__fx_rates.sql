@@ -17,6 +17,12 @@ with kept as (
         )
 ),
 
+-- Which directions are kept: a few rows, so that looking for the other one of each quote costs nothing.
+directions as (
+    select distinct connection, rate_type, from_currency, to_currency
+    from kept
+),
+
 rates as (
     select
         connection,
@@ -39,13 +45,13 @@ rates as (
         1,
         kept.valid_from
     from kept
-    where not exists (
-        select 1
-        from kept as other
-        where
-            other.connection = kept.connection and other.rate_type = kept.rate_type
-            and other.from_currency = kept.to_currency and other.to_currency = kept.from_currency
-    )
+    left join directions as other
+        on
+            kept.connection = other.connection
+            and kept.rate_type = other.rate_type
+            and kept.from_currency = other.to_currency
+            and kept.to_currency = other.from_currency
+    where other.connection is null
 )
 
 {{ select_contract('fx_rates', 'rates') }}
