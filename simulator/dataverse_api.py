@@ -186,13 +186,20 @@ class DataverseApi:
             return self._json({"@odata.context": context, "BusinessUnitId": guid("businessunit", 1), "UserId": OWNER,
                                "OrganizationId": guid("organization", 1)})
         if rest == "EntityDefinitions":
-            return self._json({"value": [
-                {"LogicalName": each.name, "EntitySetName": each.set, "PrimaryIdAttribute": each.key,
-                 "ChangeTrackingEnabled": each.set not in self.environment.untracked} for each in self._sets().values()
-            ]})
+            return self._json({"value": self._definitions(dict(parse_qsl(request.url.query)))})
         if found := re.fullmatch(r"(\w+)\(([0-9a-fA-F-]{36})\)", rest):
             return self._one(request, self._set(found[1]), found[2].lower())
         return self._many(request, self._set(rest))
+
+    def _definitions(self, query: dict[str, str]) -> list[dict[str, Any]]:
+        """What is told of the tables: all of them, or the one of a logical name."""
+        wanted = query.get("$filter")
+        named = re.fullmatch(r"LogicalName eq '(\w+)'", wanted) if wanted else None
+        if wanted and not named:
+            raise DataverseError(400, "0x80060888", "Only a condition of LogicalName is known here.")
+        return [{"LogicalName": each.name, "EntitySetName": each.set, "PrimaryIdAttribute": each.key,
+                 "ChangeTrackingEnabled": each.set not in self.environment.untracked}
+                for each in self._sets().values() if not named or each.name == named[1]]
 
     def _sets(self) -> dict[str, Entity]:
         return {name: each for name, each in dataverse_schema.sets().items() if name not in self.environment.hidden}
