@@ -22,7 +22,7 @@ from typing import Any
 
 from simulator.clock import DAY, stamp_text
 from simulator.customers import Customers, agree
-from simulator.documents import BILLS, CREDITS, DELIVERIES, Chain, Deal, Doc, Planted, lines_at
+from simulator.documents import BILLS, CREDITS, DELIVERIES, Chain, Deal, Doc, Planted, gone, lines_at
 from simulator.money import CURRENCIES, amount_text
 from simulator.plan import World
 from simulator.store import State
@@ -42,6 +42,7 @@ class Answers:
         self.chain, self.now, self.today = chain, now, now // DAY
         self._crm, self._erp = world.crm, world.erp
         self.docs = [doc for doc in chain.docs if doc.seen(now)]
+        self._taken_back = [doc for doc in chain.docs if gone(doc, now) and self._cancelling([doc])]
         self.deals = [deal for deal in chain.deals if deal.won(now)]
         self.planted = [p for p in chain.planted if all(self._holds(d) for d in p.documents)]
         self.groups: list[dict[str, Any]] = []
@@ -99,8 +100,9 @@ class Answers:
         bills = self._bills()
         for order in (doc for doc in self.docs if doc.kind == "SalesOrd" and not doc.is_cancelled(self.now)):
             mine = [b for b in bills if b.source is order or (b.source and b.source.source is order)]
-            if mine:
-                self._group("order_invoice", [order], mine, True)
+            kept = [b for b in self._taken_back if b.source is order]  # gone elsewhere, cancelled here: both are there
+            if mine or kept:
+                self._group("order_invoice", [order], [*mine, *kept], True)
             planted = self._plant("order_invoice", [order, *mine], True)
             rest = order.net(self.now) - sum(b.net(self.now) for b in mine) - planted
             if rest < 0:

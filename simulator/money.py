@@ -69,6 +69,11 @@ ENTITIES = {
         Entity("DE20", 3, "EUR", "DE", 1900, "Halden Stores Germany", "Halden Stores GmbH", 14),
         Entity("JP20", 4, "JPY", "JP", 1000, "Halden Stores Japan", "Halden Stores KK", 14),
         Entity("KW20", 5, "KWD", "KW", 0, "Halden Stores Kuwait", "Halden Stores WLL", 6),
+        Entity("US30", 1, "USD", "US", 800, "Halden Technology", "Halden Technology Inc.", 42),
+        Entity("GB30", 2, "GBP", "GB", 2000, "Halden Technology UK", "Halden Technology Limited", 24),
+        Entity("DE30", 3, "EUR", "DE", 1900, "Halden Technology Germany", "Halden Technologie GmbH", 14),
+        Entity("JP30", 4, "JPY", "JP", 1000, "Halden Technology Japan", "Halden Technology KK", 14),
+        Entity("KW30", 5, "KWD", "KW", 0, "Halden Technology Kuwait", "Halden Technology WLL", 6),
     )
 }
 ELIMINATION = Entity("XE01", 6, "USD", "US", 0, "Halden Eliminations", "Halden Eliminations", 0)

@@ -85,7 +85,7 @@ def clear_settings() -> None:
 
 def demo_company() -> Company:
     """A company with one connection of each shipped source, named after it: enough to create every raw table."""
-    told = {"account": "1234567"}
+    told = {"account": "1234567", "tenant_id": "t"}
     zones = {"netsuite": "America/Los_Angeles"}
     ways = {"salesforce": "client_credentials"}
     return Company.model_validate({
@@ -94,7 +94,8 @@ def demo_company() -> Company:
             source.system: {
                 "system": source.system, "auth": ways.get(source.system, source.auth[0]),
                 "time_zone": zones.get(source.system, "UTC"),
-                "options": {word: told.get(word, "http://127.0.0.1:1") for word in source.required}}
+                "options": {word: told.get(word, "http://127.0.0.1:1") for word in (*source.required, *source.optional)
+                            if word in source.required or word in told}}
             for source in shipped() if source.streams and source.staging == source.system
         },
     })

@@ -82,10 +82,10 @@ class Source(Frozen):
 
     `protocols`: for a system that nobody knows beforehand. A connection then chooses one of them and declares its own
     streams, and its source is made of both (`Connection.source`). `role` both: the connection says which it is.
-    `options`: protocol words of every stream. `staged_as`: the system whose staging models read this one's tables,
-    where that is another: two ways to the same vendor's data. `either`: a word of a connection's options, its values
-    and the streams that each brings, the first where none is said: the same records in two forms, one of which counts.
-    `staged_words`: options of a connection that staging models read.
+    `options`: protocol words of every stream; `dates`: of every stream, too. `staged_as`: the system whose staging
+    models read this one's tables, where that is another: two ways to the same vendor's data. `either`: a word of a
+    connection's options, its values and the streams that each brings, the first where none is said: the same records in
+    two forms, one of which counts. `staged_words`: options of a connection that staging models read.
     """
 
     system: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{1,29}$")]
@@ -99,6 +99,7 @@ class Source(Frozen):
     optional: tuple[str, ...] = ()
     defaults: Defaults = Defaults()
     options: dict[str, Any] = {}
+    dates: str = ""
     staged_as: str = ""
     either: dict[str, dict[str, tuple[str, ...]]] = {}
     staged_words: tuple[str, ...] = ()
@@ -110,8 +111,10 @@ class Source(Frozen):
         """Fill what YAML leaves to convention: table, column name (vendor's word in lower case) and vendor's word."""
         if not isinstance(data, dict) or not isinstance(data.get("streams"), dict):
             return data
-        return {**data, "streams": expanded(
-            data["streams"], f"{data.get('system')}__", data.get("options") or {})}
+        streams = data["streams"]
+        if dates := data.get("dates"):
+            streams = {name: {"dates": dates, **raw} if isinstance(raw, dict) else raw for name, raw in streams.items()}
+        return {**data, "streams": expanded(streams, f"{data.get('system')}__", data.get("options") or {})}
 
     @model_validator(mode="after")
     def _closed_or_open(self) -> Source:

@@ -59,6 +59,7 @@ class Stream(Frozen):
     `blank_keys`: a blank part of the key is a value like any other, unless all of them are (ABAP's initial values).
     `partition`: a column whose values name complete lots: a delivery with rows of a value holds all rows of it.
     `lookups`: columns by which a build finds current rows, where `parent` is not one already; each gets an index.
+    `dates`: how the vendor writes days and their absence, where not plainly; see `landing/conventions.py`.
     `options`: protocol words, read only by the protocol in `extract/`.
     """
 
@@ -74,6 +75,7 @@ class Stream(Frozen):
     blank_keys: bool = False
     partition: str | None = None
     lookups: tuple[str, ...] = ()
+    dates: Literal["", "noon_utc"] = ""
     columns: tuple[Column, ...]
     control_totals: tuple[str, ...] = ()
     url: str | None = None

@@ -32,7 +32,8 @@ ELSE_LONGEST = 46
 # Calendars: made from seeds and the clock alone, so every layer may look something up in them.
 CALENDARS = {"dim_date", "dim_currency"}
 # The change set needs versions that base models filter out, so these read what was landed.
-CHANGE_SETS = re.compile(r"stg_[a-z0-9]+__documents_touched")
+SYSTEM = "[a-z0-9]+(_[a-z0-9]+)*"  # as source.yml names it
+CHANGE_SETS = re.compile(f"stg_{SYSTEM}__documents_touched")
 # Engine-specific SQL lives in macros, behind adapter.dispatch.
 POSTGRES_ONLY = {
     "cast by ::": r"::\s*[a-z]",
@@ -56,8 +57,8 @@ def layer(name: str) -> str:
 def bad_names(names: list[str]) -> list[str]:
     """Unknown prefix, too long, or a form that the layer does not have."""
     forms = {
-        "base": r"base_[a-z0-9]+__[a-z0-9_]+",
-        "stg": r"stg_[a-z0-9]+__[a-z0-9_]+",
+        "base": f"base_{SYSTEM}__[a-z0-9_]+",
+        "stg": f"stg_{SYSTEM}__[a-z0-9_]+",
         "int": r"int_[a-z0-9]+(_[a-z0-9]+)*(__[a-z0-9_]+)?",
     }
     return [
@@ -104,7 +105,7 @@ def test_names(models):
 
 
 def test_names_can_be_wrong():
-    wrong = ["tmp_orders", "base_orders", "stg_orders", "int_" + "x" * 60]
+    wrong = ["tmp_orders", "base_orders", "stg_orders", "stg__orders", "int_" + "x" * 60]
     assert bad_names([*wrong, "int_orders__unioned", "fct_revenue", "base_netsuite__item"]) == wrong
 
 

@@ -16,7 +16,7 @@ import psycopg
 from ruamel.yaml import YAML
 
 from tests.conftest import ROOT, clear_settings, demo_company, open_folder
-from tests.controls import synthetic_oracle
+from tests.controls import synthetic_dynamics, synthetic_oracle
 from tieout import localpg
 from tieout.spec import shipped
 
@@ -119,6 +119,7 @@ def fill_raw(connection: psycopg.Connection) -> None:
         insert(connection, f"raw.{table}", _key=key, _connection=system, _batch_id=batch, **values)
 
     synthetic_oracle.fill(put)
+    synthetic_dynamics.fill(put)
     put("netsuite__currency", "1", id="1", symbol="USD", name="US Dollar")
     put("netsuite__currency", "2", id="2", symbol="EUR", name="Euro")
     put("netsuite__subsidiary", "1", id="1", name="US01", currency="1")
@@ -233,6 +234,17 @@ def fill_marts(connection: psycopg.Connection) -> None:
         functional_net_amount=-100, functional_total_amount=-100, group_net_amount=-100, group_total_amount=-100,
         event_date="2026-05-04", document_date="2026-05-04", posting_period="2026-05", original_period="2026-05",
         scope="in", basis="document", batch_id=1, source_url="https://example.invalid/21", **common)
+    for document, source, kind, event, amount in (
+        ("D9", "dynamics_sales", "deal", "booking", 100), ("J20", "dynamics_finance", "invoice", "billing", 100),
+        ("J21", "dynamics_finance", "invoice_cancellation", "billing_cancel", -100),
+    ):
+        put("fct_revenue", event_key=f"e{document}", connection=source, source_system=source, document_key=document,
+            document_type=kind, document_id=document, document_number=f"N{document}", line_id="1", event_type=event,
+            leg="item", product_key="p1", net_amount=amount, tax_amount=0, total_amount=amount, source_sign=1,
+            functional_net_amount=amount, functional_total_amount=amount, group_net_amount=amount,
+            group_total_amount=amount, event_date="2026-05-04", document_date="2026-05-04", posting_period="2026-05",
+            original_period="2026-05", scope="in", basis="document", batch_id=1,
+            source_url="https://example.invalid/9", **common)
     for hop, (left, left_amount, right, right_amount) in PAIRS.items():
         _hop(put, common, hop, (left, left_amount), (right, right_amount))
     put("rec_document_chain", chain_key="h1", connection="salesforce", deal_document_key="D1", deal_number="ND1",

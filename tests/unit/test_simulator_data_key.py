@@ -293,3 +293,14 @@ def test_a_difference_that_nobody_planted_is_a_fault(world):
                 list(answers(there.world, chain, now))
             faults += 1
     assert faults == 5
+
+
+@pytest.mark.parametrize("of", ["manufacturing", "technology"])
+def test_an_invoice_that_is_taken_back_stands_with_what_takes_it_back(of, tmp_path):
+    """An ERP that deletes no invoice shows both, at the order that they were made for."""
+    company.generate(tmp_path, seed=7, size="1k", level=1, of=of)
+    company.advance(tmp_path, 1)
+    groups = json.loads((tmp_path / "key.json").read_text())["groups"]
+    found = [{id_ for _, id_ in group["right"]} for group in groups
+             if group["scenario"] == "corrected" and group["hop"] == "order_invoice"]
+    assert [len(ids) for ids in found].count(3) == 1  # the right invoice, the wrong one, and its reversal

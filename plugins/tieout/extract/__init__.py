@@ -36,7 +36,8 @@ class Page:
       parents that are not received are gone. A parent may have no record at all. Parents are asked for in chunks; a
       chunk's parents ride on its last page, so that they are never named before all of their rows.
     deleted: each record is a notice of deletion and holds the key columns only.
-    noise: keys of each record that are the protocol's, not data: neither landed nor reported as new fields.
+    noise: keys of each record that are the protocol's, not data: neither landed nor reported as new fields. "@" among
+      them: so are all that hold an @, as annotations of OData do, but for declared ones.
     omits_nulls: a declared field that a record lacks is NULL (the vendor leaves nulls out), no sign of a lost field.
     broken: (text, reason) of records that are not even records: a row with too few values, a line that is no JSON.
     """
@@ -58,7 +59,8 @@ MANNERS: dict[str, tuple[tuple[str, ...], bool]] = {
     "soql": (("attributes",), False),
     "suiteql": (("links",), True),
     "adf_rest": (("links",), False),
-    "odata": (("__metadata", "@odata.etag", "@odata.id", "@odata.editLink", "@odata.type", "@odata.context"), False),
+    "odata": (("__metadata", "@odata.etag", "@odata.id", "@odata.editLink", "@odata.type", "@odata.context", "@"),
+              False),
     "files": ((), True),
     "rest": ((), True),
 }

@@ -22,9 +22,23 @@ Words of a stream (`options` in source.yml; those of the source are their defaul
   feature     the set may be absent
   delta       true: where the service tells that it keeps track of changes, only those are read, by the link that it
               gave the last time. always: it keeps track, and does not say so in its metadata
+  fixed       words of every request as they are: {cross-company: "true"}
   token_client    basic (default) or form: how the token endpoint is told the client's secret
+  token_url, scope    templates of the connection's options of that name, see `odata_ways.filled`; `otherwise`: what
+              fills them where the connection says nothing
+  set         a list: the first that the service offers; a connection names another under `entity_sets`
+  accept      of every request, where the service does not take numbers as text
+  annotations     to be sent with the values; a column's `field` may name one: statuscode@…FormattedValue
+  ordered     server paging in the order of the key
+  counted     false: rows are not counted, because the service counts no further than a page
+  twin_host   the server answers with and without this word in its name, and its links may bear either
+  throttle_wait   seconds to wait after a 429 that does not say; `tries_500`: how often a 500 is tried
 
-Options of a connection: `base_url`, `token_url` and `scope` (client_credentials), and those that `query` names.
+A stream with a `partition` that is its cursor and a date is compared by window: all rows of the window's days are read,
+unchanged ones are counted, and those that are gone are closed. Its `overlap` says how far back.
+
+Options of a connection: `base_url`, `token_url` and `scope` (client_credentials), `entity_sets`, `link_hosts`, and
+those that `query` names.
 """
 
 from __future__ import annotations
@@ -34,13 +48,12 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import urljoin
 
 import httpx
 import msgspec
 
 from tieout import logs
-from tieout.errors import SchemaError, SourceError, UnsafeLinkError
+from tieout.errors import SourceError, UnsafeLinkError
 from tieout.extract import MANNERS, Facts, Page, Window, odata_delta
 from tieout.extract.address import checked_address
 from tieout.extract.ahead import read_ahead
@@ -48,11 +61,11 @@ from tieout.extract.auth import Basic, Bearer, Token
 from tieout.extract.deliveries import Delivery, KnownFile
 from tieout.extract.http import Answer, Call, Client, Damaged, Refused, decode
 from tieout.extract.loopguard import LoopGuard
-from tieout.extract.odata_dialect import query_string
 from tieout.extract.odata_errors import classifier
-from tieout.extract.odata_metadata import Entity, entity_sets
 from tieout.extract.odata_page import Batch, batch_of
-from tieout.extract.odata_select import Select, key_groups, select_of
+from tieout.extract.odata_select import Select, key_groups
+from tieout.extract.odata_service import Services
+from tieout.extract.odata_ways import days_of, filled, other_hosts, preference, with_lots
 from tieout.settings import settings
 from tieout.spec import Connection, Stream
 
@@ -95,8 +108,12 @@ class OdataExtractor:
         where = f"connection {connection.name}: options"
         self._base = checked_address(str(connection.options["base_url"]), f"{where}.base_url")
         self._rows = connection.defaults.page_size
+        self._words = connection.source.options
         self._client = Client(
-            connection.name, classify=classifier(renewable=connection.auth == "client_credentials"), facts=self.facts,
+            connection.name, facts=self.facts,
+            classify=classifier(
+                renewable=connection.auth == "client_credentials", noted=self._throttled,
+                throttle_wait=self._words.get("throttle_wait"), tries_500=self._words.get("tries_500", 4)),
             origins=(self._base,), transport=transport, sleep=sleep, clock=clock,
             timeout=settings().http_timeout_seconds, max_wait=settings().http_max_wait_seconds,
             max_concurrency=connection.defaults.max_concurrency,
@@ -104,11 +121,13 @@ class OdataExtractor:
         if connection.auth == "basic":
             self._client.auth = Basic(secrets["username"], secrets["password"])
         else:
-            self._token_url = checked_address(str(connection.options.get("token_url") or ""), f"{where}.token_url")
+            token_url = filled(connection, "token_url", self._base, self._words)
+            self._token_url = checked_address(token_url or "", f"{where}.token_url")
             self._client.allow(self._token_url)
             self._client.auth = Bearer(self._token, self.facts)
-        self._services: dict[str, dict[str, Entity] | None] = {}
-        self._selects: dict[str, Select | None] = {}
+        for address in other_hosts(connection, self._base, self._words):
+            self._client.allow(checked_address(address, f"{where}.link_hosts"))
+        self._services = Services(connection, self._client, self._base, self.facts)
 
     def __enter__(self) -> OdataExtractor:
         return self
@@ -127,24 +146,25 @@ class OdataExtractor:
         word = stream.options.get("service_option")
         if word and not self._connection.options.get(word):
             return False
-        return "feature" not in stream.options or self._select(stream) is not None
+        return "feature" not in stream.options or self._services.select(stream) is not None
 
     def test(self) -> str:
         """Authenticate and read what the first service offers."""
         stream = self._connection.selected()[0]
-        self._select(stream)
+        self._services.select(stream)
         return f"OData {stream.options['version']} at {self._base}"
 
     def pages(self, stream: Stream, window: Window, parents: Iterator[str] | None = None) -> Iterator[Page]:
         """See `Extractor.pages`. A child stream without `parents` is read whole, by key."""
-        select = self._wanted(stream)
+        select = self._services.wanted(stream)
         if parents is not None:
             yield from self._children(select, parents)
             return
         if not window.full and stream.mode == "incremental" and stream.cursor:
             select = select.within(window, self._connection.zone)
-        for batch in self._read(select):
-            yield _page(stream, batch)
+        found = (_page(stream, batch) for batch in self._read(select))
+        is_compared = stream.partition == stream.cursor and window.start is not None
+        yield from with_lots(found, days_of(window, self._connection)) if is_compared else found
 
     # --- what changed since a link
 
@@ -153,25 +173,36 @@ class OdataExtractor:
         told = stream.options.get("delta", False)
         if told is not True:
             return told == "always"
-        select = self._select(stream)
+        select = self._services.select(stream)
         return select is not None and select.tells_deletions
 
     def deliveries(self, stream: Stream, window: Window, known: Collection[KnownFile]) -> Iterator[Delivery]:
         """One: what changed since the link that the last one left, or the complete set and a link for the next time.
 
         Loud, and complete, where the service no longer knows the link: whatever was deleted meanwhile would be missed.
+        A set that the service does not track is read by its stamp, where it has one, and whole once a day.
         """
-        select = self._wanted(stream).tracked()
-        since = None if window.full else odata_delta.held(known)
-        if since and not select.tells_deletions and window.end - since.complete_at >= odata_delta.COMPLETE_EVERY:
+        select = self._services.wanted(stream).tracked()
+        since = None if window.full else odata_delta.held(known, select)
+        if since and not (select.tells_deletions and since.link) and since.is_old(window.end):
             since = None
+        if since and not since.link:
+            yield self._stamped(replace(select, is_tracked=False), window, since)
+            return
         changes = self._changes(select, since.link) if since else None
         if since is None or changes is None:
             yield self._complete(select, window)
             return
-        link = changes.link or since.link
+        since = replace(since, link=changes.link or since.link, until=window.end)
         yield Delivery("changes", "incremental", window.end, lambda: iter(changes.pages()),
-                       [odata_delta.kept(link, since.complete_at, len(changes.records))])
+                       [odata_delta.kept(since, select, len(changes.records))])
+
+    def _stamped(self, select: Select, window: Window, since: odata_delta.Held) -> Delivery:
+        """What changed by its own stamp since the set was last read."""
+        overlap = select.stream.overlap or self._connection.defaults.cursor_overlap
+        asked = Window(since.until - overlap, window.end)
+        return Delivery("changes", "incremental", window.end, lambda: self.pages(select.stream, asked),
+                        [odata_delta.kept(replace(since, until=window.end), select, 0)])
 
     def _complete(self, select: Select, window: Window) -> Delivery:
         """The complete set; its link is known once it was read to its end."""
@@ -181,7 +212,8 @@ class OdataExtractor:
             progress = _Progress()
             for batch in self._read(select, progress):
                 yield replace(_page(select.stream, batch), noise=odata_delta.NOISE)
-            made.files = [odata_delta.kept(progress.delta, window.end, progress.received)]
+            told = odata_delta.Held(progress.delta, window.end, window.end)
+            made.files = [odata_delta.kept(told, select, progress.received)]
             if progress.delta is None:
                 self.facts.notes.setdefault("no_change_tracking", []).append(select.stream.name)
 
@@ -195,7 +227,8 @@ class OdataExtractor:
         try:
             while place:
                 guard.place(place)
-                call = Call("GET", self._linked(stream, place), stream.name, headers=self._headers(select))
+                call = Call("GET", self._services.linked(stream, place), stream.name,
+                            headers=self._headers(select, by_link=True))
                 page = self._client.request(call, lambda answer: odata_delta.changed_of(answer.body, select.version))
                 guard.page(page.body, len(page.rows))
                 changes.add(page)
@@ -238,6 +271,11 @@ class OdataExtractor:
             try:
                 yield from self._through(select, progress)
             except Refused as refusal:
+                if select.is_tracked and progress.last is None and refusal.status in odata_delta.UNTRACKED:
+                    log.warning("the service does not keep track of changes",
+                                extra={"stream": select.stream.name, "reason": refusal.reason})
+                    yield from self._read(replace(select, is_tracked=False), progress)
+                    return
                 if progress.last is None or refusal.status not in (400, 404, 410):
                     raise
                 reason = f"a link was refused after {progress.received} rows ({refusal.reason})"
@@ -260,14 +298,15 @@ class OdataExtractor:
         by_key = not select.is_tracked and select.stream.options.get("paging", "key") == "key"
         while True:
             top = self._rows if by_key else None
-            words = select.words(top, after=progress.last, counted=progress.announced is None)
-            batch = self._ask(select, self._url(select.stream, words), progress)
+            is_counted = progress.announced is None and select.stream.options.get("counted", True)
+            words = select.words(top, after=progress.last, counted=is_counted)
+            batch = self._ask(select, self._services.url(select.stream, words), progress)
             rows = len(batch.keys)
             guard.page(batch.body, rows)
             yield batch
             while batch.following:
                 guard.place(batch.following)
-                batch = self._ask(select, self._linked(select.stream, batch.following), progress)
+                batch = self._ask(select, self._services.linked(select.stream, batch.following), progress)
                 rows += len(batch.keys)
                 guard.page(batch.body, len(batch.keys))
                 yield batch
@@ -291,89 +330,30 @@ class OdataExtractor:
         progress.delta = batch.delta
         return batch
 
-    def _headers(self, select: Select) -> dict[str, str]:
-        headers = dict(select.dialect.headers)
-        wishes = [odata_delta.TRACKING] if select.is_tracked else []
-        if select.is_tracked or select.stream.options.get("paging") == "server":
-            wishes.append(f"odata.maxpagesize={self._rows}")
-        return headers | ({"prefer": ",".join(wishes)} if wishes else {})
+    def _headers(self, select: Select, *, by_link: bool = False) -> dict[str, str]:
+        options = select.stream.options
+        accept = {"accept": options["accept"]} if options.get("accept") else {}
+        return {**select.dialect.headers, **accept, **preference(select, self._rows, by_link=by_link)}
 
     def _count(self, select: Select) -> int:
         """How many rows there are now."""
         words = {name: text for name, text in select.words(None).items() if name == "$filter"}
-        url = self._url(select.stream, words, below="/$count")
+        url = self._services.url(select.stream, words, below="/$count")
         return self._client.request(Call("GET", url, select.stream.name), _count_of)
 
-    # --- addresses
+    # --- authentication and limits
 
-    def _service_url(self, stream: Stream) -> str:
-        options = stream.options
-        word = options.get("service_option")
-        service = str(self._connection.options[word]) if word else options.get("service", "")
-        return "/".join(part.strip("/") for part in (self._base, options.get("path", ""), service) if part.strip("/"))
-
-    def _url(self, stream: Stream, words: dict[str, str], below: str = "") -> str:
-        query = query_string({**words, **self._extra(stream)})
-        return f"{self._service_url(stream)}/{_set_of(stream)}{below}{'?' if query else ''}{query}"
-
-    def _linked(self, stream: Stream, link: str) -> str:
-        """The address of a link, relative to the set or whole; the words that every request needs are kept on it."""
-        url = urljoin(self._url(stream, {}).partition("?")[0], link)
-        self._client.check(url, stream.name)
-        held = httpx.URL(url).params
-        lost = {name: text for name, text in self._extra(stream).items() if name not in held}
-        return f"{url}{'&' if '?' in url else '?'}{query_string(lost)}" if lost else url
-
-    def _extra(self, stream: Stream) -> dict[str, str]:
-        named = stream.options.get("query", {})
-        given = {word: self._connection.options.get(option) for word, option in named.items()}
-        return {word: str(value) for word, value in given.items() if value not in (None, "")}
-
-    # --- what is served
-
-    def _wanted(self, stream: Stream) -> Select:
-        """The statement of a stream that must be there. Raises SchemaError."""
-        select = self._select(stream)
-        if select is None:
-            raise SchemaError(
-                f"connection {self._connection.name}: {self._service_url(stream)} does not offer {_set_of(stream)}",
-                hint="activate the service and give the technical user access to it, or leave the stream out of "
-                "`streams`",
-            )
-        return select
-
-    def _select(self, stream: Stream) -> Select | None:
-        """The statement of a stream, for what the service offers of it; None without such a service or set."""
-        if stream.name not in self._selects:
-            entity = (self._service(stream) or {}).get(_set_of(stream))
-            select = None if entity is None else select_of(self._connection, stream, entity)
-            if select and select.absent:
-                self.facts.notes.setdefault("absent_fields", {})[stream.name] = select.absent
-            self._selects[stream.name] = select
-        return self._selects[stream.name]
-
-    def _service(self, stream: Stream) -> dict[str, Entity] | None:
-        """The entity sets of the stream's service; None where the host does not know it or does not let us in."""
-        root = self._service_url(stream)
-        if root not in self._services:
-            query = query_string(self._extra(stream))
-            call = Call("GET", f"{root}/$metadata{'?' if query else ''}{query}", stream.name,
-                        headers={"accept": "application/xml"})
-            try:
-                self._services[root] = self._client.request(call, lambda answer: entity_sets(answer.body))
-            except Refused as refusal:
-                if refusal.status not in (403, 404) or refusal.code.isdigit():  # a proxy's word is not the vendor's
-                    raise
-                log.warning("service is not offered", extra={"stream": stream.name, "reason": refusal.reason})
-                self._services[root] = None
-        return self._services[root]
+    def _throttled(self, code: str) -> None:
+        counts = self.facts.notes.setdefault("throttled", {})
+        counts[code] = counts.get(code, 0) + 1
 
     def _token(self) -> Token:
         """A token for the client's id and secret (RFC 6749, 4.4)."""
         client, secret = self._secrets["client_id"], self._secrets["client_secret"]
         words = {"grant_type": "client_credentials"}
-        if scope := self._connection.options.get("scope"):
-            words["scope"] = str(scope)
+        for word in ("scope", "resource"):
+            if told := filled(self._connection, word, self._base, self._words):
+                words[word] = told
         headers = {"accept": "application/json"}
         if self._connection.selected()[0].options.get("token_client", "basic") == "basic":
             headers["authorization"] = Basic(client, secret).header
@@ -382,10 +362,6 @@ class OdataExtractor:
         call = Call("POST", self._token_url, "authentication", form=lambda: words, signed=False, headers=headers)
         granted = self._client.request(call, lambda answer: decode(answer.body, _Granted))
         return Token(granted.access_token, float(granted.expires_in))
-
-
-def _set_of(stream: Stream) -> str:
-    return str(stream.options.get("set", stream.name))
 
 
 def _page(stream: Stream, batch: Batch) -> Page:

@@ -4,7 +4,10 @@ Sources: OData 2.0 JSON, OData 4.01 (11.3 requesting changes), SAP Gateway (delt
 
 A deleted record shows in one of three ways: its change mode says so (`ODQ_CHANGEMODE` of SAP's operational data
 provisioning), its context ends in `$deletedEntity`, or it bears `@removed`. SAP's older gateways show none in JSON: of
-a set without a change mode nobody hears of deletions, so it is read whole again once a day.
+a set without a change mode nobody hears of deletions, so it is read whole again once a day. So is one that the service
+does not track but that has a stamp of change; between, its stamp is asked for.
+
+A link brings the fields that it was made for: where others are wanted now, the complete set is read again.
 
 Services deliver at least once, and a record that changed twice may come twice, in order: the last word counts.
 """
@@ -16,6 +19,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from hashlib import blake2b
 from typing import Any
 from urllib.parse import unquote
 
@@ -28,11 +32,11 @@ from tieout.extract.http import Damaged
 from tieout.extract.odata_page import names_of
 from tieout.extract.odata_select import CHANGE_MODE, Select
 
-TRACKING = "odata.track-changes"
 NOISE = (*MANNERS["odata"][0], CHANGE_MODE, "ODQ_ENTITYCNTR")
 COMPLETE_EVERY = timedelta(days=1)  # of a set that tells no deletions
 GONE = (400, 404, 410)  # what a service answers to a link that it no longer knows
-_NAME = "delta link"
+UNTRACKED = (400, 403, 501)  # what it answers where it keeps no track of the set, or not for this user
+_LINK, _UNTIL = "delta link", "read until"
 _ROWS = 5_000
 _PART = re.compile(r"(?:(\w+)=)?(?:([a-zA-Z]*)'((?:[^']|'')*)'|([^,'()]+))(?:,|$)")
 _DECODER = msgspec.json.Decoder(float_hook=str)
@@ -40,23 +44,45 @@ _DECODER = msgspec.json.Decoder(float_hook=str)
 
 @dataclass(frozen=True)
 class Held:
-    """A link that was kept, and when the complete set was read that it goes back to."""
+    """Where the last delivery ended: a link, or without one the moment `until` which the set was read.
 
-    link: str
+    complete_at: when the complete set was read that it goes back to.
+    """
+
+    link: str | None
     complete_at: datetime
+    until: datetime
+
+    def is_old(self, now: datetime) -> bool:
+        """Whether the set should be read whole, for what was deleted since."""
+        return now - self.complete_at >= COMPLETE_EVERY
 
 
-def held(known: Iterable[KnownFile]) -> Held | None:
-    """The latest link that was kept; None where none was, or where the service stopped giving one."""
-    found = [one for one in known if one.name == _NAME]
-    if not found or not found[-1].version:
+def held(known: Iterable[KnownFile], select: Select) -> Held | None:
+    """Where the last delivery ended. None where nothing was kept, or not what goes on from there:
+
+    what is asked for now are other fields, or the service gave no link and the records bear no stamp.
+    """
+    found = [one for one in known if one.name in (_LINK, _UNTIL)]
+    last = found[-1] if found else None
+    if last is None or not last.version or last.sha256 != _made_for(select):
         return None
-    return Held(found[-1].version, datetime.fromisoformat(found[-1].sequence))
+    complete_at = datetime.fromisoformat(last.sequence)
+    if last.name == _LINK:
+        return Held(last.version, complete_at, complete_at)
+    has_stamp = select.stream.mode == "incremental" and select.stream.cursor is not None
+    return Held(None, complete_at, datetime.fromisoformat(last.version)) if has_stamp else None
 
 
-def kept(link: str | None, complete_at: datetime, rows: int) -> KnownFile:
-    """What is remembered of a delivery: the link for the next one, with the batch that it goes with."""
-    return KnownFile(_NAME, link or "", "", complete_at.astimezone(UTC).isoformat(), "landed", rows)
+def kept(told: Held, select: Select, rows: int) -> KnownFile:
+    """What is remembered of a delivery: where the next one goes on, with the batch that it goes with."""
+    name, version = (_LINK, told.link) if told.link else (_UNTIL, told.until.astimezone(UTC).isoformat())
+    return KnownFile(name, version, _made_for(select), told.complete_at.astimezone(UTC).isoformat(), "landed", rows)
+
+
+def _made_for(select: Select) -> str:
+    """A digest of the fields that are asked for."""
+    return blake2b("\n".join(sorted(select.wanted)).encode(), digest_size=16).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -83,7 +109,7 @@ class Changes:
             gone = _is_gone(row)
             key = self._key(row, gone)
             self.records.pop(key, None)
-            self.records[key] = None if gone else _object(row, self.select.fields)
+            self.records[key] = None if gone else _object(row, self.select.wanted)
         self.link = page.link
 
     def pages(self) -> Iterable[Page]:
@@ -110,6 +136,8 @@ class Changes:
 
 def key_of(address: str, select: Select) -> tuple[str, ...]:
     """The key that stands in a record's address, as records write it. SourceError where it is not all of it."""
+    if len(select.key) == 1 and address and "(" not in address:
+        return (address,)  # Dataverse gives the bare id
     predicate = unquote(address).partition("(")[2].rpartition(")")[0]
     found: dict[str, str] = {}
     for name, kind, quoted, bare in _PART.findall(predicate):
@@ -123,7 +151,7 @@ def key_of(address: str, select: Select) -> tuple[str, ...]:
 
 def _is_gone(row: dict[str, msgspec.Raw]) -> bool:
     context = bytes(row.get("@odata.context") or row.get("@context") or b"")
-    return ("@removed" in row or context.rstrip(b'"').endswith(b"$deletedEntity")
+    return ("@removed" in row or "@odata.removed" in row or context.rstrip(b'"').endswith(b"$deletedEntity")
             or bytes(row.get(CHANGE_MODE) or b"") == b'"D"')
 
 

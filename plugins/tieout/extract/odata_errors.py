@@ -21,9 +21,13 @@ _SECRETS = "check the connection's secrets; repeated failures lock the technical
 _RIGHTS = "give the technical user the authorisation, or the communication scenario, of this service"
 
 
-def classifier(*, renewable: bool) -> Callable[[Answer], Verdict]:
+def classifier(
+    *, renewable: bool, noted: Callable[[str], None] = lambda _code: None, throttle_wait: float | None = None,
+    tries_500: int = 4,
+) -> Callable[[Answer], Verdict]:
     """The error table. `renewable`: a refused credential is a token that may have ended, so another one is asked for;
-    a password stays wrong, and trying it again would lock the user."""
+    a password stays wrong, and trying it again would lock the user. `noted` is told the code of each 429, for which of
+    its limits the service refused; `throttle_wait`: seconds where it does not say for how long."""
 
     def classify(answer: Answer) -> Verdict:
         if answer.status < 300:
@@ -36,9 +40,11 @@ def classifier(*, renewable: bool) -> Callable[[Answer], Verdict]:
             action = "retry" if answer.status >= 500 or answer.status == 429 else "fatal"
             return Verdict(action, text, error=AuthError, code=code, hint=_SECRETS)
         if answer.status == 429:
-            return Verdict("retry", reason, error=RateLimitError, code=code)
+            noted(code or "429")
+            after = None if answer.headers.get("retry-after") else throttle_wait
+            return Verdict("retry", reason, after=after, error=RateLimitError, code=code)
         if answer.status == 500:  # a dump or a timeout: the same request may pass when the system is less busy
-            return Verdict("retry", reason, tries=4, code=code, hint="ask for smaller pages: options.page_size")
+            return Verdict("retry", reason, tries=tries_500, code=code, hint="ask for smaller pages: options.page_size")
         if answer.status >= 500 or answer.status in (408, 423):
             return Verdict("retry", reason, code=code)
         hint = _RIGHTS if answer.status == 403 else None
@@ -61,4 +67,7 @@ def error_of(answer: Answer) -> tuple[str, str]:
         return "", ""
     message = error.get("message")
     text = message.get("value") if isinstance(message, dict) else message
+    inner = error.get("innererror")
+    if isinstance(inner, dict) and isinstance(inner.get("message"), str) and inner["message"] != text:
+        text = f"{text or ''} {inner['message']}"  # where the outer text says only that there is an error
     return str(error.get("code") or "error"), " ".join(str(text or "no text").split())

@@ -11,7 +11,7 @@ from xml.parsers import expat
 
 from tieout.extract.http import Damaged
 
-_LARGEST = 64 * 1024 * 1024  # the largest real ones have about ten
+_LARGEST = 192 * 1024 * 1024  # the largest real ones have some tens
 
 
 @dataclass

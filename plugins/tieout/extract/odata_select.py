@@ -12,6 +12,7 @@ from tieout.errors import SchemaError
 from tieout.extract import Window
 from tieout.extract.odata_dialect import DAYS, DIALECTS, STAMPS, Dialect
 from tieout.extract.odata_metadata import Entity
+from tieout.extract.odata_ways import whole_days
 
 if TYPE_CHECKING:
     from tieout.spec import Connection, Stream
@@ -24,7 +25,8 @@ MOST_PARENTS, LONGEST_LIST = 50, 1000  # keys in a filter, and their letters: ad
 class Select:
     """A stream's statement. key: properties of the key, as the service names them. absent: optional ones it lacks.
 
-    is_tracked: the service is asked to keep track of changes from here on; then it makes the pages.
+    annotations: those that come with values and are landed. is_tracked: the service is asked to keep track of changes
+    from here on; then it makes the pages, and takes neither order nor condition.
     """
 
     stream: Stream
@@ -34,11 +36,17 @@ class Select:
     key: tuple[str, ...]
     absent: list[str] = field(default_factory=list)
     filters: tuple[str, ...] = ()
+    annotations: tuple[str, ...] = ()
     is_tracked: bool = False
 
     @property
     def version(self) -> int:
         return self.dialect.version
+
+    @property
+    def wanted(self) -> tuple[str, ...]:
+        """Names of what is landed of a record."""
+        return self.fields + self.annotations
 
     def words(self, top: int | None, *, after: tuple[Any, ...] | None = None, counted: bool = False) -> dict[str, str]:
         """The query of one page: `top` rows in the order of the key, those `after` one. None: the server pages."""
@@ -48,6 +56,8 @@ class Select:
         if top is not None:
             words |= {"$orderby": ",".join(self.key), "$top": str(top)}
             filters += [] if after is None else [self._after(after)]
+        elif self.stream.options.get("ordered") and not self.is_tracked:
+            words["$orderby"] = ",".join(self.key)
         if filters:
             words["$filter"] = filters[0] if len(filters) == 1 else " and ".join(f"({each})" for each in filters)
         return words | self.dialect.counting if counted else words
@@ -86,6 +96,9 @@ class Select:
             for sign, moment in (("ge", window.start), ("le", window.end)):
                 if moment is not None:
                     bounds.append(f"{name} {sign} {self.dialect.literal(_day(moment, zone), kind)}")
+        elif kind in STAMPS and self._means_a_day(name):
+            first = None if window.start is None else _day(window.start, zone)
+            bounds = whole_days(name, first, _day(window.end, zone))
         elif kind in STAMPS:
             for sign, moment in (("ge", window.start), ("lt", window.end)):
                 if moment is not None:
@@ -94,6 +107,9 @@ class Select:
             raise SchemaError(f"stream {self.stream.name}: {name} is {kind}, no date",
                               hint="a cursor must be a date or a timestamp")
         return " and ".join(bounds)
+
+    def _means_a_day(self, name: str) -> bool:
+        return any(column.field == name and column.type == "date" for column in self.stream.columns)
 
     def _after(self, last: tuple[Any, ...]) -> str:
         """Keys after `last` in their order: a greater first part, or the same and a greater second part, …"""
@@ -111,8 +127,12 @@ def select_of(connection: Connection, stream: Stream, entity: Entity) -> Select:
 
     SchemaError for a property that is not optional and not offered, and for a cursor that may not be filtered by.
     """
-    served, absent, missing = [], [], []
+    served, absent, missing, annotations = [], [], [], []
     for column in stream.columns:
+        name, _, annotation = column.field.partition("@")
+        if annotation and name in entity.properties:
+            annotations.append(column.field)  # comes with its value
+            continue
         if column.field and column.field in entity.properties:
             served.append(column.field)
         elif column.field or not column.optional:
@@ -131,7 +151,7 @@ def select_of(connection: Connection, stream: Stream, entity: Entity) -> Select:
     key = tuple(entity.key) if entity.key else tuple(stream.column(name).field for name in stream.key)
     fields = tuple(dict.fromkeys([*served, *key]))
     return Select(stream, DIALECTS[stream.options["version"]], entity.properties, fields, key, absent,
-                  (stream.options["filter"],) if stream.options.get("filter") else ())
+                  (stream.options["filter"],) if stream.options.get("filter") else (), tuple(annotations))
 
 
 def key_groups(keys: Iterable[str]) -> Iterator[tuple[str, ...]]:

@@ -63,7 +63,8 @@ class ColumnarJson:
         return pa.json.ParseOptions(explicit_schema=pa.schema(kinds.items()), unexpected_field_behavior="infer")
 
     def _converted(self, batch: pa.RecordBatch) -> dict[str, pa.Array] | None:
-        if set(batch.schema.names) - self._columns.keys() - self._noise:
+        others = set(batch.schema.names) - self._columns.keys() - self._noise
+        if any("@" not in name or "@" not in self._noise for name in others):
             return None
         found = {}
         for name, column in self._columns.items():

@@ -208,6 +208,8 @@ class Parser:
 
     def _extra(self, record: dict[str, msgspec.Raw], known: set[str]) -> str | None:
         names = sorted(record.keys() - known)
+        if "@" in self._noise:
+            names = [name for name in names if "@" not in name]
         if not names:
             return None
         self.drift.note_new(names)

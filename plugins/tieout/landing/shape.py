@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tieout.landing.archive import json_texts
+from tieout.landing.conventions import meant
 from tieout.landing.loader import total
 from tieout.landing.mapping import MAPPED, Healed, Healers, shown_in
 from tieout.landing.names import visible
@@ -77,7 +78,8 @@ class Shaper:
         self.records += 0 if chunk.notices else chunk.count
         for column in self.stream.columns:
             healer = self.healers.by_column.get(column.name) if self.healers else None
-            typed, wrong = type_column(column, chunk.values.get(column.name), chunk.count, self.zone,
+            values = meant(self.stream, column, chunk.values.get(column.name))
+            typed, wrong = type_column(column, values, chunk.count, self.zone,
                                        may_hold_nul=chunk.may_hold_nul, healer=healer)
             columns.append(typed)
             faults += wrong if not chunk.notices else [one for one in wrong if column.name in self.stream.key]

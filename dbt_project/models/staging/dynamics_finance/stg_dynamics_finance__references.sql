@@ -1,0 +1,11 @@
+{# The meaning that master data gives to documents, versioned: when it changed, all documents are looked at again. #}
+{{ config(
+    materialized='incremental', incremental_strategy='versioned', unique_key='reference_key', scope='all',
+    full_refresh=false, contract={'enforced': true}, on_schema_change='append_new_columns',
+    pre_hook="{{ session_settings() }}"
+) }}
+
+{{ references([
+    ('ledger', 'base_dynamics_finance__ledgers', ['currency']),
+    ('account', 'base_dynamics_finance__mainaccounts', ['account_code', 'account_type'])
+]) }}

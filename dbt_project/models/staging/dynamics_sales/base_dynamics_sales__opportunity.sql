@@ -1,0 +1,26 @@
+select
+    _connection as connection,
+    _key as record_key,
+    opportunityid as id,
+    name,
+    case when customer_type = 'contact' then parentaccountid else customerid end as customer_id,
+    transactioncurrencyid as currency_id,
+    statecode as state_code,
+    status_label,
+    coalesce(pricingerrorcode, 0) <> 0 as has_pricing_error,
+    actualvalue as actual_value,
+    estimatedvalue as estimated_value,
+    totalamount as total_amount,
+    totallineitemamount as line_total_amount,
+    discountamount as discount_amount,
+    discountpercentage as discount_pct,
+    freightamount as freight_amount,
+    totaltax as tax_amount,
+    exchangerate as exchange_rate,
+    selling_entity,
+    coalesce(actualclosedate, estimatedclosedate) as closed_date,
+    createdon as created_at,
+    _modified_at as modified_at,
+    _batch_id as batch_id
+from {{ source('dynamics_sales', 'dynamics_sales__opportunity') }}
+where _superseded_batch is null and not _is_deleted
