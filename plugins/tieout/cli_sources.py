@@ -61,7 +61,8 @@ def fresh(json: Json = False) -> None:
         for each in found:
             show.table(out, f"{each['connection']}: {each['title']}, landed until {show.cell(each['landed_until'])}",
                        ["stream", "table", "mode", "landed until", "rows landed", "quarantined"],
-                       [[s["stream"], s["table"], s["mode"], s["landed_until"], s["landed"], s["quarantined"]]
+                       [[s["stream"], s["table"], s["mode"],
+                         s["landed_until"] if s["is_offered"] else "not offered", s["landed"], s["quarantined"]]
                         for s in each["streams"]])
 
 

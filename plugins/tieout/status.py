@@ -5,19 +5,21 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from tieout import settings
+from tieout import freshness, settings
 from tieout.spec import Connection
 
 
 def sources() -> list[dict[str, Any]]:
     """Each connection with its system and streams, and how fresh each stream is. Works before anything is landed."""
-    loads = _loads()
+    loads, absent = _loads(), freshness.not_offered()
     found = []
     for connection in settings.settings().company.connections.values():
         streams = [
-            _stream(connection, stream, loads.get((connection.name, stream.name))) for stream in connection.selected()
+            _stream(connection, stream, loads.get((connection.name, stream.name)))
+            | {"is_offered": (connection.name, stream.name) not in absent}
+            for stream in connection.selected()
         ]
-        ends = [stream["landed_until"] for stream in streams if stream["landed_until"]]
+        ends = [stream["landed_until"] for stream in streams if stream["is_offered"]]
         found.append(
             {
                 "connection": connection.name,
@@ -27,7 +29,7 @@ def sources() -> list[dict[str, Any]]:
                 "auth": connection.auth,
                 "time_zone": connection.time_zone,
                 "schedule": connection.schedule,
-                "landed_until": min(ends) if len(ends) == len(streams) else None,
+                "landed_until": min(ends) if ends and all(ends) else None,
                 "streams": streams,
             }
         )
