@@ -26,6 +26,7 @@ Row = tuple[str, tuple]
 # system: (class that renders, class that serves)
 _SYSTEMS = {
     "salesforce": ("simulator.salesforce_rows:Salesforce", "simulator.salesforce_api:SalesforceApi"),
+    "health_cloud": ("simulator.health_cloud_rows:HealthCloud", "simulator.salesforce_api:HealthCloudApi"),
     "generic": ("simulator.own_crm_rows:OwnCrm", "simulator.own_crm:OwnCrmServer"),
     "netsuite": ("simulator.netsuite_rows:NetSuite", "simulator.netsuite_api:NetSuiteApi"),
     "oracle": ("simulator.oracle_rows:Oracle", "simulator.oracle_api:OracleApi"),

@@ -49,6 +49,7 @@ UNITS = {
         Unit(FIRST, "Global sales", "salesforce", "netsuite", "01"),
         Unit("manufacturing", "Manufacturing", "salesforce", "sap", "10"),
         Unit("retail", "Retail", "generic", "oracle", "20"),
+        Unit("healthcare", "Health care", "health_cloud", "sap", "40"),
     )
 }
 
