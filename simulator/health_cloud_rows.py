@@ -25,8 +25,8 @@ from simulator.schema import Table, names_in, of_system
 
 _UNASKED = 9_000_000_000  # numbers of encounters that no order names begin here
 ENCOUNTER = names_in("""
-    Id Name PatientId CaseId StartDate EndDate Status Category ServiceType OwnerId SourceSystem SourceSystemIdentifier
-    SourceSystemModified ERP_Order_ID__c
+    Id Name PatientId CaseId CurrencyIsoCode StartDate EndDate Status Category ServiceType OwnerId SourceSystem
+    SourceSystemIdentifier SourceSystemModified ERP_Order_ID__c
 """) + AUDIT
 CLAIM = names_in("""
     Id Name AccountId CaseId ClaimType ClaimReason Status IsClosed CurrencyIsoCode Selling_Entity__c EstimatedAmount
@@ -121,7 +121,8 @@ class HealthCloud:
         return _row("ClinicalEncounter", ENCOUNTER, {
             "Id": order.id if order else self.order_id(self._numbers(deal.slot)),
             "Name": f"Testpatient Fake-{deal.account.number * 4:06d}: visit",
-            "PatientId": persons[deal.slot % len(persons)], "CaseId": self._case(deal), "StartDate": stamp_text(start),
+            "PatientId": persons[deal.slot % len(persons)], "CaseId": self._case(deal),
+            "CurrencyIsoCode": deal.currency, "StartDate": stamp_text(start),
             "EndDate": stamp_text(start + 3_600 * (1 + deal.slot % 6)), "Status": "Finished", "Category": "Outpatient",
             "ServiceType": "Fake service", "SourceSystem": "EHR",
             "SourceSystemIdentifier": order.number if order else str(_UNASKED + self._numbers(deal.slot)),

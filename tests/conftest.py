@@ -90,6 +90,8 @@ def demo_company() -> Company:
         "connections": {
             "salesforce": {"system": "salesforce", "auth": "client_credentials", "time_zone": "UTC",
                            "options": {"login_url": "http://127.0.0.1:1"}},
+            "health_cloud": {"system": "health_cloud", "auth": "client_credentials", "time_zone": "UTC",
+                             "options": {"login_url": "http://127.0.0.1:1"}},
             "netsuite": {"system": "netsuite", "auth": "tba", "time_zone": "America/Los_Angeles",
                          "options": {"account": "1234567"}},
             "oracle": {"system": "oracle", "auth": "basic", "time_zone": "UTC",

@@ -4,6 +4,11 @@
     ('netsuite', 'netsuite__transaction', 'id', 'true'),
     ('salesforce', 'salesforce__opportunity', 'id', 'iswon'),
     ('salesforce', 'salesforce__order', 'id', 'true'),
+    (
+        'health_cloud', 'health_cloud__claim', 'id',
+        'status in (select status_code from ' ~ ref('map_health_cloud_claim_status') ~ ' where is_booking)'
+    ),
+    ('health_cloud', 'health_cloud__clinicalencounter', 'id', 'true'),
     ('sap', 'sap__a_salesorder', sap_number('salesorder'), 'true'),
     ('sap', 'sap__a_outbdeliveryheader', sap_number('deliverydocument'), 'true'),
     ('sap', 'sap__a_billingdocument', sap_number('billingdocument'), 'true')

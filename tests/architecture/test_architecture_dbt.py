@@ -32,7 +32,7 @@ ELSE_LONGEST = 46
 # Calendars: made from seeds and the clock alone, so every layer may look something up in them.
 CALENDARS = {"dim_date", "dim_currency"}
 # The change set needs versions that base models filter out, so these read what was landed.
-CHANGE_SETS = re.compile(r"stg_[a-z0-9]+__documents_touched")
+CHANGE_SETS = re.compile(r"stg_[a-z0-9]+(_[a-z0-9]+)*__documents_touched")
 # Engine-specific SQL lives in macros, behind adapter.dispatch.
 POSTGRES_ONLY = {
     "cast by ::": r"::\s*[a-z]",
@@ -56,8 +56,8 @@ def layer(name: str) -> str:
 def bad_names(names: list[str]) -> list[str]:
     """Unknown prefix, too long, or a form that the layer does not have."""
     forms = {
-        "base": r"base_[a-z0-9]+__[a-z0-9_]+",
-        "stg": r"stg_[a-z0-9]+__[a-z0-9_]+",
+        "base": r"base_[a-z0-9]+(_[a-z0-9]+)*__[a-z0-9_]+",
+        "stg": r"stg_[a-z0-9]+(_[a-z0-9]+)*__[a-z0-9_]+",
         "int": r"int_[a-z0-9]+(_[a-z0-9]+)*(__[a-z0-9_]+)?",
     }
     return [

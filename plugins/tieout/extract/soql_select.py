@@ -61,8 +61,8 @@ def check_only(stream: Stream, filterable: Set[str], connection: str) -> None:
     """
     if lost := [word for word in only(stream) if word.lower() not in filterable]:
         raise SchemaError(
-            f"connection {connection}: object {stream.name} cannot be filtered by {', '.join(lost)}, which keeps records "
-            "out",
+            f"connection {connection}: object {stream.name} cannot be filtered by {', '.join(lost)}, and that is what "
+            "keeps records out",
             hint="give the integration user read access to it (an encrypted field cannot be filtered by), or leave "
             f"{stream.name} out of `streams`")
 
