@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import os
-import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from simulator.company import advance, generate
+from simulator.company import generate
 from simulator.score import score
 from simulator.serve import Endpoints, start
 from tests.conftest import clear_settings, open_folder
 from tests.integration.transform_company import own_warehouse
-from tieout import settings, steps
-from tieout.transform import build
+from tieout import steps
 from tieout.warehouse import connect, migrate
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
