@@ -69,12 +69,14 @@ class SalesforceOrg:
     """Features of the organisation and permissions of the integration user.
 
     hidden: fields ('Account.Phone') or objects ('Contract') that field-level security hides: they do not exist.
+    encrypted: fields that Shield Platform Encryption keeps: a query may not filter by them.
     unlinked: secrets of the connected app are known, but the user has not approved it.
     """
 
     multicurrency: bool = True
     dated_rates: bool = True
     hidden: set[str] = field(default_factory=set)
+    encrypted: set[str] = field(default_factory=set)
     daily_requests: int = 100_000
     used_requests: int = 17
     unlinked: bool = False

@@ -74,6 +74,11 @@ ENTITIES = {
         Entity("DE30", 3, "EUR", "DE", 1900, "Halden Technology Germany", "Halden Technologie GmbH", 14),
         Entity("JP30", 4, "JPY", "JP", 1000, "Halden Technology Japan", "Halden Technology KK", 14),
         Entity("KW30", 5, "KWD", "KW", 0, "Halden Technology Kuwait", "Halden Technology WLL", 6),
+        Entity("US40", 1, "USD", "US", 800, "Halden Care US", "Halden Care Inc.", 42),
+        Entity("GB40", 2, "GBP", "GB", 2000, "Halden Care UK", "Halden Care Limited", 24),
+        Entity("DE40", 3, "EUR", "DE", 1900, "Halden Care", "Halden Kliniken GmbH", 14),
+        Entity("JP40", 4, "JPY", "JP", 1000, "Halden Care Japan", "Halden Care KK", 14),
+        Entity("KW40", 5, "KWD", "KW", 0, "Halden Care Kuwait", "Halden Care WLL", 6),
     )
 }
 ELIMINATION = Entity("XE01", 6, "USD", "US", 0, "Halden Eliminations", "Halden Eliminations", 0)

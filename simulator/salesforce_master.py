@@ -67,7 +67,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
 
 def rows(world: World, now: int) -> Iterator[tuple[str, tuple]]:
     """(table, row) of all master data as it is at `now`, but for accounts."""
-    for make in (_products, _users, _crm_rates, _crm_lists):
+    for make in (product_rows, _users, _crm_rates, _crm_lists):
         yield from make(world, now)
 
 
@@ -77,7 +77,8 @@ def account_rows(party: Party, now: int) -> Iterator[tuple[str, tuple]]:
         yield "salesforce__Account", _account_row(party, record, now)
 
 
-def _products(world: World, now: int) -> Iterator[tuple[str, tuple]]:
+def product_rows(world: World, now: int) -> Iterator[tuple[str, tuple]]:
+    """(table, row) of what is sold."""
     for product in world.products:
         yield (
             "salesforce__Product2",

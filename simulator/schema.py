@@ -142,6 +142,7 @@ _SALESFORCE_INDEXES: dict[str, tuple[tuple[str, ...], ...]] = {
     "OpportunityLineItem": (("OpportunityId",),),
     "Order": (("OpportunityId",),),
     "OrderItem": (("OrderId",),),
+    "ClaimItem": (("ClaimId",),),
 }
 
 
@@ -154,8 +155,8 @@ def tables() -> dict[str, Table]:
 
 @cache
 def of_system(system: str) -> tuple[Table, ...]:
-    """The tables of the two systems whose fields are listed here."""
-    return tuple({"netsuite": _netsuite, "salesforce": _salesforce}[system]())
+    """The tables of the systems whose fields are listed here, or beside this file as `<system>_fields.json`."""
+    return tuple(_netsuite() if system == "netsuite" else _objects(system))
 
 
 def parsed(system: str, text: str) -> list[Table]:
@@ -193,11 +194,12 @@ def _blocks(text: str) -> list[str]:
     return blocks
 
 
-def _salesforce() -> list[Table]:
-    objects = json.loads(Path(__file__).with_name("salesforce_fields.json").read_text(encoding="utf-8"))
+def _objects(system: str) -> list[Table]:
+    """Objects of an organisation on Salesforce's platform."""
+    objects = json.loads(Path(__file__).with_name(f"{system}_fields.json").read_text(encoding="utf-8"))
     found = []
     for name, fields in objects.items():
         stamps = (("SystemModstamp", "Id"),)
         known = tuple(Field(*field) for field in fields)
-        found.append(Table("salesforce", name, ("Id",), known, stamps + _SALESFORCE_INDEXES.get(name, ())))
+        found.append(Table(system, name, ("Id",), known, stamps + _SALESFORCE_INDEXES.get(name, ())))
     return found

@@ -28,6 +28,7 @@ _SYSTEMS = {
     "salesforce": ("simulator.salesforce_rows:Salesforce", "simulator.salesforce_api:SalesforceApi"),
     "dynamics_sales": ("simulator.dataverse_rows:DynamicsSales", "simulator.dataverse_api:DataverseApi"),
     "dynamics_finance": ("simulator.fno_rows:DynamicsFinance", "simulator.fno_api:FinanceApi"),
+    "health_cloud": ("simulator.health_cloud_rows:HealthCloud", "simulator.salesforce_api:HealthCloudApi"),
     "generic": ("simulator.own_crm_rows:OwnCrm", "simulator.own_crm:OwnCrmServer"),
     "netsuite": ("simulator.netsuite_rows:NetSuite", "simulator.netsuite_api:NetSuiteApi"),
     "oracle": ("simulator.oracle_rows:Oracle", "simulator.oracle_api:OracleApi"),

@@ -50,6 +50,7 @@ UNITS = {
         Unit("manufacturing", "Manufacturing", "salesforce", "sap", "10"),
         Unit("retail", "Retail", "generic", "oracle", "20"),
         Unit("technology", "Technology", "dynamics_sales", "dynamics_finance", "30"),
+        Unit("healthcare", "Health care", "health_cloud", "sap", "40"),
     )
 }
 

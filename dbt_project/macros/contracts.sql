@@ -26,6 +26,9 @@
     settlements     payment_type `adjustment`: nothing is applied, discount_amount is what it takes off (negative: adds).
     gl_entries      the receivable in its own sign and the account on the other side, both is_manual.
   A pro forma invoice is a document `pro_forma` with events `billing`, scope 'out', scope_reason 'H2'.
+  A claim is what a payer is asked for on behalf of a person; one row each, and one per encounter that nobody claimed, with
+  claim_status 'none'. charged_amount is what was asked for, approved_amount what the payer owes of it, claim_document_key the
+  document `deal` of an approved one, payer_paid_amount what the payer says it paid (cash is what the ERP received).
   A stock level is what was on hand at the end of a day: one row per product, place and day on which it was told.
 #}
 {% macro contract_columns(contract) -%}
@@ -95,6 +98,12 @@
         'stock_levels': {
             'connection': text, 'product_id': text, 'place_id': text, 'place_name': text, 'quantity': 'numeric(28, 6)',
             'unit': text, 'as_of_date': day, 'modified_at': instant, 'batch_id': batch
+        },
+        'claims': {
+            'claim_key': text, 'connection': text, 'claim_id': text, 'claim_number': text, 'claim_document_key': text,
+            'encounter_id': text, 'encounter_number': text, 'payer_id': text, 'legal_entity_id': text,
+            'currency_code': text, 'claim_status': text, 'charged_amount': money, 'approved_amount': money,
+            'payer_paid_amount': money, 'encounter_date': day, 'claimed_date': day, 'decided_date': day
         }
     } -%}
     {%- if contract not in contracts -%}

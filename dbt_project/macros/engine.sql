@@ -46,6 +46,19 @@
     date_format({{ date }}, 'yyyy-MM')
 {%- endmacro %}
 
+{# The day of an instant where the clock stands in `zone`; UTC where nobody says a zone. #}
+{% macro local_day(instant, zone) -%}
+    {{ return(adapter.dispatch('local_day')(instant, zone)) }}
+{%- endmacro %}
+
+{% macro default__local_day(instant, zone) -%}
+    cast({{ instant }} at time zone coalesce({{ zone }}, 'UTC') as date)
+{%- endmacro %}
+
+{% macro spark__local_day(instant, zone) -%}
+    cast(from_utc_timestamp({{ instant }}, coalesce({{ zone }}, 'UTC')) as date)
+{%- endmacro %}
+
 {# A text member of a JSON object. #}
 {% macro json_text(document, member) -%}
     {{ return(adapter.dispatch('json_text')(document, member)) }}

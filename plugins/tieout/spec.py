@@ -237,6 +237,9 @@ class Connection(Frozen):
         allowed = {*source.required, *source.optional, *Defaults.model_fields, *source.either}
         if unknown := set(self.options) - allowed:
             raise ValueError(f"options: unknown {sorted(unknown)}; known: {', '.join(sorted(allowed))}")
+        hashed = any(column.hashed for stream in source.streams for column in stream.columns)
+        if hashed and "hash_key" not in source.secrets.get(self.auth, ()):
+            raise ValueError(f"streams: hashed columns need the secret hash_key; {self.system} asks for none")
         left_out = unchosen(source.either, self.options)
         for name in () if self.streams == "all" else self.streams:
             if name in left_out:

@@ -21,6 +21,7 @@ class Column(Frozen):
 
     `name` is the column in Postgres, `field` the vendor's word. `optional` columns may be absent at a vendor (a custom
     field, an edition's feature): they land as NULL. A column that is not optional and not served is a SchemaError.
+    `hashed`: a person's id. It is replaced by its keyed hash before anything is stored (landing/veil.py).
     """
 
     name: str
@@ -28,6 +29,7 @@ class Column(Frozen):
     field: str
     optional: bool = False
     pii: bool = False
+    hashed: bool = False
     description: str = ""
 
 
@@ -58,6 +60,8 @@ class Stream(Frozen):
     `explode`: rows are nested in the parent's records under this path; the parent's pages feed this stream.
     `blank_keys`: a blank part of the key is a value like any other, unless all of them are (ABAP's initial values).
     `partition`: a column whose values name complete lots: a delivery with rows of a value holds all rows of it.
+    `touch`: columns that move without news (a nightly upsert of everything): a record in which nothing else changed is
+    unchanged.
     `lookups`: columns by which a build finds current rows, where `parent` is not one already; each gets an index.
     `dates`: how the vendor writes days and their absence, where not plainly; see `landing/conventions.py`.
     `options`: protocol words, read only by the protocol in `extract/`.
@@ -76,6 +80,7 @@ class Stream(Frozen):
     partition: str | None = None
     lookups: tuple[str, ...] = ()
     dates: Literal["", "noon_utc"] = ""
+    touch: tuple[str, ...] = ()
     columns: tuple[Column, ...]
     control_totals: tuple[str, ...] = ()
     url: str | None = None
@@ -89,7 +94,8 @@ class Stream(Frozen):
         if twice:
             raise ValueError(f"stream {self.name}: columns declared twice (case does not count): {sorted(twice)}")
         needed = {"key": self.key, "cursor": (self.cursor,), "deletes.flag": (self.deletes.flag,),
-                  "control_totals": self.control_totals, "lookups": self.lookups, "partition": (self.partition,)}
+                  "control_totals": self.control_totals, "lookups": self.lookups, "partition": (self.partition,),
+                  "touch": self.touch}
         if self.parent:
             needed["parent.column"] = (self.parent.column,)
         for where, columns in needed.items():
@@ -104,6 +110,10 @@ class Stream(Frozen):
                                  "63 at most, none of Postgres's own); keep the vendor's word and add a plain `name:`")
         if self.mode == "incremental" and not (self.cursor or self.parent or self.explode or "files" in self.options):
             raise ValueError(f"stream {self.name}: an incremental stream needs a cursor or a parent")
+        for column in self.columns:
+            if column.hashed and (column.type != "text" or column.name in (*self.key, self.cursor, self.partition)):
+                raise ValueError(f"stream {self.name}: {column.name} cannot be hashed: a text that is neither key, "
+                                 "cursor nor partition can")
         for column in self.control_totals:
             if self.column(column).type not in ("amount", "integer"):
                 raise ValueError(f"stream {self.name}: control total {column} is not an amount")

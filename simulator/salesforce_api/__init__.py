@@ -5,5 +5,6 @@ that end, cursors that expire. Writes are refused.
 """
 
 from simulator.salesforce_api.app import SalesforceApi
+from simulator.salesforce_api.health import HealthCloudApi
 
-__all__ = ["SalesforceApi"]
+__all__ = ["HealthCloudApi", "SalesforceApi"]

@@ -9,7 +9,7 @@ import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import parse_qsl
 
 import orjson
@@ -79,6 +79,12 @@ class Answer:
 class SalesforceApi:
     """An ASGI app over one folder. `org` and `habits` may be changed while it runs."""
 
+    system = "salesforce"
+    fields: ClassVar[dict[str, dict[str, str]]] = {
+        "Account": {"erp_customer_id": "ERP_Customer_ID__c", "tax_id": "Tax_ID__c"},
+        "Opportunity": {"selling_entity": "Selling_Entity__c"},
+        "Order": {"erp_order_id": "ERP_Order_ID__c"},
+    }
     secret_names = ("consumer_key", "consumer_secret", "username", "private_key")
 
     def __init__(
@@ -87,7 +93,7 @@ class SalesforceApi:
         org = org or SalesforceOrg()
         self.org, self.habits, self.clock = org, habits, clock
         self.database = Database(folder, _prepare)
-        self.catalog = Catalog(org)
+        self.catalog = Catalog(org, self.system)
         self.sessions = Sessions(keys, org, habits)
         self.cursors = Cursors()
         self.jobs = Jobs(self.database, self.catalog, clock, habits)
@@ -136,13 +142,8 @@ class SalesforceApi:
     def connection(self, url: str, unit: Unit) -> dict[str, Any]:
         """As in tieout.yml."""
         return {
-            "system": "salesforce", "auth": "jwt_bearer", "time_zone": "UTC", "legal_entity": next(iter(unit.entities)),
-            "fields": {
-                "Account": {"erp_customer_id": "ERP_Customer_ID__c", "tax_id": "Tax_ID__c"},
-                "Opportunity": {"selling_entity": "Selling_Entity__c"},
-                "Order": {"erp_order_id": "ERP_Order_ID__c"},
-            },
-            "options": {"login_url": url},
+            "system": self.system, "auth": "jwt_bearer", "time_zone": "UTC", "legal_entity": next(iter(unit.entities)),
+            "fields": self.fields, "options": {"login_url": url},
         }
 
     def start(self, url: str) -> None:

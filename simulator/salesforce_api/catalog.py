@@ -16,6 +16,9 @@ from simulator.schema import tables
 _PREFIXES = {
     "Account": "001", "User": "005", "Opportunity": "006", "OpportunityLineItem": "00k", "Product2": "01t",
     "Contract": "800", "Order": "801", "OrderItem": "802", "CurrencyType": "0CE", "DatedConversionRate": "04w",
+    # Made up, for the vendor's are not known here: objects of Health Cloud.
+    "PurchaserPlan": "0hP", "MemberPlan": "0hM", "CoverageBenefit": "0hB", "ClinicalEncounter": "0hE", "Claim": "0hC",
+    "ClaimItem": "0hI", "ClaimPaymentSummary": "0hS", "CareProgram": "0hG", "CareProgramEnrollee": "0hR",
     "OpportunityStage": "01J", "OrderStatus": "10J", "ContractStatus": "811",
 }
 _PICKLISTS = {
@@ -36,6 +39,7 @@ class SalesforceField:
     kind: str
     reference: str | None = None
     parts: tuple[tuple[str, str], ...] = ()
+    encrypted: bool = False  # by Shield: can be read, not searched for
 
     @property
     def relationship(self) -> str | None:
@@ -46,7 +50,7 @@ class SalesforceField:
 
     @property
     def filterable(self) -> bool:
-        return self.name not in _UNFILTERABLE and self.kind != "address"
+        return self.name not in _UNFILTERABLE and self.kind != "address" and not self.encrypted
 
     @property
     def soql_type(self) -> str:
@@ -59,8 +63,9 @@ class SalesforceField:
 class Entity:
     """An sObject with its visible fields."""
 
-    def __init__(self, name: str, fields: list[SalesforceField]) -> None:
+    def __init__(self, name: str, fields: list[SalesforceField], system: str = "salesforce") -> None:
         self.name = name
+        self._system = system
         self.fields = fields
         self._by_name = {field.name.lower(): field for field in fields}
         self._by_relationship = {f.relationship.lower(): f for f in fields if f.relationship}
@@ -68,7 +73,7 @@ class Entity:
     @property
     def table(self) -> str:
         """Its table in `sim.db`, quoted."""
-        return f'"salesforce__{self.name}"'
+        return f'"{self._system}__{self.name}"'
 
     @property
     def prefix(self) -> str:
@@ -133,15 +138,16 @@ class Entity:
             "aggregatable": kind != "address", "createable": False, "updateable": False, "permissionable": True,
             "referenceTo": [field.reference] if field.reference else [], "relationshipName": field.relationship,
             "picklistValues": [], "restrictedPicklist": False, "defaultValue": None, "deprecatedAndHidden": False,
-            "encrypted": False, "polymorphicForeignKey": False, "dependentPicklist": False, "htmlFormatted": False,
+            "encrypted": field.encrypted, "polymorphicForeignKey": False, "dependentPicklist": False,
+            "htmlFormatted": False,
         }
 
 
 class Catalog:
-    """The org as its settings are now."""
+    """The org as its settings are now. `system`: whose tables hold its objects."""
 
-    def __init__(self, org: SalesforceOrg) -> None:
-        self.org = org
+    def __init__(self, org: SalesforceOrg, system: str = "salesforce") -> None:
+        self.org, self._system = org, system
         self._built_for: object = None
         self._entities: dict[str, Entity] = {}
 
@@ -149,9 +155,9 @@ class Catalog:
     def entities(self) -> dict[str, Entity]:
         """Visible objects by lower-case name; rebuilt when a switch was turned."""
         org = self.org
-        state = (org.multicurrency, org.dated_rates, frozenset(org.hidden))
+        state = (org.multicurrency, org.dated_rates, frozenset(org.hidden), frozenset(org.encrypted))
         if state != self._built_for:
-            self._entities, self._built_for = _visible(org), state
+            self._entities, self._built_for = _visible(org, self._system), state
         return self._entities
 
     def entity(self, name: str) -> Entity | None:
@@ -178,8 +184,8 @@ class _Hidden:
         return {name for name in self.names if "." not in name}
 
 
-def _visible(org: SalesforceOrg) -> dict[str, Entity]:
-    hidden = _Hidden(org)
+def _visible(org: SalesforceOrg, system: str) -> dict[str, Entity]:
+    hidden, encrypted = _Hidden(org), {name.lower() for name in org.encrypted}
     if not org.multicurrency:
         hidden.names.add("currencytype")
     if not (org.multicurrency and org.dated_rates):
@@ -187,14 +193,14 @@ def _visible(org: SalesforceOrg) -> dict[str, Entity]:
     found = {}
     for table in tables().values():
         name = table.name.lower()
-        if table.system != "salesforce" or name in hidden.objects:
+        if table.system != system or name in hidden.objects:
             continue
         fields = [
-            SalesforceField(f.name, f.kind, f.reference) for f in table.fields
-            if f"{name}.{f.name.lower()}" not in hidden.names
+            SalesforceField(f.name, f.kind, f.reference, encrypted=f"{name}.{f.name.lower()}" in encrypted)
+            for f in table.fields if f"{name}.{f.name.lower()}" not in hidden.names
             and (org.multicurrency or f.name not in ("CurrencyIsoCode", "DefaultCurrencyIsoCode"))
         ]
-        found[name] = Entity(table.name, fields + _compounds(fields))
+        found[name] = Entity(table.name, fields + _compounds(fields), system)
     return found
 
 

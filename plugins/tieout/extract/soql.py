@@ -7,7 +7,8 @@ result): from `bulk_from_rows` on, the rows come by a bulk job instead, whose pa
 object is not offered to jobs, paging by REST goes on. `bulk_from_rows: 0` never asks by REST first.
 
 Options: `login_url`, `audience` (of the JWT), `api_version`, `bulk_from_rows`, `api_usage_limit_pct`, `instance_hosts`
-(hosts outside of salesforce.com that the token answer may name as the organisation's home).
+(hosts outside of salesforce.com that the token answer may name as the organisation's home), `objects` (a stream's
+object where the organisation calls it otherwise, as managed packages do).
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from tieout.extract.bulk2_strays import Strays
 from tieout.extract.http import Answer, Call, Client, Damaged, Refused, decode
 from tieout.extract.loopguard import LoopGuard
 from tieout.extract.soql_errors import classify
-from tieout.extract.soql_select import Query, name, query_of
+from tieout.extract.soql_select import Query, check_only, name, query_of
 from tieout.settings import settings
 from tieout.spec import Column, Connection, Stream
 
@@ -53,6 +54,7 @@ _NOT_SELECTABLE = {"address", "location", "base64"}
 class _Field(msgspec.Struct):
     name: str
     type: str = ""
+    filterable: bool = True
 
 
 class _Describe(msgspec.Struct):
@@ -141,7 +143,7 @@ class SoqlExtractor:
 
     def available(self, stream: Stream) -> bool:
         """False for an object of a feature (multicurrency, advanced currency management) that is not switched on."""
-        return "feature" not in stream.options or self._describe(stream.name) is not None
+        return "feature" not in stream.options or self._describe(self._named(stream).name) is not None
 
     def test(self) -> str:
         """Authenticate and read the limits."""
@@ -152,6 +154,7 @@ class SoqlExtractor:
 
     def pages(self, stream: Stream, window: Window, parents: Iterator[str] | None = None) -> Iterator[Page]:
         """See `Extractor.pages`. JSON pages from REST, CSV pages from bulk jobs."""
+        stream = self._named(stream)
         query = query_of(stream, window, self._fields(stream))
         first, reason = None, f"bulk_from_rows is {self._bulk_from}"
         if self._bulk_from > 0:
@@ -166,6 +169,11 @@ class SoqlExtractor:
                 log.warning("bulk job failed, reading by REST", extra={"stream": stream.name, "reason": str(failure)})
                 self._note("bulk_fallbacks", stream.name, str(failure))
         yield from self._rest(query, first)
+
+    def _named(self, stream: Stream) -> Stream:
+        """The stream under its object's name."""
+        objects = self._connection.options.get("objects") or {}
+        return stream.model_copy(update={"name": str(objects.get(stream.name, stream.name))})
 
     def _first(self, query: Query) -> tuple[tuple[bytes, _Answer] | None, str]:
         """The first page by REST, or None and the reason where REST cannot serve the statement."""
@@ -239,6 +247,7 @@ class SoqlExtractor:
                 hint="it was removed or renamed, or field-level security hides it from the integration user; "
                 f"a renamed field is told under `fields.{stream.name}`",
             )
+        check_only(stream, {word for word, field in described.items() if field.filterable}, self._connection.name)
         absent = sorted(column.field for column in stream.columns if column.field and column.name not in served)
         declared = {column.field.lower() for column in stream.columns}
         # Standard fields that are not declared are the spec's choice; an organisation's own are news.

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
-from tieout.errors import ConfigError
+from tieout.errors import ConfigError, SchemaError
 from tieout.extract import Window
 from tieout.spec import Stream
 
@@ -33,7 +33,8 @@ def query_of(stream: Stream, window: Window, fields: Mapping[str, str]) -> Query
     """The statement for a window of a stream. `fields`: column → field, of those that are served."""
     names = list(dict.fromkeys(fields.values()))
     select = f"SELECT {', '.join(names)} FROM {name(stream.name)}"
-    conditions, order = [], " ORDER BY Id" if "id" in fields else ""
+    conditions = [f"{name(field)} = {literal(value)}" for field, value in only(stream).items()]
+    order = " ORDER BY Id" if "id" in fields else ""
     if stream.mode == "incremental" and stream.cursor:
         cursor = fields[stream.cursor]
         if not window.full:
@@ -43,6 +44,27 @@ def query_of(stream: Stream, window: Window, fields: Mapping[str, str]) -> Query
     where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
     # Without a declared flag, deleted rows would land as if they lived.
     return Query(stream, "queryAll" if stream.deletes.flag else "query", f"{select}{where}", order)
+
+
+def only(stream: Stream) -> Mapping[str, bool | int | str]:
+    """{field: value} that a record must have: the stream's option `only`. Persons among accounts, say, stay out."""
+    found = stream.options.get("only") or {}
+    if not isinstance(found, dict):
+        raise ConfigError(f"{stream.name}: options.only is no mapping of fields to values")
+    return found
+
+
+def check_only(stream: Stream, filterable: Set[str], connection: str) -> None:
+    """What `only` keeps out is kept out by the organisation or not at all: SchemaError, and nothing is asked for.
+
+    filterable: names of fields in lower case.
+    """
+    if lost := [word for word in only(stream) if word.lower() not in filterable]:
+        raise SchemaError(
+            f"connection {connection}: object {stream.name} cannot be filtered by {', '.join(lost)}, and that is what "
+            "keeps records out",
+            hint="give the integration user read access to it (an encrypted field cannot be filtered by), or leave "
+            f"{stream.name} out of `streams`")
 
 
 def name(word: str) -> str:

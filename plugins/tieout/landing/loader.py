@@ -60,16 +60,23 @@ class Target:
     @property
     def columns(self) -> list[str]:
         """Names of a raw table's columns in the order in which rows are encoded."""
-        return [*(c.name for c in self.stream.columns), "_extra", "_is_deleted", "_modified_at", "_key", "_row_hash",
-                "_connection", "_batch_id"]
+        told = [c.name for c in self.stream.columns if c.name not in self.stream.touch]
+        stamp = ["_modified_at"]
+        return [*told, "_extra", "_is_deleted", *([] if self.stream.touch else stamp), "_key", "_row_hash",
+                "_connection", "_batch_id", *((*self.stream.touch, *stamp) if self.stream.touch else ())]
 
     def rows(self, chunk: Shaped) -> encode.Rows:
-        """The chunk as COPY rows of `columns`."""
-        count = len(chunk.key)
-        json = [at for at, c in enumerate(self.stream.columns) if c.type == "json"] + [len(chunk.columns)]
+        """The chunk as COPY rows of `columns`. What only touches a record stands behind its hash."""
+        count, touch = len(chunk.key), self.stream.touch
+        told = [at for at, c in enumerate(self.stream.columns) if c.name not in touch]
+        json = [at for at, of in enumerate(told) if self.stream.columns[of].type == "json"] + [len(told)]
+        named = {c.name: at for at, c in enumerate(self.stream.columns)}
+        ours = [pa.repeat(self.connection.name, count), pa.repeat(self.batch_id, count)]
+        behind = [*(chunk.columns[named[name]] for name in touch), chunk.modified_at] if touch else []
+        stamp = [] if touch else [chunk.modified_at]
         return encode.copy_rows(
-            [*chunk.columns, chunk.extra, chunk.is_deleted, chunk.modified_at, chunk.key],
-            [pa.repeat(self.connection.name, count), pa.repeat(self.batch_id, count)], json=json)
+            [*(chunk.columns[at] for at in told), chunk.extra, chunk.is_deleted, *stamp, chunk.key], [*ours, *behind],
+            json=json)
 
     def compose(self, text: str, **parts: Any) -> sql.Composed:
         """SQL with {table}, {declared} and, as literals, {connection}, {stream}, {batch}; {stays}: it stays."""

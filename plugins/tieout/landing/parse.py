@@ -23,6 +23,7 @@ from tieout.landing.columnar import ColumnarJson
 from tieout.landing.forms import Drift, arrow_form, look_at, plain_json, unrenamable
 from tieout.landing.names import visible
 from tieout.landing.spans import record_spans
+from tieout.landing.veil import Veil
 
 if TYPE_CHECKING:
     from tieout.extract import Page
@@ -70,6 +71,7 @@ class Parser:
         self.where = f"{connection.name}.{stream.name}"
         self.drift = Drift()
         self._stream = stream
+        self._veil = Veil(connection, stream)
         self._noise: tuple[str, ...] = ()
         self._fields = {c.name: c.field for c in stream.columns if c.field}
         self._json = frozenset(c.field for c in stream.columns if c.type == "json")
@@ -109,15 +111,18 @@ class Parser:
 
     def _parse(self, page: Page) -> Chunk:
         chunk = self._parse_body(page)
-        chunk.broken += [Broken(*one) for one in page.broken]
+        chunk.broken += [Broken(*one) for one in (self._veil.withheld(page) if self._veil else page.broken)]
         return chunk
 
     def _parse_body(self, page: Page) -> Chunk:
         if page.media == "json":
-            return self._parse_json(page)
-        if page.media == "csv":
-            return self._parse_table(page, self._read_csv(page.body), b"\x00" in page.body)
-        return self._parse_table(page, page.body, may_hold_nul=True)
+            return self._parse_json(self._veil.json(page, self._members) if self._veil else page)
+        table = self._read_csv(page.body) if page.media == "csv" else page.body
+        may_hold_nul = page.media != "csv" or b"\x00" in page.body
+        return self._parse_table(page, self._veil.table(table) if self._veil else table, may_hold_nul)
+
+    def _members(self, body: bytes, path: str) -> list[dict[str, msgspec.Raw]]:
+        return self._decode(body, path, "extra")
 
     # --- JSON ---------------------------------------------------------------------------------------------------------
 

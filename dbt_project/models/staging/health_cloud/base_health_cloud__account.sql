@@ -1,0 +1,25 @@
+select
+    _connection as connection,
+    _key as record_key,
+    id,
+    name,
+    accountnumber,
+    type,
+    parentid,
+    billingstreet,
+    billingcity,
+    billingstate,
+    billingpostalcode,
+    billingcountry,
+    billingcountrycode,
+    website,
+    currencyisocode,
+    erp_customer_id,
+    tax_id,
+    createddate,
+    lastmodifieddate,
+    systemmodstamp,
+    _modified_at as modified_at,
+    _batch_id as batch_id
+from {{ source('health_cloud', 'health_cloud__account') }}
+where _superseded_batch is null and not _is_deleted

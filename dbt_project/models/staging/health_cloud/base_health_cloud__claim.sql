@@ -1,0 +1,26 @@
+select
+    _connection as connection,
+    _key as record_key,
+    id,
+    name,
+    caseid,
+    claimtype,
+    status,
+    currencyisocode,
+    payer_id,
+    selling_entity,
+    sourcesystem,
+    sourcesystemidentifier,
+    estimatedamount,
+    approvedamount,
+    actualamount,
+    isclosed,
+    initiationdate,
+    finalizeddate,
+    createddate,
+    lastmodifieddate,
+    systemmodstamp,
+    _modified_at as modified_at,
+    _batch_id as batch_id
+from {{ source('health_cloud', 'health_cloud__claim') }}
+where _superseded_batch is null and not _is_deleted
