@@ -95,7 +95,7 @@ def score(
     logs.configure("console", "WARNING")
     if seeds is not None:
         if seed is not None or days:
-            raise ConfigError("--seeds goes with --levels, --size, --unit and --write", hint="leave --seed and --days out")
+            raise ConfigError("--seeds goes with --levels, --size, --unit, --write", hint="leave --seed and --days out")
         _score_all(_numbers("--seeds", seeds), _numbers("--levels", levels, most=3), size, unit, write, json)
         return
     if write is not None:

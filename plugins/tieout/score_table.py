@@ -50,8 +50,8 @@ def _opening(results: Sequence[dict[str, Any]], command: str) -> str:
     planted = sum(sum(result["planted"].values()) for result in results)
     return (
         f"Written by `{command}`. Each run generates a company (unit {units}, {sizes} orders), serves it through its"
-        f" vendors' APIs, lands and builds everything in a scratch warehouse, and compares the marts with the answer key,"
-        f" which the pipeline never reads. {len(results)} runs, {planted:,} planted breaks. Levels differ in how"
+        f" vendors' APIs, lands and builds everything in a scratch warehouse, and compares the marts with the answer"
+        f" key, which the pipeline never reads. {len(results)} runs, {planted:,} planted breaks. Levels differ in how"
         f" differently the two systems spell names."
     )
 
@@ -157,9 +157,9 @@ def _runs(results: Sequence[dict[str, Any]]) -> str:
             result["identity"]["review"],
         ])
     told = (
-        "`breaks found`: planted breaks reported at their hop with their reason. `auto rate`: documents of all hops that"
-        " are matched without a break, of those in scope. `to review`: documents with a break, backlog and what is not due"
-        " yet included. Amounts in the group's currency."
+        "`breaks found`: planted breaks reported at their hop with their reason. `auto rate`: documents of all hops"
+        " that are matched without a break, of those in scope. `to review`: documents with a break, backlog and what is"
+        " not due yet included. Amounts in the group's currency."
     )
     return told + "\n\n" + _table(head, rows)
 
