@@ -1,12 +1,14 @@
 # Tieout. `make help` lists the targets. Needs Python >= 3.11 and make; everything else comes from the hash locks.
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-next-day test faults lint bench peers up down psql clean lock docs env
+.PHONY: help demo demo-next-day test faults lint bench peers up down psql clean lock docs env score
 
 BIN := .venv/bin
 UV := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
 SIZE ?= 1k
 SEED ?= 42
 LEVEL ?= 2
+SEEDS ?= 7,11,23
+LEVELS ?= 1,2,3
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F '\t' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -25,6 +27,9 @@ test: env ## everything CI runs
 
 faults: env ## the long campaigns: kill -9, broken HTTP, random streams, concurrent runs; writes build/faults.json
 	@$(BIN)/python -m tests.faults $(FAULTS)
+
+score: env ## nine companies (three seeds, three levels) against their answer keys; writes docs/score.md
+	@$(BIN)/tieout score --seeds $(SEEDS) --levels $(LEVELS) --write docs/score.md
 
 lint: env ## ruff with import rules, import-linter, yamllint, sqlfluff on the models
 	$(BIN)/ruff check .

@@ -82,12 +82,24 @@ def score(
     level: Level = 2,
     days: Annotated[int, typer.Option("--days", help="Days to pass, each with a run, after the first run.")] = 0,
     unit: Annotated[str, typer.Option("--unit", help="Which business unit.")] = "global",
+    seeds: Annotated[
+        str | None, typer.Option("--seeds", help="Score each of these seeds at each of --levels: 7,11,23.")] = None,
+    levels: Annotated[str, typer.Option("--levels", help="Levels for --seeds.")] = "1,2,3",
+    write: Annotated[
+        Path | None, typer.Option("--write", help="With --seeds: write what came out as a page of tables.")] = None,
     json: Json = False,
 ) -> None:
     """Compare the reconciliation with the simulated company's answer key, per hop and break class."""
     from tieout import scratch
 
     logs.configure("console", "WARNING")
+    if seeds is not None:
+        if seed is not None or days:
+            raise ConfigError("--seeds goes with --levels, --size, --unit, --write", hint="leave --seed and --days out")
+        _score_all(_numbers("--seeds", seeds), _numbers("--levels", levels, most=3), size, unit, write, json)
+        return
+    if write is not None:
+        raise ConfigError("--write needs --seeds", hint="`tieout score --seeds 7,11,23 --write docs/score.md`")
     if seed is None:
         here = place.demo()
         if not place.exists(here):
@@ -102,6 +114,49 @@ def score(
         show.as_json(result)
     else:
         _show_score(show.console(), result)
+
+
+def _score_all(
+    seeds: list[int], levels: list[int], size: str, unit: str, write: Path | None, as_json: bool
+) -> None:
+    """Every seed at every level; the page goes to a file, or to standard output."""
+    from tieout import score_table, scratch
+
+    if write is not None and not write.parent.is_dir():
+        raise ConfigError(f"--write {write}: there is no folder {write.parent}", hint="make it first")
+    out, results = show.console(), []
+    for result in scratch.campaign(seeds, levels, size=size, unit=unit):
+        results.append(result)
+        if not as_json:
+            f1, seconds = score_table.overall_f1(result), result["seconds"]
+            out.print(f"{score_table.name_of(result)}: pair F1 {f1}, {seconds} s", style="dim", soft_wrap=True)
+    told = score_table.page(results, _campaign_command(seeds, levels, size, unit, write))
+    if write is not None:
+        write.write_text(told, encoding="utf-8")
+    if as_json:
+        show.as_json(results)
+    elif write is None:
+        out.print(told, markup=False, soft_wrap=True)
+    else:
+        out.print(f"Written: {write}", soft_wrap=True)
+
+
+def _campaign_command(seeds: list[int], levels: list[int], size: str, unit: str, write: Path | None) -> str:
+    words = ["tieout score --seeds", ",".join(map(str, seeds)), "--levels", ",".join(map(str, levels))]
+    words += ["--size", size] if size != "1k" else []
+    words += ["--unit", unit] if unit != "global" else []
+    return " ".join([*words, *(["--write", str(write)] if write else [])])
+
+
+def _numbers(option: str, text: str, most: int | None = None) -> list[int]:
+    """Comma-separated whole numbers, each once. ConfigError names the option and the word."""
+    found = []
+    for word in text.split(","):
+        if not word.strip().isdigit() or (most and not 1 <= int(word) <= most):
+            wanted = f"whole numbers from 1 to {most}" if most else "whole numbers"
+            raise ConfigError(f"{option}: {word.strip()!r}", hint=f"{wanted}, with commas between: 1,2,3")
+        found.append(int(word))
+    return list(dict.fromkeys(found))
 
 
 def show_outcome(out: Any, report: Path | None) -> None:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 import shutil
+import subprocess
+import sys
 import tempfile
 import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from tieout import demo, localpg, place, settings, steps
-from tieout.errors import GateError
+from tieout.errors import GateError, TieoutError
 
 
 def score(*, seed: int, size: str, level: int, days: int = 0, unit: str = "global") -> dict[str, Any]:
@@ -36,6 +40,20 @@ def score(*, seed: int, size: str, level: int, days: int = 0, unit: str = "globa
         return {**compare(home, unit), "gate": verdicts[-1], "days": days, "seconds": seconds}
     finally:
         remove(home)
+
+
+def campaign(seeds: Sequence[int], levels: Sequence[int], *, size: str, unit: str) -> Iterator[dict[str, Any]]:
+    """The score of every seed at every level, one after the other, each in a process of its own: none inherits
+    another's Airflow, settings or memory. Raises TieoutError that names the run which did not end well.
+    """
+    for seed in seeds:
+        for level in levels:
+            words = ["--seed", str(seed), "--level", str(level), "--size", size, "--unit", unit, "--json"]
+            done = subprocess.run([sys.executable, "-m", "tieout.cli", "score", *words], capture_output=True, text=True)
+            if done.returncode:
+                raise TieoutError(f"seed {seed}, level {level} could not be scored:\n{done.stderr[-2000:]}",
+                                  hint=f"`tieout score {' '.join(words)}` shows it alone")
+            yield {**json.loads(done.stdout), "unit": unit}
 
 
 def compare(home: Path, unit: str = "global") -> dict[str, Any]:
