@@ -111,8 +111,22 @@
   few rows up in what was written a moment ago: at the default price of a random page it would read the history instead.
 #}
 {% macro postgres__session_settings() -%}
-    set jit = off; set work_mem = '64MB'; set join_collapse_limit = 12; set from_collapse_limit = 12
+    set jit = off; set work_mem = '64MB'; set join_collapse_limit = 12; set from_collapse_limit = 12; set enable_nestloop = on
     {%- if is_partial_build() %}; set random_page_cost = 1.1{% endif %}
+{%- endmacro %}
+
+{#
+  For a model whose joins are of what it has just computed: the planner takes that for a row or two, and would try each
+  row with each.
+#}
+{% macro joined_by_hash() -%}
+    {{ return(adapter.dispatch('joined_by_hash')()) }}
+{%- endmacro %}
+
+{% macro default__joined_by_hash() -%}{%- endmacro %}
+
+{% macro postgres__joined_by_hash() -%}
+    set enable_nestloop = off
 {%- endmacro %}
 
 {# A quoted SQL text. #}

@@ -20,7 +20,7 @@
 #}
 {{ config(
     materialized='incremental', incremental_strategy='versioned', unique_key='fx_rate_key', scope='all',
-    on_schema_change='append_new_columns', full_refresh=false,
+    on_schema_change='append_new_columns', full_refresh=false, pre_hook="{{ joined_by_hash() }}",
     contract={'enforced': true}
 ) }}
 
