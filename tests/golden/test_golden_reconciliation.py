@@ -281,7 +281,7 @@ def answered() -> Iterator[Any]:
             run("seed")
             run(
                 "run", "--select", "+fct_revenue", "+dim_customer", "dim_currency", "+int_periods__locked",
-                "+int_stock_levels__unioned", "+dim_product",
+                "+int_stock_levels__unioned", "+int_claims__unioned", "+dim_product",
                 *(f"+{name}" for name in INPUTS),
             )
             with connect("transformer", autocommit=True) as connection:
