@@ -68,13 +68,19 @@ def _restate(run_id: int, amount: int, *marts: str) -> None:
                 f"select {listed}, %s, {FOREVER}, %s, %s from closed", (run_id, run_id, amount, amount))
 
 
+def _facts() -> int:
+    """Facts of the first run, in the marts themselves."""
+    with connect("transformer") as connection:
+        return _seen(connection, "select count(*) from marts.fct_revenue where recorded_run <= 1 and superseded_run > 1")
+
+
 def _seen(connection, sql: str = "select net_amount from reporting.fct_revenue where document_id = '20'"):
     return connection.execute(sql).fetchone()[0]
 
 
 def test_readers_see_the_first_publication(miniature):
     with connect("bi") as bi:
-        assert _seen(bi, "select count(*) from reporting.fct_revenue") == 5
+        assert _seen(bi, "select count(*) from reporting.fct_revenue") == _facts() >= 5
         assert _seen(bi, "select count(*) from reporting.publication where is_current") == 1
         assert _seen(bi, "select count(*) from reporting.gate_result") == 2
         assert _seen(bi, "select count(*) from reporting.load") == 2
@@ -399,7 +405,7 @@ def test_exports(miniature, tmp_path):
     lines = (tmp_path / "facts.csv").read_text().splitlines()
     assert lines[0].startswith("event_key,connection,")
     assert len(lines) == rows + 1 > 2
-    assert export("fct_revenue", tmp_path / "facts.parquet", when=1) == 5
+    assert export("fct_revenue", tmp_path / "facts.parquet", when=1) == _facts()
     table = pq.read_table(tmp_path / "facts.parquet")
     assert str(table.schema.field("net_amount").type) == "decimal128(28, 4)"
     amounts = dict(zip(table["document_id"].to_pylist(), table["net_amount"].to_pylist(), strict=True))
