@@ -71,7 +71,8 @@ def _restate(run_id: int, amount: int, *marts: str) -> None:
 def _facts() -> int:
     """Facts of the first run, in the marts themselves."""
     with connect("transformer") as connection:
-        return _seen(connection, "select count(*) from marts.fct_revenue where recorded_run <= 1 and superseded_run > 1")
+        return _seen(
+            connection, "select count(*) from marts.fct_revenue where recorded_run <= 1 and superseded_run > 1")
 
 
 def _seen(connection, sql: str = "select net_amount from reporting.fct_revenue where document_id = '20'"):
