@@ -13,7 +13,7 @@ from tieout import cli, errors, place, progress, show, status, steps
 
 VERBS = (
     "demo", "land", "build", "check", "match", "publish", "run", "backfill", "status", "sources", "quarantine", "score",
-    "report", "prune", "identity", "doctor", "up", "down", "setup", "psql", "breaks", "explain",
+    "report", "prune", "identity", "doctor", "up", "down", "setup", "psql", "breaks", "explain", "webhook",
 )  # fmt: skip
 
 

@@ -34,6 +34,12 @@ def test_the_company_is_told_without_what_only_extraction_reads() -> None:
     assert {key for found in told["connections"] for key in found} == {
         "name", "system", "title", "role", "unit", "time_zone", "legal_entity", "legal_entities", "currency", "urls",
         "contracts", "options"}
+
+
+def test_a_calendar_of_closing_is_told_with_its_beginning() -> None:
+    erp = company().connection("erp").model_copy(update={"close_days": 5})
+    told = inputs.describe(company().model_copy(update={"connections": {"erp": erp}}))["connections"][0]
+    assert (told["close_days"], told["start_date"]) == (5, "2024-01-01")
     json.dumps(told)
 
 

@@ -100,11 +100,18 @@ def describe(company: Company) -> dict[str, Any]:
             {"name": found.name, "system": found.system, "title": found.source.title, "role": found.role,
              "unit": found.unit, "time_zone": found.time_zone, "legal_entity": found.legal_entity,
              "legal_entities": dict(found.legal_entities), "currency": found.currency, "urls": record_urls(found),
-             "contracts": contracts_of(found), "start_date": found.start_date, "close_days": found.close_days,
+             "contracts": contracts_of(found), **_closing(found),
              "options": {word: str(found.options[word]) for word in found.source.staged_words if word in found.options}}
             for found in company.connections.values()
         ],
     }
+
+
+def _closing(connection: Connection) -> dict[str, Any]:
+    """The calendar of closing that a connection declares, and from when."""
+    if connection.close_days is None:
+        return {}
+    return {"close_days": connection.close_days, "start_date": connection.start_date}
 
 
 def contracts_of(connection: Connection) -> list[dict[str, Any]]:
