@@ -151,3 +151,132 @@ group by sent.connection, {{ found.value }}
     left join {{ source('ops', 'load') }} as batch on told.batch_id = batch.batch_id
     group by told.connection
 {%- endmacro %}
+
+{#
+  Link deal_order of a CRM: its order names the deal from which it was made. The ERP's ids on orders are `external_id` of
+  documents.
+    orders  the base model of orders
+    deal    its column that names the deal
+#}
+{% macro deal_order_links(system, orders, deal) -%}
+    select
+        sales_order.connection,
+        {{ document_key('sales_order.connection', "'deal'", 'sales_order.' ~ deal) }} as from_document_key,
+        'deal' as from_type,
+        sales_order.{{ deal }} as from_id,
+        cast(null as {{ dbt.type_string() }}) as from_line_id,
+        sales_order.connection as to_connection,
+        {{ document_key('sales_order.connection', "'crm_order'", 'sales_order.id') }} as to_document_key,
+        'crm_order' as to_type,
+        sales_order.id as to_id,
+        cast(null as {{ dbt.type_string() }}) as to_line_id,
+        'deal_order' as link_type,
+        cast(null as numeric) as amount,
+        sales_order.id as document_id
+    from {{ ref(orders) }} as sales_order
+    {{ join_touched('stg_' ~ system ~ '__documents_touched', 'sales_order.connection', 'sales_order.record_key') }}
+    where sales_order.{{ deal }} is not null
+{%- endmacro %}
+
+{#
+  A CRM's lines as events, valued as the document says. CRM orders are kept, and out of scope: H4. `lines` are documents with
+  line_id, event_type, product_id, quantity, amount, source_table, source_key and line_batch_id.
+    told  what the lines have besides, of discount_amount, freight_amount, service_start_date and service_end_date
+#}
+{% macro crm_events(lines, told=[]) -%}
+    select
+        document_key,
+        connection,
+        legal_entity_id,
+        document_type,
+        document_id,
+        document_number,
+        line_id,
+        event_type,
+        'item' as leg,
+        customer_id,
+        product_id,
+        cast(null as {{ dbt.type_string() }}) as place_id,
+        quantity,
+        cast(null as {{ dbt.type_string() }}) as unit,
+        currency_code,
+        amount as net_amount,
+        {{ 'discount_amount' if 'discount_amount' in told else 'cast(0 as numeric) as discount_amount' }},
+        cast(0 as numeric) as tax_amount,
+        {{ 'freight_amount' if 'freight_amount' in told else 'cast(0 as numeric) as freight_amount' }},
+        amount as total_amount,
+        amount as source_amount,
+        1 as source_sign,
+        cast(null as numeric) as functional_amount,
+        cast(null as numeric) as fx_rate,
+        cast(null as {{ dbt.type_string() }}) as fx_rate_type,
+        cast(null as date) as fx_rate_date,
+        document_date as event_date,
+        document_date,
+        cast(null as date) as posting_date,
+        posting_period as period,
+        {{ 'service_start_date' if 'service_start_date' in told else 'cast(null as date) as service_start_date' }},
+        {{ 'service_end_date' if 'service_end_date' in told else 'cast(null as date) as service_end_date' }},
+        due_date,
+        'document' as basis,
+        case when document_type = 'crm_order' then 'out' else 'in' end as scope,
+        case when document_type = 'crm_order' then 'H4' end as scope_reason,
+        source_table,
+        source_key,
+        source_url,
+        modified_at,
+        line_batch_id as batch_id
+    from {{ lines }}
+{%- endmacro %}
+
+{#
+  Events of an ERP with what their document says of them all. What is posted is of the period of its posting, everything else of
+  the document's. `events` say what is theirs: line, amounts, sign, dates, basis, reason of scope, place in raw; with
+  `has_place` the place that the goods left, too.
+#}
+{% macro events_of_documents(events, documents, has_place=true) -%}
+    select
+        event.document_key,
+        event.connection,
+        document.legal_entity_id,
+        document.document_type,
+        event.document_id,
+        document.document_number,
+        event.line_id,
+        event.event_type,
+        event.leg,
+        document.customer_id,
+        event.product_id,
+        {{ 'event.place_id' if has_place else 'cast(null as ' ~ dbt.type_string() ~ ') as place_id' }},
+        event.quantity,
+        event.unit,
+        document.currency_code,
+        event.net_amount,
+        event.discount_amount,
+        event.tax_amount,
+        event.freight_amount,
+        event.total_amount,
+        event.source_amount,
+        event.source_sign,
+        event.functional_amount,
+        document.exchange_rate as fx_rate,
+        'posted' as fx_rate_type,
+        document.document_date as fx_rate_date,
+        event.event_date,
+        document.document_date,
+        event.posting_date,
+        case when event.basis = 'posted' then {{ period_of('event.posting_date') }} else document.posting_period end as period,
+        cast(null as date) as service_start_date,
+        cast(null as date) as service_end_date,
+        document.due_date,
+        event.basis,
+        case when event.scope_reason is null then 'in' else 'out' end as scope,
+        event.scope_reason,
+        event.source_table,
+        event.source_key,
+        document.source_url,
+        document.modified_at,
+        event.batch_id
+    from {{ events }} as event
+    inner join {{ documents }} as document on event.document_key = document.document_key
+{%- endmacro %}

@@ -13,7 +13,7 @@
     indexes=[{'columns': ['connection', 'document_id']}]
 ) }}
 
-{% set text, day, money = 'cast(null as ' ~ dbt.type_string() ~ ')', 'cast(null as date)', 'cast(null as numeric)' -%}
+{% set text, money = 'cast(null as ' ~ dbt.type_string() ~ ')', 'cast(null as numeric)' -%}
 with documents as (
     select document.*
     from {{ ref('stg_dynamics_finance__documents') }} as document
@@ -264,52 +264,7 @@ events as (
 ),
 
 complete as (
-    select
-        events.document_key,
-        events.connection,
-        document.legal_entity_id,
-        document.document_type,
-        events.document_id,
-        document.document_number,
-        events.line_id,
-        events.event_type,
-        events.leg,
-        document.customer_id,
-        events.product_id,
-        {{ text }} as place_id,
-        events.quantity,
-        events.unit,
-        document.currency_code,
-        events.net_amount,
-        events.discount_amount,
-        events.tax_amount,
-        events.freight_amount,
-        events.total_amount,
-        events.source_amount,
-        events.source_sign,
-        events.functional_amount,
-        document.exchange_rate as fx_rate,
-        'posted' as fx_rate_type,
-        document.document_date as fx_rate_date,
-        events.event_date,
-        document.document_date,
-        events.posting_date,
-        case
-            when events.basis = 'posted' then {{ period_of('events.posting_date') }} else document.posting_period
-        end as period,
-        {{ day }} as service_start_date,
-        {{ day }} as service_end_date,
-        document.due_date,
-        events.basis,
-        case when events.scope_reason is null then 'in' else 'out' end as scope,
-        events.scope_reason,
-        events.source_table,
-        events.source_key,
-        document.source_url,
-        document.modified_at,
-        events.batch_id
-    from events
-    inner join documents as document on events.document_key = document.document_key
+    {{ events_of_documents('events', 'documents', has_place=false) }}
 )
 
 {{ select_contract('revenue_events', 'complete') }}

@@ -109,49 +109,7 @@ lines as (
 ),
 
 events as (
-    select
-        document_key,
-        connection,
-        legal_entity_id,
-        document_type,
-        document_id,
-        document_number,
-        line_id,
-        event_type,
-        'item' as leg,
-        customer_id,
-        product_id,
-        {{ text }} as place_id,
-        quantity,
-        {{ text }} as unit,
-        currency_code,
-        amount as net_amount,
-        discount_amount,
-        cast(0 as numeric) as tax_amount,
-        freight_amount,
-        amount as total_amount,
-        amount as source_amount,
-        1 as source_sign,
-        cast(null as numeric) as functional_amount,
-        cast(null as numeric) as fx_rate,
-        {{ text }} as fx_rate_type,
-        cast(null as date) as fx_rate_date,
-        document_date as event_date,
-        document_date,
-        cast(null as date) as posting_date,
-        posting_period as period,
-        cast(null as date) as service_start_date,
-        cast(null as date) as service_end_date,
-        due_date,
-        'document' as basis,
-        case when document_type = 'crm_order' then 'out' else 'in' end as scope,
-        case when document_type = 'crm_order' then 'H4' end as scope_reason,
-        source_table,
-        source_key,
-        source_url,
-        modified_at,
-        line_batch_id as batch_id
-    from lines
+    {{ crm_events('lines', ['discount_amount', 'freight_amount']) }}
 )
 
 {{ select_contract('revenue_events', 'events') }}
