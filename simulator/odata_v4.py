@@ -10,12 +10,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from simulator.odata_grammar import SIGNS, Grammar
+
 _TOKEN = re.compile(
     r"\s*(?:([(),])|((?:[A-Za-z][\w.]*)?'(?:[^']|'')*')|"
     r"(\d{4}-\d\d-\d\d(?:T\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:\d\d)?)?)|"
     r"([0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12})|"
     r"(-?\d+(?:\.\d+)?)(?![\w])|([\w@.]+))")
-_SIGNS = {"eq": "=", "ne": "<>", "gt": ">", "ge": ">=", "lt": "<", "le": "<="}
 _PATTERNS = {"startswith": "{}%", "endswith": "%{}", "contains": "%{}%"}
 _ENUM = re.compile(r"([\w.]+)'(\w+)'")
 
@@ -44,45 +45,29 @@ class Property:
     enum: str = ""
 
 
-class Filter:
-    """A filter's SQL and its values. `functions`: which the service knows; `wildcards`: * within a literal."""
+class Filter(Grammar):
+    """See `Grammar`. `functions`: which the service knows; `wildcards`: * within a literal."""
+
+    token = _TOKEN
+    left, short = "Syntax error at '{}' in the filter", "The filter ends too early"
+    strange = "Syntax error at position {} in the filter"
 
     def __init__(
         self, properties: Mapping[str, Property], text: str, *, functions: frozenset[str] = frozenset(_PATTERNS),
         wildcards: bool = False,
     ) -> None:
         self._properties, self._functions, self._wildcards = properties, functions, wildcards
-        self.values: list[Any] = []
-        self._tokens, self._at = _tokens(text), 0
-        self.sql = self._either()
-        if self._at < len(self._tokens):
-            raise Invalid(f"Syntax error at '{self._tokens[self._at]}' in the filter")
+        super().__init__(text)
 
-    def _either(self) -> str:
-        found = self._both()
-        while self._take("or"):
-            found = f"({found} OR {self._both()})"
-        return found
+    def _refusal(self, problem: str) -> Invalid:
+        return Invalid(problem)
 
-    def _both(self) -> str:
-        found = self._one()
-        while self._take("and"):
-            found = f"({found} AND {self._one()})"
-        return found
-
-    def _one(self) -> str:
-        if self._take("not"):
-            return f"NOT ({self._one()})"
-        if self._take("("):
-            found = self._either()
-            self._need(")")
-            return found
-        word = self._next()
+    def _condition(self, word: str) -> str:
         if self._peek() == "(":
             return self._function(word)
         prop = known(self._properties, word)
         sign = self._next()
-        if sign not in _SIGNS:
+        if sign not in SIGNS:
             raise Invalid(f"The operator '{sign}' is not supported")
         if prop.enum and sign not in ("eq", "ne"):
             raise Invalid(f"A binary operator with incompatible types was detected: {sign} on {prop.enum}")
@@ -100,7 +85,7 @@ class Filter:
             column, value = f"CAST({column} AS REAL)", float(value)
         self.values.append(value)
         caseless = " COLLATE NOCASE" if prop.edm == "Edm.String" and sign in ("eq", "ne") else ""
-        return f"{column} {_SIGNS[sign]} ?{caseless}"
+        return f"{column} {SIGNS[sign]} ?{caseless}"
 
     def _function(self, name: str) -> str:
         if name not in self._functions:
@@ -112,25 +97,6 @@ class Filter:
         self._need(")")
         self.values.append(_PATTERNS[name].format(value))
         return f'"{prop.name}" LIKE ?'
-
-    def _peek(self) -> str | None:
-        return self._tokens[self._at] if self._at < len(self._tokens) else None
-
-    def _next(self) -> str:
-        if self._at >= len(self._tokens):
-            raise Invalid("The filter ends too early")
-        self._at += 1
-        return self._tokens[self._at - 1]
-
-    def _take(self, word: str) -> bool:
-        if self._peek() == word:
-            self._at += 1
-            return True
-        return False
-
-    def _need(self, word: str) -> None:
-        if not self._take(word):
-            raise Invalid(f"'{word}' expected at '{self._peek()}'")
 
 
 def known(properties: Mapping[str, Property], name: str) -> Property:
@@ -200,16 +166,3 @@ def read(prop: Property, text: str) -> Any:
     if not re.fullmatch(r"-?\d+(\.\d+)?", text) or ("." in text and prop.edm.startswith("Edm.Int")):
         raise Invalid(f"{text} is no {prop.edm}")
     return int(text) if prop.edm.startswith("Edm.Int") else text
-
-
-def _tokens(text: str) -> list[str]:
-    found, at, text = [], 0, text.strip()
-    while at < len(text):
-        match = _TOKEN.match(text, at)
-        if match is None or match.end() == at:
-            raise Invalid(f"Syntax error at position {at} in the filter")
-        found.append(next(group for group in match.groups() if group is not None))
-        at = match.end()
-        while at < len(text) and text[at] == " ":
-            at += 1
-    return found
