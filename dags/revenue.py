@@ -32,9 +32,9 @@ from tieout.dag_words import MARTS_ASSET, REVENUE_DAG, Tag, landed_asset, task_d
 from tieout.settings import settings
 
 CONNECTIONS = settings().company.connections
-LANDED = reduce(and_, (Asset(*landed_asset(name)) for name in CONNECTIONS))
+LANDED = {name: Asset(*landed_asset(name)) for name in CONNECTIONS}
 # Whose events begin a landing is waited for alone, too: others may be due in an hour.
-AT_ONCE = [Asset(*landed_asset(name)) for name, found in CONNECTIONS.items() if found.webhook]
+AT_ONCE = [LANDED[name] for name, found in CONNECTIONS.items() if found.webhook]
 
 
 @setup
@@ -85,7 +85,7 @@ def close_run(tieout_run: int) -> None:
 @dag(
     dag_id=REVENUE_DAG,
     description="Build, prove and publish the revenue fact and the reconciliation",
-    schedule=reduce(or_, AT_ONCE, LANDED),
+    schedule=reduce(or_, AT_ONCE, reduce(and_, LANDED.values())),
     start_date=pendulum.datetime(2024, 1, 1, tz="UTC"),
     catchup=False,
     max_active_runs=1,

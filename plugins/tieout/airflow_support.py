@@ -88,7 +88,7 @@ def heals_or_fails() -> Iterator[None]:
 
 def is_backfill(dag_run: Any) -> bool:
     """True for a run made by `airflow backfill create`, which stands for exactly its interval."""
-    return str(getattr(dag_run.run_type, "value", dag_run.run_type)) == "backfill"
+    return _run_type(dag_run) == "backfill"
 
 
 def interval_of(dag_run: Any) -> tuple[datetime | None, datetime | None]:
@@ -96,9 +96,13 @@ def interval_of(dag_run: Any) -> tuple[datetime | None, datetime | None]:
 
     Airflow gives such a run the moment of its event, and what happened while it waited would be left for the next.
     """
-    if str(getattr(dag_run.run_type, "value", dag_run.run_type)) == "asset_triggered":
+    if _run_type(dag_run) == "asset_triggered":
         return None, None
     return dag_run.data_interval_start, dag_run.data_interval_end
+
+
+def _run_type(dag_run: Any) -> str:
+    return str(getattr(dag_run.run_type, "value", dag_run.run_type))
 
 
 # --- for the demo and the setup ---------------------------------------------------------------------------------------
