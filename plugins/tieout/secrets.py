@@ -23,12 +23,7 @@ def secrets_for(connection: Connection) -> dict[str, str]:
     that is absent, empty or malformed; never a value.
     """
     names = connection.source.secrets.get(connection.auth, ())
-    found = {name: value for name in names if (value := _from_env(connection.name, name))}
-    if len(found) < len(names):
-        found = {**_from_airflow(connection.name, names), **found}
-    for value in found.values():
-        logs.register_secret(value)
-    airflow_support.mask(found.values())
+    found = _given(connection, names)
     missing = [name for name in names if not found.get(name)]
     if missing:
         raise SecretError(
@@ -42,13 +37,22 @@ def secrets_for(connection: Connection) -> dict[str, str]:
 def webhook_secret(connection: Connection) -> str:
     """The key that signs the connection's events. SecretError where it is absent, or short enough to be guessed."""
     name = "webhook_secret"
-    found = _from_env(connection.name, name) or _from_airflow(connection.name, (name,)).get(name, "")
-    logs.register_secret(found)
-    airflow_support.mask([found] if found else [])
+    found = _given(connection, (name,)).get(name, "")
     if len(found) < SHORTEST_KEY:
         raise SecretError(
             f"connection {connection.name}: {name} is {'too short' if found else 'missing'}",
             hint=f"set TIEOUT_SECRET_{connection.name.upper()}__WEBHOOK_SECRET to {SHORTEST_KEY} letters or more")
+    return found
+
+
+def _given(connection: Connection, names: tuple[str, ...]) -> dict[str, str]:
+    """Those of the secrets that there are, hidden from every log from here on."""
+    found = {name: value for name in names if (value := _from_env(connection.name, name))}
+    if len(found) < len(names):
+        found = {**_from_airflow(connection.name, names), **found}
+    for value in found.values():
+        logs.register_secret(value)
+    airflow_support.mask(found.values())
     return found
 
 

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from tieout.spec import Connection, Stream
 
 SECRET = "hash_key"  # noqa: S105 - its name
-SHORTEST = 32  # characters
 _MARK = "h1:"
 _HASHED = re.compile(r"h1:[0-9a-f]{64}")
 
@@ -83,14 +82,14 @@ class Veil:
 
     def _secret(self) -> bytes:
         if not self._key:
-            from tieout.secrets import secrets_for
+            from tieout.secrets import SHORTEST_KEY, secrets_for
 
             found = secrets_for(self._connection).get(SECRET, "")
-            if len(found) < SHORTEST:
+            if len(found) < SHORTEST_KEY:
                 raise SecretError(
                     f"{self._where}: the secret {SECRET} has {len(found)} characters, too few to hash "
                     f"{', '.join(sorted(self._fields))}",
-                    hint=f"at least {SHORTEST} random ones, for example from `openssl rand -hex 32`; keep it: with "
+                    hint=f"at least {SHORTEST_KEY} random ones, for example from `openssl rand -hex 32`; keep it: with "
                     "another key every person is somebody else")
             self._key = found.encode()
         return self._key
