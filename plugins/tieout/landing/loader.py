@@ -60,23 +60,30 @@ class Target:
     @property
     def columns(self) -> list[str]:
         """Names of a raw table's columns in the order in which rows are encoded."""
+        return [*self._hashed, "_row_hash", *self._behind]
+
+    @property
+    def _hashed(self) -> list[str]:
+        """What a record says: the hash covers it."""
         told = [c.name for c in self.stream.columns if c.name not in self.stream.touch]
-        stamp = ["_modified_at"]
-        return [*told, "_extra", "_is_deleted", *([] if self.stream.touch else stamp), "_key", "_row_hash",
-                "_connection", "_batch_id", *((*self.stream.touch, *stamp) if self.stream.touch else ())]
+        return [*told, "_extra", "_is_deleted", *([] if self.stream.touch else ["_modified_at"]), "_key"]
+
+    @property
+    def _behind(self) -> list[str]:
+        """What stands behind the hash: ours, and what only touches a record."""
+        return ["_connection", "_batch_id", *([*self.stream.touch, "_modified_at"] if self.stream.touch else [])]
 
     def rows(self, chunk: Shaped) -> encode.Rows:
-        """The chunk as COPY rows of `columns`. What only touches a record stands behind its hash."""
-        count, touch = len(chunk.key), self.stream.touch
-        told = [at for at, c in enumerate(self.stream.columns) if c.name not in touch]
-        json = [at for at, of in enumerate(told) if self.stream.columns[of].type == "json"] + [len(told)]
-        named = {c.name: at for at, c in enumerate(self.stream.columns)}
-        ours = [pa.repeat(self.connection.name, count), pa.repeat(self.batch_id, count)]
-        behind = [*(chunk.columns[named[name]] for name in touch), chunk.modified_at] if touch else []
-        stamp = [] if touch else [chunk.modified_at]
+        """The chunk as COPY rows of `columns`."""
+        count = len(chunk.key)
+        arrays = dict(zip((c.name for c in self.stream.columns), chunk.columns, strict=True)) | {
+            "_extra": chunk.extra, "_is_deleted": chunk.is_deleted, "_modified_at": chunk.modified_at,
+            "_key": chunk.key, "_connection": pa.repeat(self.connection.name, count),
+            "_batch_id": pa.repeat(self.batch_id, count)}
+        documents = {"_extra", *(c.name for c in self.stream.columns if c.type == "json")}
         return encode.copy_rows(
-            [*(chunk.columns[at] for at in told), chunk.extra, chunk.is_deleted, *stamp, chunk.key], [*ours, *behind],
-            json=json)
+            [arrays[name] for name in self._hashed], [arrays[name] for name in self._behind],
+            json=[at for at, name in enumerate(self._hashed) if name in documents])
 
     def compose(self, text: str, **parts: Any) -> sql.Composed:
         """SQL with {table}, {declared} and, as literals, {connection}, {stream}, {batch}; {stays}: it stays."""
