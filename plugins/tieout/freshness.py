@@ -125,14 +125,18 @@ def short(length: timedelta) -> str:
 def not_offered() -> set[tuple[str, str]]:
     """(connection, stream) of what a vendor does not offer, as its last whole landing found."""
     with _books() as books:
-        return {(name, stream) for name, found in books.execute(_NOT_OFFERED) for stream in found}
+        return _absent(books)
+
+
+def _absent(books: psycopg.Connection) -> set[tuple[str, str]]:
+    return {(name, stream) for name, found in books.execute(_NOT_OFFERED) for stream in found}
 
 
 def streams(now: datetime, *, paused: frozenset[str] = frozenset()) -> list[Freshness]:
     """Every selected stream of the company, in the order of `tieout.yml`. `paused`: connections whose DAG is paused."""
     with _books() as books:
         covered = {(name, stream): end for name, stream, end in books.execute(_COVERED)}
-    absent = not_offered()
+        absent = _absent(books)
     return [
         judge(connection, stream.name, covered.get((connection.name, stream.name)), now,
               absent=(connection.name, stream.name) in absent, paused=connection.name in paused, table=stream.table)
@@ -166,8 +170,8 @@ def write_promises() -> None:
     connection, and as of a day before the newest of all. So a stream or a connection that stopped while others went on
     is seen, whatever clock the vendors follow, and one that lands a little later than its neighbour is not.
     """
-    absent = not_offered()
     with _books() as books:
+        absent = _absent(books)
         newest = dict(books.execute(
             "select connection, max(window_end) from ops.load where state = 'committed' and window_end is not null"
             " group by 1").fetchall())  # fmt: skip

@@ -99,8 +99,9 @@ class FilesExtractor:
             yield from self._newest(stream, options, fresh, known, again=window.full)
             return
         seen = {(one.name, one.sha256) for one in known}
+        youngest = _youngest(known)
         for lot in fresh:
-            yield self._delivery(stream, options, lot, set() if window.full else seen, _overtaken(lot, known))
+            yield self._delivery(stream, options, lot, set() if window.full else seen, _overtaken(lot, youngest))
 
     # --- which --------------------------------------------------------------------------------------------------------
 
@@ -244,10 +245,19 @@ def _joined(lots: list[Lot], options: FileOptions) -> list[Lot]:
     return sorted(found.values(), key=lambda lot: (lot.sequence, lot.name))
 
 
-def _overtaken(lot: Lot, known: Collection[KnownFile]) -> set[str]:
+def _youngest(known: Collection[KnownFile]) -> dict[str, str]:
+    """{partition: the moment of the youngest delivery that told it}."""
+    found: dict[str, str] = {}
+    for one in known:
+        for part in one.partitions:
+            found[part] = max(found.get(part, ""), _moment(one.sequence))
+    return found
+
+
+def _overtaken(lot: Lot, youngest: dict[str, str]) -> set[str]:
     """Partitions that a younger delivery told already. Names alone tell no age: there the last to come counts."""
     moment = _moment(lot.sequence)
-    return {part for one in known for part in one.partitions if moment and _moment(one.sequence) > moment}
+    return {part for part, told in youngest.items() if told > moment} if moment else set()
 
 
 def _moment(sequence: str) -> str:
