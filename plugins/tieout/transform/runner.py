@@ -64,7 +64,9 @@ class Runner:
             listeners = [_log_line, *([_teller(progress)] if progress else [])]
             runner = dbtRunner(manifest=self._manifest, callbacks=listeners)
             elsewhere = self._elsewhere() if command in ("run", "test", "build") else []
-            done = self._call(runner, command, variables, ("--threads", str(self._threads), *arguments, *elsewhere))
+            # Nobody reads the manifest that every command would write again, a second's work.
+            words = ("--threads", str(self._threads), "--no-write-json", *arguments, *elsewhere)
+            done = self._call(runner, command, variables, words)
         return tuple(_node_result(found) for found in done.result.results)
 
     def _elsewhere(self) -> list[str]:
