@@ -18,7 +18,10 @@ from rich.console import Console
 from rich.table import Table
 
 ROOT = Path(__file__).resolve().parents[2]
-MODULES = ("bench_landing", "bench_peers", "bench_transform", "bench_history", "bench_match", "bench_identity")
+MODULES = (
+    "bench_landing", "bench_peers", "bench_transform", "bench_history", "bench_match", "bench_identity",
+    "bench_realtime",
+)
 
 
 def main() -> int:
