@@ -129,6 +129,27 @@
     set enable_nestloop = off
 {%- endmacro %}
 
+{#
+  A join of the few rows that a partial build works on to what was written before, by an index, whatever the planner thinks
+  of how many they are: it knows nothing of what a step before has just found, nor of a union of systems, and would read
+  the history instead. `name` stands for the relation in the condition and afterwards; `kind`: inner or left.
+#}
+{% macro look_up(relation, name, condition, kind='inner') -%}
+    {{ return(adapter.dispatch('look_up')(relation, name, condition, kind)) }}
+{%- endmacro %}
+
+{% macro default__look_up(relation, name, condition, kind) -%}
+    {{ kind }} join {{ relation }} as {{ name }} on {{ condition }}
+{%- endmacro %}
+
+{% macro postgres__look_up(relation, name, condition, kind) -%}
+    {% if is_partial_build() -%}
+        {{ kind }} join lateral (select * from {{ relation }} as {{ name }} where {{ condition }} offset 0) as {{ name }} on true
+    {%- else -%}
+        {{ default__look_up(relation, name, condition, kind) }}
+    {%- endif %}
+{%- endmacro %}
+
 {# A quoted SQL text. #}
 {% macro literal(value) -%}
     {%- if value is none -%}cast(null as {{ dbt.type_string() }}){%- else -%}'{{ value | string | replace("'", "''") }}'{%- endif -%}

@@ -4,6 +4,7 @@
 {% set documents = ref('int_rec_documents') %}
 {% set looked_at = ref('int_documents__touched') %}
 {% set links = ref('int_document_links__unioned') %}
+{% set current = ref_current('int_rec_documents') %}
 {% set columns %}
     document.document_key, document.role, document.business_unit, document.document_type, document.document_id, document.external_id,
     document.number_token, document.reference_token, document.customer_key, document.currency_code, document.net_amount
@@ -13,8 +14,7 @@ with named as (
     -- lines, links, settlements or ledger rows
     select document.document_key
     from {{ looked_at }} as touched
-    inner join {{ ref_current('int_rec_documents') }} as document
-        on touched.connection = document.connection and touched.document_id = document.document_id
+    {{ look_up(current, 'document', 'touched.connection = document.connection and touched.document_id = document.document_id') }}
     union
     -- the document itself: what it says, or whether it is there
     select document.document_key
@@ -30,7 +30,7 @@ with named as (
 of_deals as (
     select link.to_document_key as document_key
     from named
-    inner join {{ links }} as link on named.document_key = link.from_document_key
+    {{ look_up(links, 'link', 'named.document_key = link.from_document_key') }}
     where link.link_type = 'deal_order'
 ),
 
@@ -42,7 +42,7 @@ concerned as (
 
 select {{ columns }}
 from concerned
-inner join {{ ref_current('int_rec_documents') }} as document on concerned.document_key = document.document_key
+{{ look_up(current, 'document', 'concerned.document_key = document.document_key') }}
 union
 select {{ columns }}
 from {{ documents }} as document

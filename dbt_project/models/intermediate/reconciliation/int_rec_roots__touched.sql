@@ -4,6 +4,7 @@
 {% set groups = ref('int_rec_groups__touched') %}
 {% set changes = ref('int_rec_changes') %}
 {% set customers = ref_changed('dim_customer') %}
+{% set stored %}(select * from {{ left_behind('rec_document') }} where superseded_run = {{ open_run() }}){% endset %}
 {% if is_partial_build() -%}
 with stood as (
     select
@@ -11,9 +12,7 @@ with stood as (
         document.piece_key,
         document.group_key
     from {{ groups }} as touched
-    inner join {{ left_behind('rec_document') }} as document
-        on touched.hop = document.hop and touched.group_key = document.group_key
-    where document.superseded_run = {{ open_run() }}
+    {{ look_up(stored, 'document', 'touched.hop = document.hop and touched.group_key = document.group_key') }}
     union all
     select
         document_key,
@@ -44,8 +43,8 @@ concerned as (
     union
     select document.group_key as document_key
     from {{ below }} as follower
-    inner join {{ left_behind('rec_document') }} as document on follower.document_key = document.document_key
-    where document.superseded_run = {{ open_run() }} and document.hop = '{{ hop }}' and document.side = 'right'
+    {{ look_up(stored, 'document', 'follower.document_key = document.document_key') }}
+    where document.hop = '{{ hop }}' and document.side = 'right'
     union
     select member.group_key as document_key
     from {{ below }} as follower

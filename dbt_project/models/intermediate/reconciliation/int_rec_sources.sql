@@ -43,10 +43,9 @@ claims as (
         coalesce(orders.customer_key = copy.customer_key, false) as is_same_customer,
         1 as trust
     from orders
-    inner join {{ documents }} as copy
-        on orders.document_id = copy.external_id and orders.business_unit = copy.business_unit
-    inner join {{ ref('int_document_links__unioned') }} as link on copy.document_key = link.to_document_key
-    inner join {{ documents }} as deal on link.from_document_key = deal.document_key
+    {{ look_up(documents, 'copy', 'orders.document_id = copy.external_id and orders.business_unit = copy.business_unit') }}
+    {{ look_up(ref('int_document_links__unioned'), 'link', 'copy.document_key = link.to_document_key') }}
+    {{ look_up(documents, 'deal', 'link.from_document_key = deal.document_key') }}
     where link.link_type = 'deal_order' and deal.role = 'deal'
     union all
     select
@@ -56,10 +55,9 @@ claims as (
         coalesce(orders.customer_key = copy.customer_key, false) as is_same_customer,
         2 as trust
     from orders
-    inner join {{ documents }} as copy
-        on orders.external_id = copy.document_id and orders.business_unit = copy.business_unit
-    inner join {{ ref('int_document_links__unioned') }} as link on copy.document_key = link.to_document_key
-    inner join {{ documents }} as deal on link.from_document_key = deal.document_key
+    {{ look_up(documents, 'copy', 'orders.external_id = copy.document_id and orders.business_unit = copy.business_unit') }}
+    {{ look_up(ref('int_document_links__unioned'), 'link', 'copy.document_key = link.to_document_key') }}
+    {{ look_up(documents, 'deal', 'link.from_document_key = deal.document_key') }}
     where link.link_type = 'deal_order' and deal.role = 'deal'
     union all
     select
@@ -69,11 +67,8 @@ claims as (
         coalesce(orders.customer_key = deal.customer_key, false) as is_same_customer,
         3 as trust
     from orders
-    inner join {{ documents }} as deal
-        on
-            orders.external_id = deal.document_id
-            and orders.business_unit = deal.business_unit
-            and deal.role = 'deal'
+    {{ look_up(documents, 'deal', 'orders.external_id = deal.document_id and orders.business_unit = deal.business_unit') }}
+    where deal.role = 'deal'
 ),
 
 -- An id is unique in its connection only. Where several connections of the unit have it, the customer decides, or nobody.
@@ -117,7 +112,7 @@ first_step as (
         billing.document_key,
         links.from_document_key
     from billing
-    inner join {{ links | trim }} as links on billing.document_key = links.to_document_key
+    {{ look_up(links | trim, 'links', 'billing.document_key = links.to_document_key') }}
 ),
 
 second_step as (
@@ -125,7 +120,7 @@ second_step as (
         first_step.document_key,
         links.from_document_key
     from first_step
-    inner join {{ links | trim }} as links on first_step.from_document_key = links.to_document_key
+    {{ look_up(links | trim, 'links', 'first_step.from_document_key = links.to_document_key') }}
 ),
 
 third_step as (
@@ -133,7 +128,7 @@ third_step as (
         second_step.document_key,
         links.from_document_key
     from second_step
-    inner join {{ links | trim }} as links on second_step.from_document_key = links.to_document_key
+    {{ look_up(links | trim, 'links', 'second_step.from_document_key = links.to_document_key') }}
 ),
 
 -- A credit that names no predecessor stands with the invoice that it was applied to.
@@ -142,8 +137,8 @@ applied as (
         billing.document_key,
         links.from_document_key
     from billing
-    inner join {{ ref('int_settlements__unioned') }} as settlement on billing.document_key = settlement.payment_document_key
-    inner join {{ links | trim }} as links on settlement.invoice_document_key = links.to_document_key
+    {{ look_up(ref('int_settlements__unioned'), 'settlement', 'billing.document_key = settlement.payment_document_key') }}
+    {{ look_up(links | trim, 'links', 'settlement.invoice_document_key = links.to_document_key') }}
 ),
 
 reached as (
@@ -164,7 +159,7 @@ nearest as (
         reached.distance,
         min(reached.distance) over (partition by reached.document_key) as best_distance
     from reached
-    inner join {{ documents }} as origin on reached.from_document_key = origin.document_key
+    {{ look_up(documents, 'origin', 'reached.from_document_key = origin.document_key') }}
     where origin.document_type = 'order' and origin.role = 'order'
 ),
 

@@ -11,6 +11,10 @@
 {% set customers = ref_changed('dim_customer') %}
 {% set deliveries = ref_changed('int_rec_deliveries') %}
 {% set locks = ref_changed('int_periods__locked') %}
+{% set current = ref_current('int_rec_documents') %}
+{# What the marts held when the build before this one had ended, by document and by group. #}
+{% set stored %}(select * from {{ left_behind('rec_document') }} where superseded_run = {{ open_run() }}){% endset %}
+{% set breaks %}(select * from {{ left_behind('rec_break') }} where superseded_run = {{ open_run() }}){% endset %}
 {% if is_partial_build() -%}
 with changed as (
     select distinct document_key from {{ changes }}
@@ -25,10 +29,10 @@ first_step as (
         union
         select settlement.invoice_document_key
         from {{ affected }} as credit
-        inner join {{ settlements }} as settlement on credit.document_key = settlement.payment_document_key
+        {{ look_up(settlements, 'settlement', 'credit.document_key = settlement.payment_document_key') }}
         where credit.hop = 'order_invoice'
     ) as target
-    inner join {{ links }} as link on target.document_key = link.to_document_key
+    {{ look_up(links, 'link', 'target.document_key = link.to_document_key') }}
     where link.link_type in ('created_from', 'order_bill', 'return', 'credit')
 ),
 
@@ -36,7 +40,7 @@ first_step as (
 {{ step }}_step as (
     select distinct link.from_document_key as document_key
     from {{ before }} as target
-    inner join {{ links }} as link on target.document_key = link.to_document_key
+    {{ look_up(links, 'link', 'target.document_key = link.to_document_key') }}
     where link.link_type in ('created_from', 'order_bill', 'return', 'credit')
 ),
 
@@ -51,7 +55,7 @@ referring as (
         document.external_id,
         document.reference_token
     from {{ affected }} as affected
-    inner join {{ ref_current('int_rec_documents') }} as document on affected.document_key = document.document_key
+    {{ look_up(current, 'document', 'affected.document_key = document.document_key') }}
     union
     select
         affected.hop,
@@ -66,21 +70,18 @@ referring as (
 copies as (
     select document.document_key
     from referring
-    inner join {{ ref_current('int_rec_documents') }} as document
-        on referring.document_id = document.external_id and referring.business_unit = document.business_unit
+    {{ look_up(current, 'document', 'referring.document_id = document.external_id and referring.business_unit = document.business_unit') }}
     where referring.hop = 'deal_order'
     union
     select document.document_key
     from referring
-    inner join {{ ref_current('int_rec_documents') }} as document
-        on referring.external_id = document.document_id and referring.business_unit = document.business_unit
+    {{ look_up(current, 'document', 'referring.external_id = document.document_id and referring.business_unit = document.business_unit') }}
     where referring.hop = 'deal_order'
     {% for token in ['number_token', 'reference_token'] -%}
     union
     select document.document_key
     from referring
-    inner join {{ ref_current('int_rec_documents') }} as document
-        on referring.reference_token = document.{{ token }} and referring.business_unit = document.business_unit
+    {{ look_up(current, 'document', 'referring.reference_token = document.' ~ token ~ ' and referring.business_unit = document.business_unit') }}
     where referring.hop = 'deal_order' and document.document_type = 'crm_order'
     {% endfor %}
 ),
@@ -96,7 +97,7 @@ lefts as (
         'deal_order' as hop,
         link.from_document_key as document_key
     from copies
-    inner join {{ links }} as link on copies.document_key = link.to_document_key
+    {{ look_up(links, 'link', 'copies.document_key = link.to_document_key') }}
     where link.link_type = 'deal_order'
     union
     {% for step in ['first', 'second', 'third'] -%}
@@ -111,8 +112,7 @@ lefts as (
         'order_invoice' as hop,
         document.document_key
     from referring
-    inner join {{ ref_current('int_rec_documents') }} as document
-        on referring.reference_token = document.{{ token }} and referring.business_unit = document.business_unit
+    {{ look_up(current, 'document', 'referring.reference_token = document.' ~ token ~ ' and referring.business_unit = document.business_unit') }}
     where referring.hop = 'order_invoice' and document.document_type = 'order'
     {% if not loop.last %}union{% endif %}
     {% endfor %}
@@ -149,9 +149,8 @@ stood as (
         document.hop,
         document.group_key
     from reached
-    inner join {{ left_behind('rec_document') }} as document
-        on reached.hop = document.hop and reached.document_key = document.document_key
-    where document.superseded_run = {{ open_run() }}
+    {{ look_up(stored, 'document', 'reached.document_key = document.document_key') }}
+    where reached.hop = document.hop
     union
     select
         document.hop,
@@ -243,7 +242,7 @@ settled as (
         'invoice_cash' as hop,
         settlement.invoice_document_key as group_key
     from changed
-    inner join {{ settlements }} as settlement on changed.document_key = settlement.payment_document_key
+    {{ look_up(settlements, 'settlement', 'changed.document_key = settlement.payment_document_key') }}
 ),
 
 looked_at as (
@@ -265,14 +264,9 @@ named as (
         document.hop,
         document.group_key
     from looked_at
-    inner join {{ left_behind('rec_break') }} as break
-        on looked_at.hop = break.hop and looked_at.group_key = break.group_key
-    inner join {{ left_behind('rec_document') }} as document
-        on break.hop = document.hop and break.counter_document_key = document.document_key
-    where
-        break.superseded_run = {{ open_run() }}
-        and document.superseded_run = {{ open_run() }}
-        and break.hop in ('deal_order', 'order_invoice')
+    {{ look_up(breaks, 'break', 'looked_at.hop = break.hop and looked_at.group_key = break.group_key') }}
+    {{ look_up(stored, 'document', 'break.counter_document_key = document.document_key') }}
+    where break.hop = document.hop and break.hop in ('deal_order', 'order_invoice')
 ),
 
 groups as (
@@ -303,9 +297,8 @@ judged as (
         document.hop,
         document.document_key
     from groups
-    inner join {{ left_behind('rec_document') }} as document
-        on groups.hop = document.hop and groups.group_key = document.group_key
-    where document.superseded_run = {{ open_run() }} and groups.hop in ('deal_order', 'order_invoice')
+    {{ look_up(stored, 'document', 'groups.hop = document.hop and groups.group_key = document.group_key') }}
+    where groups.hop in ('deal_order', 'order_invoice')
 ),
 
 -- What a judged order or deal is called: by its own tokens, or by those of the CRM's copies of it.
@@ -316,7 +309,7 @@ names as (
         origin.business_unit,
         origin.{{ token }} as token
     from judged
-    inner join {{ ref_current('int_rec_documents') }} as origin on judged.document_key = origin.document_key
+    {{ look_up(current, 'origin', 'judged.document_key = origin.document_key') }}
     where judged.hop = 'order_invoice' and origin.document_type = 'order'
     union
     select
@@ -324,8 +317,8 @@ names as (
         copy.business_unit,
         copy.{{ token }} as token
     from judged
-    inner join {{ links }} as link on judged.document_key = link.from_document_key
-    inner join {{ ref_current('int_rec_documents') }} as copy on link.to_document_key = copy.document_key
+    {{ look_up(links, 'link', 'judged.document_key = link.from_document_key') }}
+    {{ look_up(current, 'copy', 'link.to_document_key = copy.document_key') }}
     where judged.hop = 'deal_order' and link.link_type = 'deal_order'
     {% if not loop.last %}union{% endif %}
     {% endfor %}
@@ -341,11 +334,9 @@ select
     names.hop,
     follower.document_key
 from names
-inner join {{ ref_current('int_rec_documents') }} as follower
-    on names.token = follower.reference_token and names.business_unit = follower.business_unit
-inner join {{ left_behind('rec_document') }} as document
-    on names.hop = document.hop and follower.document_key = document.document_key
-where document.superseded_run = {{ open_run() }} and document.side = 'right' and document.match_key is null
+{{ look_up(current, 'follower', 'names.token = follower.reference_token and names.business_unit = follower.business_unit') }}
+{{ look_up(stored, 'document', 'follower.document_key = document.document_key') }}
+where names.hop = document.hop and document.side = 'right' and document.match_key is null
 {%- else -%}
 select
     hop,

@@ -33,21 +33,16 @@ with receivables as (
 
 -- Each end of an application counts while the other is a receivable, too. An adjustment is none: what it takes off is gone.
 settled as (
-    {% for end, other in [('payment', 'invoice'), ('invoice', 'payment')] -%}
+    {% for end, other, kind in [('payment', 'invoice', 'inner'), ('invoice', 'payment', 'left')] -%}
     select
         receivables.document_key,
         sum(abs(settlement.applied_amount) + coalesce(settlement.discount_amount, 0)) as amount
     from receivables
-    inner join {{ ref('int_settlements__unioned') }} as settlement
-        on receivables.document_key = settlement.{{ end }}_document_key
-    {% if other == 'payment' -%}
-    left join {{ receivables }} as other on settlement.payment_document_key = other.document_key
-    {%- else -%}
-    inner join {{ receivables }} as other on settlement.invoice_document_key = other.document_key
-    {%- endif %}
+    {{ look_up(ref('int_settlements__unioned'), 'settlement', 'receivables.document_key = settlement.' ~ end ~ '_document_key') }}
+    {{ look_up(receivables, 'other', 'settlement.' ~ other ~ '_document_key = other.document_key', kind) }}
     where
         settlement.applied_date <= {{ as_of_date }}
-        {% if other == 'payment' %}and (other.document_key is not null or settlement.payment_type = 'adjustment'){% endif %}
+        {% if kind == 'left' %}and (other.document_key is not null or settlement.payment_type = 'adjustment'){% endif %}
     group by receivables.document_key
     {% if not loop.last %}union all{% endif %}
     {% endfor %}

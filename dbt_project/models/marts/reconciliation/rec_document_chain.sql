@@ -164,7 +164,7 @@ posted as (
         sum(judged.amount) as ledger_amount,
         count(*) as posting_count
     from billing
-    inner join {{ judged }} as judged on billing.document_key = judged.document_key
+    {{ look_up(judged, 'judged', 'billing.document_key = judged.document_key') }}
     where judged.hop = 'invoice_ledger' and judged.side = 'right' and judged.outcome <> 'scoped_out'
     group by billing.root_key
 ),
@@ -175,7 +175,7 @@ paid as (
         sum(judged.amount) as cash_amount,
         count(*) as cash_count
     from billing
-    inner join {{ judged }} as judged on billing.document_key = judged.piece_key
+    {{ look_up(judged, 'judged', 'billing.document_key = judged.piece_key') }}
     where judged.hop = 'invoice_cash' and judged.side = 'right' and judged.outcome <> 'scoped_out'
     group by billing.root_key
 ),
@@ -217,7 +217,7 @@ chains as (
         first_document.period,
         first_document.document_date
     from roots
-    inner join {{ documents }} as first_document on roots.root_key = first_document.document_key
+    {{ look_up(documents, 'first_document', 'roots.root_key = first_document.document_key') }}
     left join ordered on roots.root_key = ordered.root_key
     left join delivered on roots.root_key = delivered.root_key
     left join billed on roots.root_key = billed.root_key
