@@ -11,6 +11,7 @@ import msgspec
 
 from tieout.errors import LandingError
 from tieout.landing import mapping, quarantine
+from tieout.landing.erased import Erased
 from tieout.landing.mapping import Decision, Healers
 from tieout.landing.quarantine import Entry, Filter, Spool
 from tieout.landing.veil import Veil
@@ -90,6 +91,7 @@ def replay_corrected(quarantine_id: int, payload: str, *, by: str, note: str) ->
     place, spec = place_of(entry.connection, entry.stream)
     payload = Veil(place, spec).typed_by_hand(payload)
     with connect("loader") as db:
+        payload = Erased.of(db, place, spec).record(payload)
         still = _trial(place, spec, [payload], mapping.healers(db, place, spec))
         if still:
             raise LandingError(f"{where}: the corrected record is refused: {still[0][4]}", hint="nothing changed")
