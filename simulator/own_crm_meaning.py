@@ -13,7 +13,9 @@ def streams(read: Callable[[str], dict[str, Any]]) -> dict[str, Any]:
     found = {}
     for table, (key, columns, contracts) in _meaning().items():
         told = read(table)
-        found[table] = {"key": key, **told, "columns": columns | told.get("columns", {}), "contracts": contracts}
+        whose = {"person": "customer_no"} if table == "customer" else {}
+        told = {**told, **whose, "columns": columns | told.get("columns", {})}
+        found[table] = {"key": key, **told, "contracts": contracts}
     return found
 
 

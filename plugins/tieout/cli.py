@@ -2,7 +2,7 @@
 
     0 done · 1 failed · 2 settings, tieout.yml or secrets · 3 a vendor · 4 landing · 5 dbt · 6 a gate · 7 publishing
     8 Postgres · 9 Airflow's processes · 10 a DAG of the demo · 11 a reconciliation's own check
-    12 the register of breaks
+    12 the register of breaks · 13 an erasure
 
 An expected failure is one message with what to do next, on standard error; --debug adds the traceback. --json prints
 one document on standard output and nothing else.
@@ -20,6 +20,7 @@ from tieout import (
     cli_backfill,
     cli_breaks,
     cli_demo,
+    cli_erase,
     cli_explain,
     cli_identity,
     cli_match,
@@ -49,7 +50,7 @@ app = typer.Typer(
     help="Lands CRM and ERP records, builds one revenue fact, proves that deal, order, invoice, ledger and cash agree.",
     epilog="Exit codes: 0 done, 1 failed, 2 settings or secrets, 3 a vendor, 4 landing, 5 dbt, 6 a gate, 7 publishing, "
     "8 Postgres, 9 Airflow's processes, 10 a DAG of the demo, 11 a reconciliation's own check, "
-    "12 the register of breaks.",
+    "12 the register of breaks, 13 an erasure.",
 )
 
 RunId = Annotated[int | None, typer.Option("--run-id", help="Default: the newest revenue run.")]
@@ -191,6 +192,7 @@ def report(
 
 cli_backfill.register(app)
 cli_retention.register(app)
+cli_erase.register(app)
 cli_operate.register(app)
 cli_quarantine.register(app)
 cli_identity.register(app)

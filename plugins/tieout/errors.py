@@ -93,3 +93,9 @@ class RegisterError(TieoutError):
     """The register of breaks refused an event, or knows no such break."""
 
     exit_code = 12
+
+
+class ErasureError(TieoutError):
+    """The erasure of a person was refused, or something of theirs is still there."""
+
+    exit_code = 13

@@ -75,6 +75,11 @@ select run_id, kind, label, state, logical_at, started_at,
        round(extract(epoch from coalesce(finished_at, clock_timestamp()) - started_at), 1) as seconds, error
   from ops.run order by run_id desc limit 10"""
 
+# An erasure that was cut off, or found something left: the same command finishes it.
+_ERASURES = """
+select erasure_id, started_at from ops.erasure
+ where state = 'running' and started_at < clock_timestamp() - interval '1 hour' order by 1"""
+
 
 def overview(now: datetime) -> dict[str, Any]:
     """All sections as of `now` (aware: the clock of the company, which a simulated one moves by itself).
@@ -99,7 +104,11 @@ def overview(now: datetime) -> dict[str, Any]:
         found["failures"] = _all(books, _FAILURES, since=DAY)
         found["runs"] = _all(books, _RUNS)
         found["drift"] = [asdict(each) for each in drift.changes(books, company)]
-    found["problems"] = problems(found)
+        unfinished = _all(books, _ERASURES)
+    found["problems"] = problems(found) + [
+        f"erasure {one['erasure_id']} of {one['started_at']:%F} is not finished: run the same `tieout erase` again"
+        for one in unfinished
+    ]  # fmt: skip
     return found
 
 

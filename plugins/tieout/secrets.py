@@ -45,6 +45,18 @@ def webhook_secret(connection: Connection) -> str:
     return found
 
 
+def hash_key(connection: Connection) -> str:
+    """The key of a connection's hashes. SecretError where it is absent, or short enough to be guessed."""
+    name = "hash_key"
+    found = _given(connection, (name,)).get(name, "")
+    if len(found) < SHORTEST_KEY:
+        raise SecretError(
+            f"connection {connection.name}: {name} is {'too short' if found else 'missing'}",
+            hint=f"set TIEOUT_SECRET_{connection.name.upper()}__HASH_KEY to {SHORTEST_KEY} random letters or more, for "
+            "example from `openssl rand -hex 32`, and keep it: erased persons are known by hashes made with it")
+    return found
+
+
 def _given(connection: Connection, names: tuple[str, ...]) -> dict[str, str]:
     """Those of the secrets that there are, hidden from every log from here on."""
     found = {name: value for name in names if (value := _from_env(connection.name, name))}

@@ -326,6 +326,10 @@ class Connection(Frozen):
                   and (self.streams == "all" or s.name in self.streams)]
         return tuple(self._renamed(stream) for stream in wanted)
 
+    def every(self) -> tuple[Stream, ...]:
+        """All streams of the source, whether they are landed or not, with this connection's field names."""
+        return tuple(map(self._renamed, self.source.streams))
+
     def _renamed(self, stream: Stream) -> Stream:
         renamed = self.fields.get(stream.name, {})
         columns = tuple(

@@ -22,15 +22,37 @@ class Column(Frozen):
     `name` is the column in Postgres, `field` the vendor's word. `optional` columns may be absent at a vendor (a custom
     field, an edition's feature): they land as NULL. A column that is not optional and not served is a SchemaError.
     `hashed`: a person's id. It is replaced by its keyed hash before anything is stored (landing/veil.py).
+    `pii`: personal data; `place`: those that many people share (a town, a postal code); `text`: free text, which may
+    name a person. An erasure hides all of them in the person's own records, and looks for the first everywhere else.
     """
 
     name: str
     type: ColumnType
     field: str
     optional: bool = False
-    pii: bool = False
+    pii: bool | Literal["place", "text"] = False
     hashed: bool = False
     description: str = ""
+
+
+class Person(Frozen):
+    """Whose a record is: `column` holds the customer's id, or what stands in column `at` of the person's rows of the
+    stream `of`.
+    """
+
+    column: str
+    of: str | None = None
+    at: str | None = None
+
+    @model_validator(mode="after")
+    def _whole(self) -> Person:
+        if (self.of is None) != (self.at is None):
+            raise ValueError("person: `of` and `at` go together")
+        return self
+
+
+def _person(told: Any) -> Any:
+    return {"column": told} if isinstance(told, str) else told
 
 
 class Deletes(Frozen):
@@ -62,6 +84,7 @@ class Stream(Frozen):
     `partition`: a column whose values name complete lots: a delivery with rows of a value holds all rows of it.
     `touch`: columns that move without news (a nightly upsert of everything): a record in which nothing else changed is
     unchanged.
+    `person`: whose record it is, for an erasure: the column that holds the customer's id, or the way there.
     `lookups`: columns by which a build finds current rows, where `parent` is not one already; each gets an index.
     `dates`: how the vendor writes days and their absence, where not plainly; see `landing/conventions.py`.
     `options`: protocol words, read only by the protocol in `extract/`.
@@ -78,6 +101,7 @@ class Stream(Frozen):
     explode: str | None = None
     blank_keys: bool = False
     partition: str | None = None
+    person: Annotated[Person | None, BeforeValidator(_person)] = None
     lookups: tuple[str, ...] = ()
     dates: Literal["", "noon_utc"] = ""
     touch: tuple[str, ...] = ()
@@ -98,6 +122,8 @@ class Stream(Frozen):
                   "touch": self.touch}
         if self.parent:
             needed["parent.column"] = (self.parent.column,)
+        if self.person:
+            needed["person"] = (self.person.column,)
         for where, columns in needed.items():
             for column in columns:
                 if column is not None and column not in names:
@@ -167,6 +193,20 @@ def check_links(streams: tuple[Stream, ...]) -> None:
         for where, target in (("parent", parent), ("deletes.feed", stream.deletes.feed)):
             if target and target not in names:
                 raise ValueError(f"stream {stream.name}: {where} names {target!r}, which is not a stream")
+        check_person(stream, streams)
+
+
+def check_person(stream: Stream, streams: tuple[Stream, ...]) -> None:
+    """ValueError where the way from a record to its person leads nowhere, or in a circle."""
+    by_name, passed, at = {one.name: one for one in streams}, [stream.name], stream
+    while at.person and at.person.of:
+        above = by_name.get(at.person.of)
+        if above is None or at.person.at not in {column.name for column in above.columns} or not above.person:
+            raise ValueError(f"stream {at.name}: person names {at.person.of}.{at.person.at}, which leads to no person")
+        if above.name in passed:
+            raise ValueError(f"stream {stream.name}: person leads in a circle: {' → '.join([*passed, above.name])}")
+        passed.append(above.name)
+        at = above
 
 
 def check_choices(streams: tuple[Stream, ...], either: Mapping[str, Mapping[str, tuple[str, ...]]]) -> None:

@@ -26,6 +26,7 @@ from tieout.settings import settings
 if TYPE_CHECKING:
     import psycopg
 
+    from tieout.erasure.job import Report
     from tieout.extract import Facts
     from tieout.landing.land import LoadResult
     from tieout.landing.retention import Gone
@@ -258,6 +259,17 @@ def prune(*, apply: bool | None = None, progress: Callable[[Gone], None] | None 
         landed.prune(company, apply=really, tell=told)
         step.facts = f"{sum(gone.rows for gone in found):,} rows and files {'went' if really else 'would go'}"
     return tuple(found)
+
+
+def erase(record: str | None = None, customer: str | None = None, *, reason: str = "", by: str = "",
+          apply: bool = False) -> Report:
+    """Erase the person whose customer record (`connection:id`) or golden customer that is; see `erasure.job.erase`."""
+    from tieout.erasure import job
+
+    with timed("erase", "for good" if apply else "dry run") as step:
+        done = job.erase(settings().company, record, customer, reason=reason, by=by, apply=apply)
+        step.facts = f"{sum(done.counts.values()):,} rows and files {'changed' if apply else 'would change'}"
+    return done
 
 
 def waiting_waivers() -> list[dict[str, str]]:

@@ -14,14 +14,15 @@ ROOMS = ("extract", "landing", "transform", "matching", "quality", "publish", "r
 FOUNDATION = ("spec", "spec_streams", "spec_contracts", "spec_transports", "spec_yaml", "settings", "errors")
 # What each room may use of the others. Everything else between rooms goes through steps.
 BETWEEN_ROOMS = {
+    "erasure": {"extract", "landing"},
     "landing": {"extract"},
     "publish": {"quality", "register"},
     "transform": {"matching"},
 }
 ABOVE = (
     "steps", "stepbook", "freshness", "lineage", "health", "cli", "cli_backfill", "cli_breaks", "cli_demo",
-    "cli_explain", "cli_match", "cli_operate", "cli_quarantine", "cli_retention", "cli_status", "cli_work", "demo",
-    "doctor", "scratch", "stack", "status", "place",
+    "cli_erase", "cli_explain", "cli_match", "cli_operate", "cli_quarantine", "cli_retention", "cli_status", "cli_work",
+    "demo", "doctor", "scratch", "stack", "status", "place",
 )  # fmt: skip
 HEAVY = ("pandas", "dbt", "great_expectations")
 

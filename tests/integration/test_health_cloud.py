@@ -15,7 +15,7 @@ from simulator.score import score
 from simulator.serve import Endpoints, start
 from tests.canary import Hunt
 from tests.conftest import clear_settings, open_folder
-from tests.integration.transform_company import own_warehouse
+from tests.integration.transform_company import change, drop_lines, new_batch, own_warehouse
 from tieout import settings, steps
 from tieout.errors import BuildError
 from tieout.transform import build
@@ -180,3 +180,21 @@ def test_a_partial_build_says_what_a_complete_one_says(care):
     steps.close_run(run_id)
     assert partial == {name: rows(sql) for name, sql in ours.items()}
     assert before == rows(cycle)
+
+
+def test_a_claim_without_lines_is_explained_as_a_whole(care):
+    """Last: it takes the items of claims away. What was price or quantity by product becomes header and lines."""
+    found = rows("select document_key, document_id, sum(amount) from marts.rec_break "
+                 f"where {CURRENT} and hop = 'deal_order' and reason_code in ('C1', 'C2') group by 1, 2 order by 1")
+    assert found, "some claims and orders differ by product"
+    ids = ", ".join(f"'{document}'" for _, document, _ in found)
+    batch = new_batch()
+    assert drop_lines("health_cloud__claimitem", f"claimid in ({ids})", batch)
+    assert change("health_cloud__claim", f"id in ({ids})", batch, lastmodifieddate="lastmodifieddate + interval '1 s'")
+    steps.revenue()
+    keys = ", ".join(f"'{key}'" for key, *_ in found)
+    now = rows("select document_key, reason_code, sum(amount) from marts.rec_break "
+               f"where {CURRENT} and hop = 'deal_order' and document_key in ({keys}) and reason_code <> 'C6' "
+               "group by 1, 2 order by 1")
+    assert now == [(key, "C8", amount) for key, _, amount in found]
+    assert rows(f"select count(*) from marts.rec_summary where {CURRENT} and unexplained_amount <> 0") == [(0,)]

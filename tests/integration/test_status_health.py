@@ -171,6 +171,20 @@ def test_quarantine_is_a_problem_beyond_its_promise():
     assert health.overview(NOW)["problems"] == ["crm.Account has 2 records in quarantine, for 4d"]
 
 
+def test_an_unfinished_erasure_is_a_problem_after_an_hour():
+    all_fresh()
+    with connect("owner") as db:
+        db.execute("insert into ops.erasure (records, requested_by, account, reason) values ('[]', 'DPO', 'a', 't 1')")
+    assert health.overview(NOW)["problems"] == []
+    with connect("owner") as db:
+        number = db.execute("update ops.erasure set started_at = '2026-01-02' returning erasure_id").fetchone()[0]
+    assert health.overview(NOW)["problems"] == [
+        f"erasure {number} of 2026-01-02 is not finished: run the same `tieout erase` again"]  # fmt: skip
+    with connect("owner") as db:
+        db.execute("update ops.erasure set state = 'finished'")
+    assert health.overview(NOW)["problems"] == []
+
+
 def test_failures_are_problems_until_a_later_run_succeeds():
     all_fresh()
     run_id = steps.open_run("land", "crm")

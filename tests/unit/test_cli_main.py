@@ -13,7 +13,7 @@ from tieout import cli, errors, place, progress, show, status, steps
 
 VERBS = (
     "demo", "land", "build", "check", "match", "publish", "run", "backfill", "status", "sources", "quarantine", "score",
-    "report", "prune", "identity", "doctor", "up", "down", "setup", "psql", "breaks", "explain", "webhook",
+    "report", "prune", "erase", "identity", "doctor", "up", "down", "setup", "psql", "breaks", "explain", "webhook",
 )  # fmt: skip
 
 
@@ -87,7 +87,7 @@ def test_exit_codes_are_documented_and_distinct():
         if isinstance(error, type) and issubclass(error, errors.TieoutError) and "exit_code" in vars(error):
             assert error.exit_code not in codes, (error, codes)
             codes[error.exit_code] = error
-    assert sorted(codes) == list(range(1, 13))
+    assert sorted(codes) == list(range(1, 14))
     documented = {int(code) for code in re.findall(r"(\d+) [a-zA-Z]", cli.app.info.epilog)}
     assert documented == {0, *codes}
 

@@ -20,6 +20,7 @@ from tieout.errors import ArchiveDamaged, LandingError, WarehouseError
 from tieout.extract import Facts, Window, as_sent
 from tieout.extract.deliveries import by_document, delivers
 from tieout.landing import archive, deletes, drift, filebook, ledger, loader, mapping, parents, phases, quarantine
+from tieout.landing.erased import Erased
 from tieout.landing.held import Held
 from tieout.landing.ledger import LoadResult, Totals
 from tieout.landing.parse import Chunk, Parser
@@ -348,7 +349,8 @@ def _copy(db: psycopg.Connection, job: Job, target: loader.Target, pages: Iterat
 
     Raises _KeyTwice after all pages were archived.
     """
-    parser = Parser(target.connection, target.stream)
+    erased = Erased.of(db, target.connection, target.stream)
+    parser = Parser(target.connection, target.stream, erased)
     shaper = Shaper(target.stream, target.connection.zone, Totals(target.stream.control_totals), spool,
                     mapping.healers(db, target.connection, target.stream))
     found = Loaded(parser, shaper, [])
@@ -372,6 +374,7 @@ def _copy(db: psycopg.Connection, job: Job, target: loader.Target, pages: Iterat
         except BaseException as error:
             copier.abort(error)
             raise
+    erased.remember(db)
     return found
 
 

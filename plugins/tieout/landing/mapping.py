@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 
 from tieout.errors import LandingError
 from tieout.landing import typed
+from tieout.landing.veil import Veil
 
 if TYPE_CHECKING:
     import psycopg
@@ -155,11 +156,16 @@ def checked(connection: Connection, stream: Stream, field: str, received: str, v
 
 def decide(connection: Connection, stream: Stream, field: str, received: str, value: str | None, *, by: str,
            reason: str) -> int | None:
-    """Add a mapping; returns its id, or None where the same one already counts. Raises LandingError."""
+    """Add a mapping; returns its id, or None where the same one already counts. Raises LandingError.
+
+    Of a field that lands hashed, the mapping holds hashes, too.
+    """
     from tieout.warehouse import connect
 
     said(by, reason)
     column = checked(connection, stream, field, received, value)
+    veil = Veil(connection, stream)
+    received, value = veil.value(column.field, received) or "", veil.value(column.field, value)
     with connect("loader") as db:
         same = [one for one in active(db, connection.name, stream.name)
                 if (one.field, one.received, one.value) == (column.field, received, value)]

@@ -20,6 +20,7 @@ import pyarrow.csv
 
 from tieout.errors import SchemaError, SourceError
 from tieout.landing.columnar import ColumnarJson
+from tieout.landing.erased import Erased
 from tieout.landing.forms import Drift, arrow_form, look_at, plain_json, unrenamable
 from tieout.landing.names import visible
 from tieout.landing.spans import record_spans
@@ -67,9 +68,10 @@ class Chunk:
 class Parser:
     """Turns one stream's pages into chunks and remembers drift. Raises SourceError for a page that is cut."""
 
-    def __init__(self, connection: Connection, stream: Stream) -> None:
+    def __init__(self, connection: Connection, stream: Stream, erased: Erased | None = None) -> None:
         self.where = f"{connection.name}.{stream.name}"
         self.drift = Drift()
+        self._erased = erased
         self._stream = stream
         self._veil = Veil(connection, stream)
         self._noise: tuple[str, ...] = ()
@@ -112,14 +114,18 @@ class Parser:
     def _parse(self, page: Page) -> Chunk:
         chunk = self._parse_body(page)
         chunk.broken += [Broken(*one) for one in (self._veil.withheld(page) if self._veil else page.broken)]
+        if self._erased:
+            chunk.broken = [Broken(self._erased.withheld(one.payload), one.reason) for one in chunk.broken]
         return chunk
 
     def _parse_body(self, page: Page) -> Chunk:
         if page.media == "json":
-            return self._parse_json(self._veil.json(page, self._members) if self._veil else page)
+            page = self._veil.json(page, self._members) if self._veil else page
+            return self._parse_json(self._erased.json(page, self._members) if self._erased else page)
         table = self._read_csv(page.body) if page.media == "csv" else page.body
         may_hold_nul = page.media != "csv" or b"\x00" in page.body
-        return self._parse_table(page, self._veil.table(table) if self._veil else table, may_hold_nul)
+        table = self._veil.table(table) if self._veil else table
+        return self._parse_table(page, self._erased.table(table) if self._erased else table, may_hold_nul)
 
     def _members(self, body: bytes, path: str) -> list[dict[str, msgspec.Raw]]:
         return self._decode(body, path, "extra")

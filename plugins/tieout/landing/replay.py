@@ -11,8 +11,10 @@ import msgspec
 
 from tieout.errors import LandingError
 from tieout.landing import mapping, quarantine
+from tieout.landing.erased import Erased
 from tieout.landing.mapping import Decision, Healers
 from tieout.landing.quarantine import Entry, Filter, Spool
+from tieout.landing.veil import Veil
 
 if TYPE_CHECKING:
     from tieout.extract import Page
@@ -73,7 +75,7 @@ def replay(connection: str, stream: str, run_id: int | None = None, *, ids: Iter
 
 def replay_corrected(quarantine_id: int, payload: str, *, by: str, note: str) -> LoadResult:
     """Land a corrected record in place of an open one, whose own payload is kept. Raises LandingError where the
-    corrected record is refused, too: nothing changes then.
+    corrected record is refused, too: nothing changes then. Persons' ids in it are hashed before anything is kept of it.
     """
     from tieout.landing.land import land_pages
     from tieout.warehouse import connect
@@ -87,7 +89,9 @@ def replay_corrected(quarantine_id: int, payload: str, *, by: str, note: str) ->
         raise LandingError(f"{where}: the corrected payload is no JSON object",
                            hint="one object, as the vendor sends it")
     place, spec = place_of(entry.connection, entry.stream)
+    payload = Veil(place, spec).typed_by_hand(payload)
     with connect("loader") as db:
+        payload = Erased.of(db, place, spec).record(payload)
         still = _trial(place, spec, [payload], mapping.healers(db, place, spec))
         if still:
             raise LandingError(f"{where}: the corrected record is refused: {still[0][4]}", hint="nothing changed")

@@ -65,6 +65,19 @@ class Veil:
             ) from None  # the cause may quote the page
         return replace(page, body=body, records="")
 
+    def typed_by_hand(self, record: str) -> str:
+        """One record as JSON text that a person wrote, hashed as a landed one is: it will be kept."""
+        if not self:
+            return record
+        known: dict[str, msgspec.Raw] = msgspec.json.decode(record, type=dict[str, msgspec.Raw])
+        for name in self._fields & known.keys():
+            known[name] = msgspec.Raw(msgspec.json.encode(self._of(msgspec.json.decode(known[name]))))
+        return msgspec.json.encode(known).decode()
+
+    def value(self, field: str, value: str | None) -> str | None:
+        """A single value of a field, hashed where the field is."""
+        return self._of(value) if field in self._fields else value
+
     def table(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """A batch of text columns with hashes in place of ids."""
         for at, name in enumerate(batch.schema.names):

@@ -92,12 +92,13 @@ def audit(db: psycopg.Connection, known: str | None = None) -> Verdict:
     """Read the whole log and prove that no event was changed, removed or put in between.
 
     The heads that publications noted must be in it; so must `known`, a hash that somebody kept: else the end of the log
-    may have been cut off, or all of it written anew.
+    may have been cut off, or all of it written anew. Where the erasure of a person wrote it anew, `known` may be a head
+    that the erasure noted.
     """
     noted = dict(db.execute(
         "select (facts -> 'register' ->> 'events')::bigint, facts -> 'register' ->> 'hash' from ops.publication"
         " where (facts -> 'register' ->> 'events')::bigint > 0 order by publication_id"))  # fmt: skip
-    previous, count, broken, found, actors = "", 0, None, known is None, {}
+    previous, count, broken, found, actors = "", 0, None, known is None or _was_erased_from(db, known), {}
     shared = []
     for event in _events(db):
         count += 1
@@ -115,6 +116,10 @@ def audit(db: psycopg.Connection, known: str | None = None) -> Verdict:
     if broken is None and not found:
         broken = f"no event has the hash {known}: the log is not the one that it was taken from, or was cut"
     return Verdict(count, previous, broken, tuple(shared))
+
+
+def _was_erased_from(db: psycopg.Connection, known: str) -> bool:
+    return db.execute("select exists (select from ops.erasure where register -> 'heads' ? %s)", (known,)).fetchone()[0]
 
 
 def _broken(event: dict[str, Any], place: int, previous: str, noted: str | None) -> str | None:

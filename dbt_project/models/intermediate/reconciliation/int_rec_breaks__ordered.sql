@@ -15,7 +15,8 @@ with mistaken as (
 balances as (
     select
         balances.*,
-        effects.group_key is not null as has_lines,
+        effects.group_key is not null and not coalesce(effects.is_header_only, false) as has_lines,
+        coalesce(effects.is_header_only, false) as is_header_only,
         coalesce(effects.price_amount, 0) as price_amount,
         coalesce(effects.fraction_amount, 0) as fraction_amount,
         coalesce(effects.missing_amount, 0) as missing_amount,
@@ -55,6 +56,7 @@ explained as (
             when has_lines then 'lines'
             when hop = 'order_invoice' and has_schedule and base_amount > 0 then 'schedule'
             when base_amount = included_tax_amount then 'tax'
+            when is_header_only then 'header'
             else 'none'
         end as explanation,
         missing_amount > 0 and abs(price_amount) <= rounding_amount + fraction_amount as is_price_part_of_rest
@@ -127,7 +129,7 @@ measured as (
                 then
                     case
                         when explanation = 'nothing' then base_amount - delivered_amount
-                        when explanation in ('void', 'rounding', 'scale', 'tax', 'schedule') then base_amount
+                        when explanation in ('void', 'rounding', 'scale', 'tax', 'schedule', 'header') then base_amount
                     end
             when 'price' then case when explanation = 'lines' then priced_amount end
             when 'discount' then case when explanation = 'lines' then discounted_amount end
@@ -148,6 +150,7 @@ reasoned as (
             when explanation = 'rounding' then 'C6'
             when explanation = 'scale' then 'C7'
             when explanation = 'tax' then 'C3'
+            when explanation = 'header' then 'C8'
             when slot = 'price' and abs(amount) <= rounding_amount then 'C6'
             when slot = 'price' and amount = included_tax_amount then 'C3'
             when slot in ('price', 'discount') then 'C1'
@@ -171,6 +174,7 @@ reasoned as (
                     || ' times the other, as in other documents of these connections and this currency'
             when explanation = 'tax' and base_amount < 0 then 'exactly the tax of the left side'
             when explanation = 'tax' then 'exactly the tax of the right side'
+            when explanation = 'header' then 'the deal has a total and no lines: which product differs cannot be told'
             when explanation = 'schedule' then 'billing schedule: the rest is not billed yet'
             when slot = 'price' then 'same products and quantities at other unit prices'
             when slot = 'discount'
@@ -203,7 +207,8 @@ of_groups as (
         min(coalesce(core_document_key, void_document_key, mistaken_document_key)) as counter_document_key,
         reason_code,
         sum(amount) as amount,
-        min(case when reason_code = 'C3' then 0.95 when explanation = 'schedule' then 0.9 else 1 end) as confidence,
+        min(case when reason_code = 'C3' then 0.95 when explanation in ('schedule', 'header') then 0.9 else 1 end)
+            as confidence,
         min(evidence) as evidence
     from reasoned
     group by hop, group_key, reason_code

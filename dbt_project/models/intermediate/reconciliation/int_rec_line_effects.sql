@@ -202,6 +202,18 @@ of_products as (
     group by hop, group_key
 ),
 
+-- Deals that have a total and no lines (a claim is a header): no product of theirs can be compared with the order's.
+header_only as (
+    select
+        lines.hop,
+        lines.group_key
+    from lines
+    inner join balances on lines.hop = balances.hop and lines.group_key = balances.group_key
+    where lines.hop = 'deal_order' and lines.side = 'left' and balances.core_count > 0
+    group by lines.hop, lines.group_key
+    having count(lines.product_key) = 0
+),
+
 of_others as (
     select
         hop,
@@ -227,10 +239,13 @@ select
     coalesce(of_others.left_discount_amount, 0) as left_discount_amount,
     coalesce(of_others.right_discount_amount, 0) as right_discount_amount,
     coalesce(of_others.left_freight_amount, 0) as left_freight_amount,
-    coalesce(of_others.right_freight_amount, 0) as right_freight_amount
+    coalesce(of_others.right_freight_amount, 0) as right_freight_amount,
+    header_only.group_key is not null as is_header_only
 from of_products
 inner join balances on of_products.hop = balances.hop and of_products.group_key = balances.group_key
 left join of_others on of_products.hop = of_others.hop and of_products.group_key = of_others.group_key
+left join header_only on of_products.hop = header_only.hop and of_products.group_key = header_only.group_key
 where
     balances.core_count = 0
+    or header_only.group_key is not null
     or (of_products.has_common_product = 1 and coalesce(of_others.other_count, 0) = 0)

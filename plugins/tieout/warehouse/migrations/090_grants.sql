@@ -57,3 +57,6 @@ grant select, insert, delete on ops.webhook_nonce to tieout_loader;
 grant select on ops.break_event to tieout_publisher;
 grant execute on function ops.record_break_event(text, text, text, text, bigint, bigint, text, text, text, date, numeric,
     numeric, text, text, text, text, text, numeric, numeric) to tieout_publisher;
+-- Landing hides erased persons, and follows their records; the audit of breaks reads where an erasure wrote the chain anew.
+grant select, insert on ops.erasure_suppressed to tieout_loader;
+grant select on ops.erasure to tieout_loader, tieout_publisher;
