@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -97,6 +98,22 @@ def checked(
             raise GateError(f"{connection}: {refused:,} records of the sample would be quarantined, {codes:,} codes "
                             f"are not mapped{absent}",
                             hint="mend columns, dialect or maps in tieout.yml; nothing has landed")
+
+
+@sources.command("draft")
+def draft(
+    path: Annotated[Path | None, typer.Argument(help="A Singer catalog, or a tap's output; else what is piped in.")]
+    = None,
+) -> None:
+    """Write the `streams:` of a Singer tap as `tieout.yml` has them, to start from. Needs nothing set up."""
+    import sys
+
+    import yaml
+
+    from tieout.extract.singer_draft import drafted
+
+    text = path.read_bytes() if path else sys.stdin.buffer.read()
+    typer.echo(yaml.safe_dump({"streams": drafted(text)}, sort_keys=False, default_flow_style=None, width=110))
 
 
 def as_plain(found: Any) -> dict[str, Any]:
