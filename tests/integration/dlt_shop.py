@@ -76,3 +76,16 @@ def frames() -> Iterator[Any]:
     import pyarrow as pa
 
     yield pa.table({"id": [1, 2], "net": pa.array([Decimal("1.10"), Decimal("2.20")], pa.decimal128(10, 2))})
+
+
+@dlt.resource(primary_key="id", max_table_nesting=3)
+def nesting() -> Iterator[Any]:
+    """Would make tables of its lists, if it were asked."""
+    yield {"id": 1, "net": 1, "lines": [{"n": 1, "parts": [{"p": 1}]}]}
+
+
+@dlt.resource(primary_key="id", table_name=lambda item: item["kind"])
+def sorting() -> Iterator[Any]:
+    """One resource, a table per kind."""
+    yield {"id": 1, "net": 1, "kind": "sorting"}
+    yield {"id": 2, "net": 2, "kind": "others"}

@@ -242,6 +242,19 @@ def test_a_complete_set_is_asked_for_without_its_bookmark_and_deletes_what_it_la
     assert "replication_method" not in by_name["refunds"]
 
 
+def test_nested_lists_are_lines_that_come_and_go_with_their_record(tmp_path):
+    lines = {"key": ["order_id", "n"], "explode": "lines", "parent": {"stream": "orders", "column": "order_id"},
+             "columns": {"order_id": "text", "n": "integer"}}
+    told = {**doors.PROPERTIES, "lines": {"type": "array"}}
+    shop = tapped(tmp_path, {"orders": ORDERS, "lines": lines}, [
+        [schema(properties=told), record(1, lines=[{"n": 1}, {"n": 2}]), record(2, lines=[{"n": 1}]), state({"a": 1})],
+        [schema(properties=told), record(1, 2, lines=[{"n": 2}]), state({"a": 2})]])
+    land(shop)
+    land(shop)
+    assert current("shop__lines", "order_id", "n") == [("1", 2), ("2", 1)]
+    assert len(states()) == 2
+
+
 def test_a_batch_of_files_lands(tmp_path):
     packed, plain = tmp_path / "one.jsonl.gz", tmp_path / "two.jsonl"
     packed.write_bytes(gzip.compress(b'{"id": 1, "net": 1.10, "day": null}\n{"id": 2, "net": 2, "day": null}\n'))

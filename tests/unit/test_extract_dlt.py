@@ -58,6 +58,20 @@ def test_tables_land_as_records_do():
     assert [one["net"] for one in found.records] == [Decimal("1.10"), Decimal("2.20")]
 
 
+def test_lists_stay_in_their_record_whatever_the_source_says():
+    found = look("nesting", {**NET, "lines": "json"}).records
+    assert json.loads(found[0]["lines"]) == [{"n": 1, "parts": [{"p": 1}]}]
+
+
+def test_a_table_that_nobody_declared_is_refused():
+    with pytest.raises(SchemaError, match="brings the tables others, which are not declared"):
+        look("sorting", NET)
+    both = {name: {"key": ["id"], "columns": NET, "options": {"resource": "sorting", "table": name}}
+            for name in ("sorting", "others")}
+    one, two = sampling.look(connection("sorting", both), 10).streams
+    assert [one.records[0]["net"], two.records[0]["net"]] == [1, 2]
+
+
 def test_what_is_missing_is_told():
     with pytest.raises(ConfigError, match="no dlt source tests.integration.dlt_shop:shops"):
         look("shops", NET)

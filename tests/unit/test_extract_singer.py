@@ -229,3 +229,24 @@ def test_secrets_are_those_that_the_configuration_names(monkeypatch):
     made = shop(config={"auth": [{"token": {"secret": "token"}}], "url": "https://example.org"})
     extractor = SingerExtractor(made, secrets_for(made))
     assert extractor._config == {"auth": [{"token": "abcdefgh-token"}], "url": "https://example.org"}
+
+
+def test_a_tap_s_records_reach_the_contracts_by_the_mapping_alone(tmp_path):
+    """What the generic family understands of a mapping, it understands of a tap's streams."""
+    from tieout import sampling
+    from tieout.transform.inputs import describe
+
+    invoices = {**ORDERS, "columns": {**ORDERS["columns"], "kind": {"type": "text", "optional": True}}, "contracts": {
+        "revenue_events": {"columns": {
+            "document_type": {"column": "kind", "map": {"INV": "invoice", "CRN": "credit_memo"}},
+            "document_id": "id", "line_id": "id", "event_type": {"constant": "billing"},
+            "net_amount": {"column": "net", "negative_when": {"kind": "CRN"}}}}}}
+    properties = {"id": {}, "net": {}, "day": {}, "kind": {}}
+    script(tmp_path, [[schema(properties=properties), record(1, "10.50", kind="INV"), record(2, 3, kind="CRN")]])
+    made = Company.model_validate({"version": 1, "connections": {"shop": {
+        "kind": "singer", "role": "erp", "time_zone": "UTC", "streams": {"orders": invoices},
+        "options": {"command": [sys.executable, str(TAP)], "discover": False, "config": {"folder": str(tmp_path)}}}}})
+    (found,) = sampling.look(made.connection("shop"), 10).contracts
+    assert [str(amount.normalize()) for amount in found.totals.values()] == ["7.5"]
+    (told,) = describe(made)["connections"]
+    assert (told["system"], [one["contract"] for one in told["contracts"]]) == ("generic", ["revenue_events"])

@@ -27,6 +27,7 @@ def declare(resource: Any, stream: Stream) -> None:
                for column in stream.columns
                if column.field and not column.field.startswith(("$", "_dlt")) and column.field not in typed}
     resource.apply_hints(columns=columns)
+    resource.max_table_nesting = 0  # lists stay in their record: `explode` lands them
     if stream.mode == "full":
         resource.apply_hints(write_disposition="replace")
 

@@ -101,7 +101,6 @@ class DltExtractor(OneRun):
 
         made = function(**self._arguments)
         source = made if isinstance(made, dlt.extract.DltSource) else _as_source(dlt, made)
-        source.max_table_nesting = 0
         pipeline = dlt.pipeline(f"tieout_{self._connection.name}", pipelines_dir=self._folder.name, dataset_name="raw",
                                 destination=dlt.destinations.dummy(loader_file_format="jsonl"))
         if value is not None:
@@ -112,12 +111,16 @@ class DltExtractor(OneRun):
             raise SchemaError(f"{self._connection.name}: {self._told.source} has no resource {', '.join(missing)}",
                               hint=f"it has: {', '.join(sorted(source.resources))}")
         source = source.with_resources(*wanted)
+        source.max_table_nesting = 0
         for stream in self._streams.values():
             declare(source.resources[stream.options["resource"]], stream)
-        pipeline.extract(source)
-        pipeline.normalize()
-        self._find_tables(pipeline, source)
-        return json.typed_dumps(pipeline.state.get("sources", {}))
+        try:
+            pipeline.extract(source)
+            pipeline.normalize()
+            self._find_tables(pipeline, source)
+            return json.typed_dumps(pipeline.state.get("sources", {}))
+        finally:
+            pipeline.deactivate()
 
     def _find_tables(self, pipeline: Any, source: Any) -> None:
         schema = pipeline.schemas[source.schema.name]
@@ -128,6 +131,11 @@ class DltExtractor(OneRun):
             table = Table(name, schema.tables.get(name) or {}, [f for f in files if f.name.split(".")[0] == name])
             table.check(stream, f"{self._connection.name}.{stream.name}")
             self._tables[stream.name] = table
+        named = {table.name for table in self._tables.values()}
+        if others := sorted({name for f in files if not (name := f.name.split(".")[0]).startswith("_dlt")} - named):
+            raise SchemaError(f"{self._connection.name}: the source brings the tables {', '.join(others)}, which are "
+                              "not declared", hint="declare each as a stream with `options: {resource: …, table: …}`: "
+                              "left out now, its history would be missing later")
 
     def _pages(self, stream: Stream) -> Iterator[Page]:
         table, (noise, omits_nulls) = self._tables[stream.name], MANNERS["dlt"]
