@@ -250,3 +250,18 @@ def test_a_tap_s_records_reach_the_contracts_by_the_mapping_alone(tmp_path):
     assert [str(amount.normalize()) for amount in found.totals.values()] == ["7.5"]
     (told,) = describe(made)["connections"]
     assert (told["system"], [one["contract"] for one in told["contracts"]]) == ("generic", ["revenue_events"])
+
+
+def test_the_examples_of_the_page_are_what_tieout_reads(tmp_path):
+    import re
+
+    from tests.conftest import ROOT
+    from tieout.spec import load_company
+
+    page = (ROOT / "docs" / "dlt-and-singer.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    (tmp_path / "tieout.yml").write_text("version: 1\n" + "".join(blocks), encoding="utf-8")
+    found = load_company(tmp_path / "tieout.yml")
+    assert {name: one.protocol for name, one in found.connections.items()} == {"shop": "singer", "desk": "dlt"}
+    assert found.connection("shop").source.secrets == {"none": ("api_key",)}
+    assert found.connection("desk").source.secrets == {"none": ("token",)}
