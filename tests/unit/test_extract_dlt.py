@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -111,7 +110,7 @@ def test_what_dlt_wrote_is_gone_afterwards():
     shop = connection("typed", {"typed": {"key": ["id"], "columns": NET}})
     with DltExtractor(shop, {}) as extractor:
         [*extractor.pages(shop.selected()[0], None)]
-        folder = Path(extractor._folder.name)
+        folder = extractor._folder.path
         assert folder.is_dir() and folder.stat().st_mode & 0o777 == 0o700
     assert not folder.exists()
 

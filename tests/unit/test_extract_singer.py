@@ -126,6 +126,15 @@ def test_a_version_is_complete_where_all_of_it_came_in_this_run(before, lines, m
     assert (found.mode, found.progress.state.about.get("restart", False)) == (mode, restart)
 
 
+def test_a_complete_set_of_which_the_tap_says_nothing_is_none():
+    two = shop({"orders": {**ORDERS, "mode": "full"}, "refunds": ORDERS})
+    with fed([schema("refunds"), state({})], two) as extractor:
+        assert delivered(extractor).mode == "incremental"
+        assert extractor.facts.notes["streams_unheard"] == ["orders"]
+    with fed([schema(), schema("refunds"), state({})], two) as extractor:
+        assert delivered(extractor).mode == "full", "empty, and said to be: the guard decides"
+
+
 def test_records_of_an_older_version_in_the_same_run_are_no_part_of_the_set():
     with fed([schema(), record(1, version=1), record(2, version=2), activate(2), state({})]) as extractor:
         assert ids(delivered(extractor)) == [2]
@@ -265,3 +274,29 @@ def test_the_examples_of_the_page_are_what_tieout_reads(tmp_path):
     assert {name: one.protocol for name, one in found.connections.items()} == {"shop": "singer", "desk": "dlt"}
     assert found.connection("shop").source.secrets == {"none": ("api_key",)}
     assert found.connection("desk").source.secrets == {"none": ("token",)}
+
+
+def test_what_a_killed_run_left_is_removed_by_the_next_and_nothing_that_lives(monkeypatch, tmp_path):
+    import os
+    import subprocess
+    import tempfile
+
+    from tieout.extract.private_folder import PrivateFolder
+
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    program = ("import os, signal\nfrom tieout.extract.private_folder import PrivateFolder\nfolder = PrivateFolder()\n"
+               "(folder.path / 'config.json').write_text('secret')\nprint(folder.path, flush=True)\n"
+               "os.kill(os.getpid(), signal.SIGKILL)")
+    killed = subprocess.run([sys.executable, "-c", program], env={"PYTHONPATH": "plugins", "TMPDIR": str(tmp_path)},
+                            capture_output=True, text=True, check=False)
+    left = Path(killed.stdout.strip())
+    assert (left / "config.json").exists()
+    lives = PrivateFolder()
+    assert left.exists(), "too young to be sure"
+    for folder in (left, lives.path):
+        os.utime(folder, (0, 0))
+    other = PrivateFolder()
+    assert not left.exists() and lives.path.is_dir()
+    lives.close()
+    other.close()
+    assert not [*tmp_path.iterdir()]

@@ -13,11 +13,9 @@ replace by key, and what `merge_key` names is replaced value by value (`partitio
 from __future__ import annotations
 
 import sys
-import tempfile
 from collections.abc import Iterator
 from importlib import import_module
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -29,6 +27,7 @@ from tieout.extract import MANNERS, Page
 from tieout.extract.deliveries import Bookmark
 from tieout.extract.dlt_hints import Table, declare
 from tieout.extract.one_run import OneRun, Taken
+from tieout.extract.private_folder import PrivateFolder
 from tieout.extract.record_marks import Marks
 from tieout.spec import Connection, Defaults, Stream
 from tieout.spec_transports import DltSource, with_secrets
@@ -49,13 +48,13 @@ class DltExtractor(OneRun):
         told = {word: value for word, value in connection.options.items() if word not in Defaults.model_fields}
         self._told = DltSource.model_validate(told)
         self._arguments = with_secrets(self._told.arguments, secrets)
-        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._folder: PrivateFolder | None = None
         self._tables: dict[str, Table] = {}
 
     def close(self) -> None:
         """The private folder is gone with all that dlt wrote."""
         if self._folder is not None:
-            self._folder.cleanup()
+            self._folder.close()
             self._folder = None
 
     def test(self) -> str:
@@ -67,7 +66,7 @@ class DltExtractor(OneRun):
         """See `OneRun.take`. A source that fails has brought nothing."""
         dlt, function = self._function()
         self.close()
-        self._folder = tempfile.TemporaryDirectory(prefix="tieout-dlt-")  # 0700
+        self._folder = PrivateFolder()
         try:
             value = self._extract(dlt, function, state.value if state else None)
         except TieoutError:
@@ -101,8 +100,9 @@ class DltExtractor(OneRun):
 
         made = function(**self._arguments)
         source = made if isinstance(made, dlt.extract.DltSource) else _as_source(dlt, made)
-        pipeline = dlt.pipeline(f"tieout_{self._connection.name}", pipelines_dir=self._folder.name, dataset_name="raw",
-                                destination=dlt.destinations.dummy(loader_file_format="jsonl"))
+        pipeline = dlt.pipeline(
+            f"tieout_{self._connection.name}", pipelines_dir=str(self._folder.path), dataset_name="raw",
+            destination=dlt.destinations.dummy(loader_file_format="jsonl"))
         if value is not None:
             with pipeline.managed_state() as state:
                 state["sources"] = json.typed_loads(value)
@@ -124,7 +124,7 @@ class DltExtractor(OneRun):
 
     def _find_tables(self, pipeline: Any, source: Any) -> None:
         schema = pipeline.schemas[source.schema.name]
-        files = sorted(Path(self._folder.name).glob("*/load/normalized/*/new_jobs/*"))
+        files = sorted(self._folder.path.glob("*/load/normalized/*/new_jobs/*"))
         for stream in self._streams.values():
             word = stream.options.get("table") or source.resources[stream.options["resource"]].name
             name = schema.naming.normalize_table_identifier(word)

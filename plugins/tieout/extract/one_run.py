@@ -25,12 +25,14 @@ from tieout.spec import Connection, Stream
 class Taken:
     """What one run brought. pages: of a stream. state: the program's own words where it ended.
 
-    complete: streams of which it brought the whole set, so that what they lack is gone. failure: why it broke off.
+    complete: streams of which it brought the whole set, so that what they lack is gone. unheard: of which it said
+    nothing at all. failure: why it broke off.
     """
 
     pages: Callable[[Stream], Iterator[Page]]
     state: str | None
     complete: set[str] = field(default_factory=set)
+    unheard: set[str] = field(default_factory=set)
     versions: dict[str, Any] = field(default_factory=dict)
     restart: bool = False
     failure: TieoutError | None = None
@@ -86,7 +88,8 @@ class OneRun(ABC):
     def deliveries(self, stream: Stream, window: Window, known: Collection[KnownFile]) -> Iterator[Delivery]:
         """One: what the run brought of this stream. That there was no news is news, unless the program broke off."""
         taken = self._run(full=window.full)
-        complete = taken.failure is None and (stream.mode == "full" or stream.name in taken.complete)
+        complete = taken.failure is None and stream.name not in taken.unheard and (
+            stream.mode == "full" or stream.name in taken.complete)
         made = Delivery(stream.name, "full" if complete else "incremental",
                         None if taken.failure else self._began, lambda: taken.pages(stream))
         last = self._left <= {stream.name}

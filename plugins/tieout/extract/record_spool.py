@@ -20,7 +20,7 @@ _BETWEEN = b",\n"
 class _Held:
     def __init__(self) -> None:
         self.count = 0
-        self._file: IO[bytes] = tempfile.TemporaryFile(prefix="tieout-run-")  # noqa: SIM115 - closed by the spool
+        self._file: IO[bytes] = tempfile.TemporaryFile(prefix="tieout-spool-")  # noqa: SIM115 - closed by the spool
         self._codec = pa.Codec("lz4")
         self._fresh: list[bytes] = []
         self._size = 0

@@ -63,6 +63,9 @@ class SingerExtractor(OneRun):
             self.facts.notes["records_of_ignored_streams"] = read.ignored_records
         made = Taken(lambda stream: read.pages(stream, vouched=failure is not None),
                      read.state.decode() if read.state else state and state.value, failure=failure)
+        made.unheard = {stream.name for name, stream in self._by_name.items() if name not in read.known}
+        if made.unheard:
+            self.facts.notes["streams_unheard"] = sorted(made.unheard)
         self._settle_versions(read, made, (state.about if state else {}).get("versions", {}))
         return made
 

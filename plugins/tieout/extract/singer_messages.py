@@ -46,7 +46,7 @@ class Messages:
         self.ignored_records = 0
         self._where, self._streams, self._ignored = where, streams, ignored
         self._spool = Spool()
-        self._known: set[str] = set()
+        self.known: set[str] = set()  # streams whose SCHEMA came
         self._marks = {name: Marks(stream, f"{where}.{stream.name}", DELETED) for name, stream in streams.items()}
         self._vouched: dict[str, int] = {}
         self._begins: dict[str, int] = {}  # where the records of a stream's version begin
@@ -94,7 +94,7 @@ class Messages:
 
     def _wanted(self, message: _Message) -> bool:
         name = message.stream
-        if name in self._known:
+        if name in self.known:
             return True
         if name in self._ignored:
             return False
@@ -171,4 +171,4 @@ class Messages:
             raise SchemaError(f"{where}: the tap tells deletions ({DELETED}), and nobody listens",
                               hint="add a column {gone: {type: boolean, field: $deleted}} and `deletes: {flag: gone}`, "
                               "or say `deletes: {never: true}`")
-        self._known.add(name)
+        self.known.add(name)

@@ -10,7 +10,6 @@ import json
 import os
 import signal
 import subprocess
-import tempfile
 import threading
 import time
 from collections import deque
@@ -20,6 +19,7 @@ from typing import Any
 
 from tieout import logs
 from tieout.errors import ConfigError, SourceError
+from tieout.extract.private_folder import PrivateFolder
 from tieout.settings import foreign_environment
 from tieout.spec import Stream
 from tieout.spec_transports import Tap
@@ -35,14 +35,14 @@ class TapProcess:
     def __init__(self, where: str, tap: Tap, config: dict[str, Any]) -> None:
         self.failure: SourceError | None = None
         self._where, self._tap = where, tap
-        self._folder = tempfile.TemporaryDirectory(prefix="tieout-tap-")  # 0700
+        self._folder = PrivateFolder()
         self._arguments = ["--config", str(self._write("config.json", config))]
         self._said: deque[str] = deque(maxlen=_KEPT)
         self._silent = False
 
     def close(self) -> None:
         """The folder, and with it the configuration, is gone."""
-        self._folder.cleanup()
+        self._folder.close()
 
     def choose(self, streams: Mapping[str, Stream]) -> None:
         """Say which streams are wanted: the declared ones, whole where each run is to be the complete set."""
@@ -68,7 +68,7 @@ class TapProcess:
         yield from self._run(self._arguments)
 
     def _write(self, name: str, content: Any) -> Path:
-        path = Path(self._folder.name) / name
+        path = self._folder.path / name
         with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
             json.dump(content, file)
         return path
