@@ -89,3 +89,9 @@ def sorting() -> Iterator[Any]:
     """One resource, a table per kind."""
     yield {"id": 1, "net": 1, "kind": "sorting"}
     yield {"id": 2, "net": 2, "kind": "others"}
+
+
+@dlt.resource(primary_key="id", columns={"net": {"data_type": "decimal", "precision": 10, "scale": 2}})
+def scaled() -> Iterator[Any]:
+    """Finer than the source's own precision."""
+    yield {"id": 1, "net": Decimal("1.23456")}

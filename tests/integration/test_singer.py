@@ -292,6 +292,17 @@ def test_full_begins_anew(tmp_path):
     assert [one["state"] for one in asked(tmp_path)] == [None, None]
 
 
+def test_a_window_of_the_past_is_refused(tmp_path):
+    from tieout.errors import ConfigError
+    from tieout.extract.open import open_extractor
+    from tieout.landing.windows import land_connection
+
+    shop = tapped(tmp_path, {"orders": ORDERS}, [[schema(), record(1), state({"a": 1})]])
+    with open_extractor(shop, {}) as extractor, pytest.raises(ConfigError, match="land shop --full"):
+        land_connection(shop, None, backfill=True, extractor=extractor)
+    assert not (tmp_path / "asked.jsonl").exists()
+
+
 def test_a_single_stream_never_moves_the_state(tmp_path):
     from tieout.extract.open import open_extractor
     from tieout.landing.windows import land_connection

@@ -47,6 +47,10 @@ def test_a_value_that_does_not_fit_the_source_s_type_is_quarantined_as_it_came()
     assert [*found.refused] == [("net", "a lot", "net: not a number")]
 
 
+def test_a_source_s_precision_rounds_nothing():
+    assert [one["net"] for one in look("scaled", NET).records] == [Decimal("1.23456")]
+
+
 def test_another_key_than_the_source_s_is_refused():
     with pytest.raises(SchemaError, match="the source's key is id, declared is net"):
         look("typed", NET, key="net")
