@@ -122,3 +122,25 @@ def test_what_dlt_wrote_is_gone_afterwards():
 def test_dlt_is_no_dependency_of_the_product():
     locked = (ROOT / "requirements" / "runtime.lock").read_text()
     assert "\ndlt==" not in f"\n{locked}"
+
+
+def test_a_source_is_drafted_with_its_hints_and_every_draft_can_be_read(monkeypatch, tmp_path):
+    import yaml
+    from typer.testing import CliRunner
+
+    from tieout.cli import app
+
+    for name in ("orders", "customers", "events"):
+        (tmp_path / f"{name}.json").write_text('[{"id": 1, "net": 1.10, "changed_at": "2026-02-01T00:00:00Z"}]')
+    monkeypatch.setenv("TIEOUT_SECRET_DRAFT__SHOP_KEY", "s3cret-enough-to-see")
+    told = json.dumps({"folder": str(tmp_path), "key": {"secret": "shop_key"}})
+    done = CliRunner().invoke(app, ["sources", "draft", "--dlt", f"{MODULE}:shop", "--arguments", told])
+    assert done.exit_code == 0, done.exception
+    streams = yaml.safe_load(done.stdout)["streams"]
+    assert streams["orders"] == {
+        "key": ["id"], "cursor": "changed_at", "deletes": {"flag": "is_gone"}, "options": {"resource": "orders"},
+        "columns": {"gone": "text", "id": "integer", "changed_at": "timestamp", "net": "amount",
+                    "is_gone": {"type": "boolean", "field": "$deleted"}}}
+    assert (streams["customers"]["mode"], streams["events"]["key"]) == ("full", ["digest"])
+    found = sampling.look(connection("shop", streams, folder=str(tmp_path), key="s3cret-enough-to-see"), 10)
+    assert {one.stream: len(one.records) for one in found.streams} == {"orders": 1, "customers": 1, "events": 1}

@@ -59,12 +59,12 @@ class DltExtractor(OneRun):
 
     def test(self) -> str:
         """Whether dlt and the source are there."""
-        self._function()
+        found(self._told, self._connection.name)
         return f"{self._told.source} is there; what it reads shows `tieout sources check {self._connection.name}`"
 
     def take(self, state: Bookmark | None) -> Taken:
         """See `OneRun.take`. A source that fails has brought nothing."""
-        dlt, function = self._function()
+        dlt, function = found(self._told, self._connection.name)
         self.close()
         self._folder = PrivateFolder()
         try:
@@ -72,37 +72,17 @@ class DltExtractor(OneRun):
         except TieoutError:
             raise
         except Exception as error:  # noqa: BLE001 - a stranger's code may raise anything
-            raise SourceError(f"{self._connection.name}: {self._told.source} failed: {_said(error)}",
+            raise SourceError(f"{self._connection.name}: {self._told.source} failed: {said(error)}",
                               hint="nothing was landed; mend the cause and run again") from None
         complete = {name for name in self._streams if self._tables[name].is_complete}
         return Taken(self._pages, value, complete)
-
-    def _function(self) -> tuple[Any, Any]:
-        """dlt, and the function that makes the source."""
-        settings.apply(_QUIET, override=False)
-        try:
-            import dlt
-        except ImportError:
-            raise ConfigError(f"{self._connection.name}: dlt is not installed", hint="install it into Tieout's "
-                              "environment: pip install 'dlt>=1.31,<2', with what the source needs") from None
-        module, name = self._told.source.split(":")
-        if self._told.path is not None and self._told.path not in sys.path:
-            sys.path.append(self._told.path)
-        try:
-            return dlt, getattr(import_module(module), name)
-        except (ImportError, AttributeError) as error:
-            raise ConfigError(f"{self._connection.name}: no dlt source {self._told.source}: {error}",
-                              hint="install its package, or name the folder it is in under options.path") from None
 
     def _extract(self, dlt: Any, function: Any, value: str | None) -> str:
         """Run the source from the state; the state where it ended, in dlt's own words."""
         from dlt.common import json
 
-        made = function(**self._arguments)
-        source = made if isinstance(made, dlt.extract.DltSource) else _as_source(dlt, made)
-        pipeline = dlt.pipeline(
-            f"tieout_{self._connection.name}", pipelines_dir=str(self._folder.path), dataset_name="raw",
-            destination=dlt.destinations.dummy(loader_file_format="jsonl"))
+        source = as_source(dlt, function(**self._arguments))
+        pipeline = pipeline_in(dlt, self._folder, self._connection.name)
         if value is not None:
             with pipeline.managed_state() as state:
                 state["sources"] = json.typed_loads(value)
@@ -161,15 +141,41 @@ def _part(record: dict[str, msgspec.Raw], name: str) -> str:
     return value if isinstance(value, str) else bytes(record[name]).decode()
 
 
-def _as_source(dlt: Any, resource: Any) -> Any:
-    """One resource as a source of its own."""
+def found(told: DltSource, where: str) -> tuple[Any, Any]:
+    """dlt, and the function that makes the source. Raises ConfigError that says what to install."""
+    settings.apply(_QUIET, override=False)
+    try:
+        import dlt
+    except ImportError:
+        raise ConfigError(f"{where}: dlt is not installed", hint="install it into Tieout's environment: "
+                          "pip install 'dlt>=1.31,<2', with what the source needs") from None
+    module, name = told.source.split(":")
+    if told.path is not None and told.path not in sys.path:
+        sys.path.append(told.path)
+    try:
+        return dlt, getattr(import_module(module), name)
+    except (ImportError, AttributeError) as error:
+        raise ConfigError(f"{where}: no dlt source {told.source}: {error}",
+                          hint="install its package, or name the folder it is in under options.path") from None
+
+
+def pipeline_in(dlt: Any, folder: PrivateFolder, name: str) -> Any:
+    """A pipeline that keeps all it has in the folder, and loads nowhere."""
+    return dlt.pipeline(f"tieout_{name}", pipelines_dir=str(folder.path), dataset_name="raw",
+                        destination=dlt.destinations.dummy(loader_file_format="jsonl"))
+
+
+def as_source(dlt: Any, resource: Any) -> Any:
+    """What the function made: a source, or one resource as a source of its own."""
+    if isinstance(resource, dlt.extract.DltSource):
+        return resource
     if not isinstance(resource, dlt.extract.DltResource):
         raise ConfigError(f"the function made a {type(resource).__name__}, no dlt source or resource",
                           hint="name a function that is decorated with @dlt.source or @dlt.resource")
     return dlt.extract.DltSource(dlt.Schema(resource.name), resource.name, [resource])
 
 
-def _said(error: BaseException) -> str:
+def said(error: BaseException) -> str:
     """The cause in one line, without secrets: dlt wraps what a source raised."""
     while error.__cause__ is not None:
         error = error.__cause__
