@@ -122,8 +122,21 @@ def test_a_value_that_does_not_fit_is_quarantined_and_a_nul_is_one(tmp_path):
         schema(properties={**doors.PROPERTIES, "note": {}}), record(1, "many"), record(2, note="a\0b"), record(3),
         {"type": "RECORD", "stream": "orders", "record": {"net": 5}}, state({})]])
     assert figures(land(shop)["orders"]) == (4, 1, 0, 3, 0)
-    assert sorted(code for (code,) in rows("select code from ops.quarantine")) == [
-        "missing_key", "nul_in_text", "unparsable_number"]
+    assert sorted(code for (code,) in rows("select reason_code from ops.quarantine")) == [
+        "missing_key", "nul_in_text", "type_error"]
+
+
+def test_of_several_words_on_a_key_in_one_run_the_last_counts(tmp_path):
+    from tieout.landing.land import reland
+
+    run = [schema(), record(1, 1), record(1, 2), record(2), record(1, 3), state({})]
+    shop = tapped(tmp_path, {"orders": ORDERS}, [run, run])
+    assert figures(land(shop)["orders"]) == (4, 2, 2, 0, 0), "no doubt, and nothing for the quarantine"
+    assert nets() == [(1, "3"), (2, "1")]
+    assert figures(land(shop)["orders"]) == (4, 0, 4, 0, 0)
+    (batch,) = rows("select batch_id from ops.load order by batch_id limit 1")[0]
+    (again,) = reland(shop, [batch])
+    assert again.quarantined == 0 and nets() == [(1, "3"), (2, "1")]
 
 
 def test_a_schema_that_changes_in_mid_stream_keeps_what_is_new_and_refuses_what_is_lost(tmp_path):

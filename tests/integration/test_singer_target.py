@@ -51,7 +51,7 @@ class TieoutTarget(Target):
         got = {one.stream: one.received for one in results}
         assert sorted(got.values()) == sorted(sent.get(s["options"]["tap_stream"], 0) for s in streams.values())
         LANDED.update({one.stream: one.landed + one.unchanged for one in results})
-        codes = {code for (code,) in rows("select code from ops.quarantine")}
+        codes = {code for (code,) in rows("select reason_code from ops.quarantine")}
         if "missing_key" in codes:
             raise MissingKeyPropertiesError
         assert codes <= {"nul_in_text"}, codes
