@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from json import JSONDecodeError, loads
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from tieout import show, status
+from tieout import logs, show, status
 from tieout.cli_work import Json, at_work
 from tieout.errors import ConfigError, GateError
 from tieout.settings import settings
@@ -97,6 +99,52 @@ def checked(
             raise GateError(f"{connection}: {refused:,} records of the sample would be quarantined, {codes:,} codes "
                             f"are not mapped{absent}",
                             hint="mend columns, dialect or maps in tieout.yml; nothing has landed")
+
+
+@sources.command("draft")
+def draft(
+    path: Annotated[Path | None, typer.Argument(help="A Singer catalog, or a tap's output; else what is piped in.")]
+    = None,
+    dlt: Annotated[str | None, typer.Option("--dlt", help="A dlt source instead, as `module:function`.")] = None,
+    arguments: Annotated[str, typer.Option(help="Its arguments, as JSON. {\"secret\": \"x\"} in them is "
+                                           "TIEOUT_SECRET_DRAFT__X.")] = "{}",
+) -> None:
+    """Write the `streams:` of a Singer tap or a dlt source as `tieout.yml` has them, to start from.
+
+    Needs nothing set up. Of a dlt source the first item of each resource is read.
+    """
+    import sys
+
+    import yaml
+
+    if dlt is not None:
+        found = _of_dlt(dlt, arguments)
+    else:
+        from tieout.extract import singer_draft
+
+        found = singer_draft.drafted(path.read_bytes() if path else sys.stdin.buffer.read())
+    typer.echo(yaml.safe_dump({"streams": found}, sort_keys=False, default_flow_style=None, width=110))
+
+
+def _of_dlt(source: str, arguments: str) -> dict[str, Any]:
+    from pydantic import ValidationError
+
+    from tieout.extract import dlt_draft
+    from tieout.settings import secret_from_env
+    from tieout.spec_transports import DltSource, secret_names, with_secrets
+
+    try:
+        told = DltSource.model_validate({"source": source, "arguments": loads(arguments)})
+    except (ValidationError, JSONDecodeError) as error:
+        raise ConfigError(f"--dlt {source}: {error}",
+                          hint="`module:function`, and arguments as a JSON object") from None
+    secrets = {name: secret_from_env("draft", name) or "" for name in secret_names(told.arguments)}
+    if missing := [name for name, value in secrets.items() if not value]:
+        raise ConfigError(f"--dlt {source}: no secret {', '.join(missing)}",
+                          hint=f"set TIEOUT_SECRET_DRAFT__{missing[0].upper()}")
+    for value in secrets.values():
+        logs.register_secret(value)
+    return dlt_draft.drafted(told.model_copy(update={"arguments": with_secrets(told.arguments, secrets)}))
 
 
 def as_plain(found: Any) -> dict[str, Any]:

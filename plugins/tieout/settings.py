@@ -107,6 +107,11 @@ def child_environment(**more: str) -> dict[str, str]:
     return {**os.environ, **more}
 
 
+def foreign_environment(**more: str) -> dict[str, str]:
+    """The environment to hand to a stranger's program: nothing of ours or of Airflow's, where our secrets stand."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(("TIEOUT_", "AIRFLOW"))} | more
+
+
 def is_set(variable: str) -> bool:
     """Whether the variable is in the environment at all."""
     return variable in os.environ

@@ -27,10 +27,11 @@ from tieout.spec_streams import (
     Stream,
     check_choices,
     check_links,
+    delivered,
     expanded,
     unchosen,
 )
-from tieout.spec_transports import OPTIONS, Duration, Frozen, duration, stream_options
+from tieout.spec_transports import DOORS, OPTIONS, Duration, Frozen, duration, secret_names, stream_options
 from tieout.spec_yaml import Misplaced, parse
 
 __all__ = [
@@ -199,6 +200,8 @@ class Connection(Frozen):
     @classmethod
     def _from_source(cls, data: Any) -> Any:
         """What the source tells, and streams that the connection declares itself."""
+        if isinstance(data, dict) and "kind" in data:
+            data = _of_kind(dict(data))
         if not isinstance(data, dict) or not isinstance(data.get("system"), str):
             return data
         try:
@@ -213,8 +216,10 @@ class Connection(Frozen):
         if source.protocols:
             if not isinstance(data.get("streams"), dict):
                 raise Misplaced(["streams"], f"a connection of {source.system} declares its own streams here")
-            prefix = f"{data.get('name')}__"
-            data["declared"] = expanded(data.pop("streams"), prefix)
+            streams = data.pop("streams")
+            if data.get("protocol") in DOORS:
+                streams = delivered(streams, data["protocol"])
+            data["declared"] = expanded(streams, f"{data.get('name')}__")
         return data
 
     @model_validator(mode="after")
@@ -245,6 +250,8 @@ class Connection(Frozen):
             if name in left_out:
                 raise ValueError(f"streams: {name} is read with options.{left_out[name]} only: it holds the same "
                                  "records in another form, and with both of them everything would count twice")
+        if source.protocol in DOORS:
+            self._check_door(source.protocol)
         if source.protocol in OPTIONS:
             for stream in self.selected():
                 self._check_options(source.protocol, stream)
@@ -282,6 +289,18 @@ class Connection(Frozen):
                     except Misplaced as wrong:
                         raise Misplaced([*where, at, *wrong.loc], wrong.problems) from None
 
+    def _check_door(self, protocol: str) -> None:
+        """What the connection says to the program that brings its streams."""
+        told = {word: value for word, value in self.options.items() if word not in Defaults.model_fields}
+        try:
+            DOORS[protocol][0].model_validate(told)
+        except ValidationError as error:
+            raise Misplaced(["options"], error.errors()) from None
+        for stream in self.declared:
+            if stream.deletes.sweep:
+                raise Misplaced(["streams", stream.name, "deletes"], "the program decides what it reads; say `mode: "
+                                "full` where each of its runs brings the complete set")
+
     def _check_options(self, protocol: str, stream: Stream) -> None:
         """What the stream says to its protocol, read as strictly as the rest, at its own place in the file."""
         if stream.explode:  # it is never asked for: its parent's records hold it
@@ -303,8 +322,11 @@ class Connection(Frozen):
         if not known.protocols:
             return known
         way = known.protocols[self.protocol]
+        told = {word: getattr(way, word) for word in Way.model_fields}
+        if self.protocol in DOORS:  # what it needs to know is said where it is configured
+            told["secrets"] = {self.auth: tuple(dict.fromkeys(secret_names(self.options)))}
         return known.model_copy(update={
-            **{word: getattr(way, word) for word in Way.model_fields}, "protocol": self.protocol,
+            **told, "protocol": self.protocol,
             "protocols": {}, "role": self.role, "streams": self.declared})
 
     @property
@@ -340,6 +362,17 @@ class Connection(Frozen):
         if not self.declared and isinstance(self.options.get("csv"), dict):  # how this company's files are written
             options = {**options, "csv": {**options.get("csv", {}), **self.options["csv"]}}
         return stream.model_copy(update={"columns": columns, "options": options})
+
+
+def _of_kind(data: dict[str, Any]) -> dict[str, Any]:
+    """`kind: singer` is short for a system of the company's own, reached by a Singer tap."""
+    kind = data.pop("kind")
+    if kind not in DOORS:
+        raise Misplaced(["kind"], f"one of {', '.join(sorted(DOORS))}", kind)
+    for word, value in (("system", GENERIC), ("protocol", kind), ("auth", "none")):
+        if data.setdefault(word, value) != value:
+            raise Misplaced([word], f"kind {kind} is {word} {value}", data[word])
+    return data
 
 
 class Group(Frozen):

@@ -9,10 +9,11 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from tieout.spec_contracts import Mappings, one_or_many
-from tieout.spec_transports import Duration, Frozen
+from tieout.spec_transports import DOORS, Duration, Frozen
 
 PLAIN_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")  # Postgres cuts names at 63 bytes; plain ASCII, so bytes are letters
 SYSTEM_COLUMNS = frozenset({"ctid", "xmin", "xmax", "cmin", "cmax", "tableoid"})
+DELIVERED = {"files", *(word for _, word in DOORS.values())}  # options of streams that come in deliveries
 ColumnType = Literal["text", "integer", "amount", "rate", "boolean", "date", "timestamp", "json"]
 
 
@@ -134,7 +135,8 @@ class Stream(Frozen):
             if not PLAIN_NAME.fullmatch(name) or name in SYSTEM_COLUMNS:
                 raise ValueError(f"stream {self.name}: {name[:80]!r} cannot be a column's name (a to z, digits and _, "
                                  "63 at most, none of Postgres's own); keep the vendor's word and add a plain `name:`")
-        if self.mode == "incremental" and not (self.cursor or self.parent or self.explode or "files" in self.options):
+        if self.mode == "incremental" and not (
+                self.cursor or self.parent or self.explode or DELIVERED & self.options.keys()):
             raise ValueError(f"stream {self.name}: an incremental stream needs a cursor or a parent")
         for column in self.columns:
             if column.hashed and (column.type != "text" or column.name in (*self.key, self.cursor, self.partition)):
@@ -183,6 +185,13 @@ def expanded(streams: dict[str, Any], prefix: str, shared: Mapping[str, Any] | N
         found.append({**raw, "name": name, "columns": columns, "options": options,
                       "table": raw.get("table", f"{prefix}{name.lower()}")})
     return found
+
+
+def delivered(streams: dict[str, Any], protocol: str) -> dict[str, Any]:
+    """Streams that a stranger's program brings: each bears the program's name of it, its own where none is said."""
+    word = DOORS[protocol][1]
+    return {name: {**raw, "options": {word: name, **(raw.get("options") or {})}}
+            if isinstance(raw, dict) and not raw.get("explode") else raw for name, raw in streams.items()}
 
 
 def check_links(streams: tuple[Stream, ...]) -> None:

@@ -1,4 +1,4 @@
-"""The words of streams that no vendor wrote a protocol for: file drops, tables of a database, a REST interface.
+"""The words of streams that no vendor wrote a protocol for: file drops, tables, a REST interface, a tap, a dlt source.
 
 They stand under `options:` of a stream, in a `source.yml` or in `tieout.yml`, and are read strictly, like all else.
 """
@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import codecs
 import re
+import shlex
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import PurePosixPath
 from typing import Annotated, Any, Literal
@@ -249,7 +251,80 @@ class RestOptions(Frozen):
     error: str = ""
 
 
-OPTIONS: dict[str, type[Frozen]] = {"files": FileOptions, "sql": SqlOptions, "rest": RestOptions}
+class TapOptions(Frozen):
+    """A stream of a Singer tap. tap_stream: the tap's own name of it; said by the stream's name where it is not."""
+
+    tap_stream: str
+
+
+class ResourceOptions(Frozen):
+    """A stream of a dlt source. resource: its name there. table: where the resource names its table otherwise."""
+
+    resource: str
+    table: str = ""
+
+
+def _command(value: Any) -> Any:
+    """A command as a shell would split it; no shell ever sees it."""
+    return tuple(shlex.split(value)) if isinstance(value, str) else _words(value)
+
+
+class Tap(Frozen):
+    """A connection's Singer tap.
+
+    command: the program and its arguments. config: what the tap is configured with; `{secret: <field>}` anywhere in it
+    stands for that secret of the connection. catalog: a file; without it the tap is asked (`--discover`) unless that is
+    false. ignore: streams that the tap sends and nobody wants. silence: how long it may say nothing.
+    """
+
+    command: Annotated[tuple[str, ...], BeforeValidator(_command), Field(min_length=1)]
+    config: dict[str, Any] = {}
+    catalog: str | None = None
+    discover: bool = True
+    ignore: Words = ()
+    silence: Duration = timedelta(hours=1)
+
+
+class DltSource(Frozen):
+    """A connection's dlt source.
+
+    source: `package.module:function`, a source or a resource. arguments: the function's, by name; `{secret: <field>}`
+    anywhere in them stands for that secret of the connection. path: a folder in which the module is, if it is not
+    installed.
+    """
+
+    source: Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")]
+    arguments: dict[str, Any] = {}
+    path: str | None = None
+
+
+def secret_names(value: Any) -> Iterator[str]:
+    """The secrets that a configuration refers to."""
+    if isinstance(value, dict):
+        if value.keys() == {"secret"} and isinstance(value["secret"], str):
+            yield value["secret"]
+        else:
+            for inner in value.values():
+                yield from secret_names(inner)
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            yield from secret_names(inner)
+
+
+def with_secrets(value: Any, secrets: dict[str, str]) -> Any:
+    """The configuration with the secrets in their places."""
+    if isinstance(value, dict):
+        if value.keys() == {"secret"} and isinstance(value["secret"], str):
+            return secrets[value["secret"]]
+        return {name: with_secrets(inner, secrets) for name, inner in value.items()}
+    return [with_secrets(inner, secrets) for inner in value] if isinstance(value, list | tuple) else value
+
+
+OPTIONS: dict[str, type[Frozen]] = {"files": FileOptions, "sql": SqlOptions, "rest": RestOptions, "singer": TapOptions,
+                                    "dlt": ResourceOptions}
+# Programs of strangers that bring all streams of a connection in one run: what a connection says, and the word of a
+# stream that names it there.
+DOORS: dict[str, tuple[type[Frozen], str]] = {"singer": (Tap, "tap_stream"), "dlt": (DltSource, "resource")}
 # Options of a connection that its streams take over where they say nothing themselves.
 INHERITED = {"files": ("csv", "ready", "compression", "max_bytes", "max_ratio", "only"),
              "rest": ("paging", "stamps", "error"), "sql": ("page_rows", "strip", "null_dates")}

@@ -1,5 +1,7 @@
 """What others need for the same rows, on the same machine in the same run: dlt and a Singer target.
 
+The Singer stream is written once and piped into both: target-postgres, and our `kind: singer` (`ours_singer`).
+
 They run in `.venv-peers` (`make peers`); where that does not exist, a line says so and nothing is measured. Both load
 into tables without our columns, index, archive and ledger. The slow paths get fewer rows, enough for a rate.
 """
@@ -9,6 +11,7 @@ from __future__ import annotations
 import json
 import subprocess
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,6 +24,8 @@ from tests.conftest import ROOT, open_folder
 
 PYTHON = ROOT / ".venv-peers" / "bin" / "python"
 PROGRAM = Path(__file__).with_name("peer_program.py")
+TYPES = {"rate": {"type": "number"}, "total": {"type": "number"}, "paid": {"type": "number"},
+         "issued": {"type": "string", "format": "date"}, "lastmodified": {"type": "string", "format": "date-time"}}
 PEERS = (("peer_dlt_arrow", "dlt_arrow", 1), ("peer_dlt_dicts", "dlt_dicts", 5), ("peer_singer", "singer", 10))
 
 
@@ -53,6 +58,9 @@ def _figures(rows: int, place: Path, env: dict[str, str], progress: Callable[[st
     for name, way, part in PEERS:
         count = max(rows // part, 1000)
         path = _file(place, way, pa.Table.from_batches(batches).slice(0, count))
+        if way == "singer":
+            figures.append(_figure("ours_singer", count / ours._best(lambda p=path: _land_stream(p)), plain, ">= 0.6"))
+            progress(f"  ours_singer: {count:,} rows, {figures[-1]['value']:,.0f} rows/s")
         done = subprocess.run([str(PYTHON), str(PROGRAM), way, str(path), dsn], capture_output=True, text=True)
         if done.returncode:
             progress(f"  {name} did not run: {done.stderr.strip().splitlines()[-1] if done.stderr.strip() else '?'}")
@@ -64,15 +72,47 @@ def _figures(rows: int, place: Path, env: dict[str, str], progress: Callable[[st
 
 
 def _file(place: Path, way: str, table: pa.Table) -> Path:
-    """The rows as the peer reads them: Parquet, or one JSON record per line."""
+    """The rows as the peer reads them: Parquet, one JSON record per line, or a tap's messages."""
     path = place / way
     if way == "dlt_arrow":
         pq.write_table(table, path)
+    elif way == "singer":
+        with path.open("w", encoding="utf-8") as out:
+            schema = {"properties": {name: TYPES.get(name, {"type": "string"}) for name in table.column_names}}
+            head = {"type": "SCHEMA", "stream": "singer", "schema": schema, "key_properties": ["id"]}
+            out.write(json.dumps(head) + "\n")
+            for record in table.to_pylist():
+                out.write(json.dumps({"type": "RECORD", "stream": "singer", "record": record}, default=_plain) + "\n")
+            out.write(json.dumps({"type": "STATE", "value": {"done": True}}) + "\n")
     else:
         with path.open("w", encoding="utf-8") as out:
             for record in table.to_pylist():
                 out.write(json.dumps(record, default=_plain) + "\n")
     return path
+
+
+def _land_stream(path: Path) -> float:
+    """Seconds of landing a tap's output: process, pipe, archive, ledger and state included."""
+    from tieout.extract.singer import SingerExtractor
+    from tieout.landing import ddl
+    from tieout.landing.windows import land_connection
+    from tieout.spec import Company
+    from tieout.warehouse import connect
+
+    columns = {one.name: one.type for one in ours.INVOICES.columns}
+    made = Company.model_validate({"version": 1, "connections": {"bench": {
+        "kind": "singer", "role": "erp", "time_zone": "UTC",
+        "streams": {"singer": {"key": ["id"], "columns": columns}},
+        "options": {"command": ["sh", "-c", 'exec cat "$0"', str(path)], "discover": False}}}}).connection("bench")
+    with connect("owner", autocommit=True) as db:
+        ddl.ensure_tables(db, made.source.streams)
+        db.execute("truncate raw.bench__singer, ops.load, ops.source_state cascade")
+    started = time.perf_counter()
+    with SingerExtractor(made, {}) as extractor:
+        (found,) = land_connection(made, None, extractor=extractor)
+    seconds = time.perf_counter() - started
+    assert found.landed == found.received > 0, found
+    return seconds
 
 
 def _plain(value: Any) -> Any:

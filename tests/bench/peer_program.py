@@ -1,11 +1,10 @@
 """Runs in .venv-peers: load a file as a peer does and print the seconds. Knows nothing of Tieout.
 
-    python peer_program.py dlt_arrow <parquet> <dsn> | dlt_dicts <jsonl> <dsn> | singer <jsonl> <dsn>
+    python peer_program.py dlt_arrow <parquet> <dsn> | dlt_dicts <jsonl> <dsn> | singer <messages> <dsn>
 """
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import subprocess
@@ -17,8 +16,6 @@ from pathlib import Path
 from typing import Any
 
 CHUNK = 20_000
-TYPES = {"rate": {"type": "number"}, "total": {"type": "number"}, "paid": {"type": "number"},
-         "issued": {"type": "string", "format": "date"}, "lastmodified": {"type": "string", "format": "date-time"}}
 
 
 def dlt_arrow(path: str, dsn: str) -> float:
@@ -50,23 +47,14 @@ def _dlt(data: Iterator[Any], dsn: str, form: str) -> float:
 
 
 def singer(path: str, dsn: str) -> float:
-    """A tap's stdout into target-postgres."""
-    with open(path, encoding="utf-8") as lines:
-        records = [json.loads(line) for line in lines]
-    schema = {"properties": {name: TYPES.get(name, {"type": "string"}) for name in records[0]}}
-    out = io.StringIO()
-    out.write(json.dumps({"type": "SCHEMA", "stream": "singer", "schema": schema, "key_properties": ["id"]}) + "\n")
-    for record in records:
-        out.write(json.dumps({"type": "RECORD", "stream": "singer", "record": record}) + "\n")
-    out.write(json.dumps({"type": "STATE", "value": {"done": True}}) + "\n")
-    with tempfile.TemporaryDirectory() as place:
+    """A tap's messages, piped into target-postgres."""
+    with tempfile.TemporaryDirectory() as place, open(path, "rb") as messages:
         config = Path(place) / "config.json"
         config.write_text(json.dumps({"sqlalchemy_url": dsn.replace("postgresql://", "postgresql+psycopg://"),
                                       "default_target_schema": "peer"}), encoding="utf-8")
         started = time.perf_counter()
         target = str(Path(sys.executable).with_name("target-postgres"))
-        subprocess.run([target, "--config", str(config)], input=out.getvalue(), text=True, check=True,
-                       capture_output=True)
+        subprocess.run([target, "--config", str(config)], stdin=messages, check=True, capture_output=True)
         return time.perf_counter() - started
 
 

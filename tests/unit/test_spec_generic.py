@@ -37,7 +37,8 @@ def line_of(text: str | int) -> int:
 
 
 @pytest.mark.parametrize(("found", "broken", "at", "says"), [
-    ("protocol: files", "protocol: ftp", "protocol: files", "protocol: one of files, sql, rest (got 'ftp')"),
+    ("protocol: files", "protocol: ftp", "protocol: files",
+     "protocol: one of files, sql, rest, singer, dlt (got 'ftp')"),
     ("    role: erp\n", "", "  ledgerworks:", "role: Field required"),
     ("role: erp", "role: both", "role: erp", "role: Input should be 'crm' or 'erp'"),
     ('files: "kunden_*.csv"', 'files: "../kunden.csv"', 'files: "kunden_*',

@@ -63,6 +63,8 @@ MANNERS: dict[str, tuple[tuple[str, ...], bool]] = {
               False),
     "files": ((), True),
     "rest": ((), True),
+    "singer": ((), True),
+    "dlt": (("_dlt_load_id", "_dlt_id"), True),
 }
 
 

@@ -1,4 +1,7 @@
-"""Deliveries: complete lots of files, each landed as a batch of its own and remembered by name and content."""
+"""Deliveries: complete lots of files, each landed as a batch of its own and remembered by name and content.
+
+And what one run of a stranger's program brought of a stream, remembered by the state in which it ended.
+"""
 
 from __future__ import annotations
 
@@ -31,6 +34,28 @@ class KnownFile:
     partitions: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class Bookmark:
+    """Where a program left off. number: of the note; None: there is none. value: the program's own words.
+
+    about: what we know of it: `streams` that it goes for, their `versions`, `restart` where the next run should begin
+    anew.
+    """
+
+    number: int | None
+    value: str | None
+    about: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What a batch means for the state. since: the note that the run began with. state: where the run ended; it rides
+    on the run's last batch, so that nothing that is not committed is ever taken for done."""
+
+    since: int | None
+    state: Bookmark | None = None
+
+
 @dataclass
 class Delivery:
     """One lot. `files` is complete once `pages` was read to its end. `ends_at`: up to when it is complete.
@@ -44,6 +69,7 @@ class Delivery:
     ends_at: datetime | None
     pages: Callable[[], Iterator[Page]]
     files: list[KnownFile] = field(default_factory=list)
+    progress: Progress | None = None
 
 
 @runtime_checkable
@@ -55,6 +81,14 @@ class Delivers(Protocol):
 
         Raises SourceError for a file that differs from its manifest or cannot be read; those before it were yielded.
         """
+
+
+@runtime_checkable
+class Resumes(Protocol):
+    """An extractor that goes on from a state of the whole connection."""
+
+    def resume(self, state: Bookmark) -> None:
+        """Told before each stream's deliveries are asked for."""
 
 
 def by_document(extractor: Any, stream: Stream) -> bool:

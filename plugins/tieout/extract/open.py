@@ -16,6 +16,8 @@ PROTOCOLS = {
     "files": ("tieout.extract.files", "FilesExtractor"),
     "rest": ("tieout.extract.rest", "RestExtractor"),
     "sql": ("tieout.extract.sql", "SqlExtractor"),
+    "singer": ("tieout.extract.singer", "SingerExtractor"),
+    "dlt": ("tieout.extract.dlt_source", "DltExtractor"),
     "suiteql": ("tieout.extract.suiteql", "SuiteqlExtractor"),
     "adf_rest": ("tieout.extract.adf_rest", "AdfRestExtractor"),
     "odata": ("tieout.extract.odata", "OdataExtractor"),

@@ -18,8 +18,20 @@ import psycopg
 from tieout import logs, settings
 from tieout.errors import ArchiveDamaged, LandingError, WarehouseError
 from tieout.extract import Facts, Window, as_sent
-from tieout.extract.deliveries import by_document, delivers
-from tieout.landing import archive, deletes, drift, filebook, ledger, loader, mapping, parents, phases, quarantine
+from tieout.extract.deliveries import Resumes, by_document, delivers
+from tieout.landing import (
+    archive,
+    deletes,
+    drift,
+    filebook,
+    ledger,
+    loader,
+    mapping,
+    parents,
+    phases,
+    quarantine,
+    statebook,
+)
 from tieout.landing.erased import Erased
 from tieout.landing.held import Held
 from tieout.landing.ledger import LoadResult, Totals
@@ -230,6 +242,8 @@ def _land_delivered(db: psycopg.Connection, job: Job, extractor: Any) -> LoadRes
     """
     results: list[LoadResult] = []
     known = filebook.known(db, job.connection.name, job.stream.name)
+    if isinstance(extractor, Resumes):
+        extractor.resume(statebook.current(db, job.connection.name))
     before = extractor.facts.so_far()
     for delivery in extractor.deliveries(job.stream, job.window, known):
         ends = min(delivery.ends_at or job.window.end, job.window.end)
@@ -279,6 +293,8 @@ def _attempt(db: psycopg.Connection, job: Job, pages: Any, cost: Callable[[], Fa
             ledger.commit(db, batch_id, _ledger_values(job, result))
             if job.delivery is not None:
                 filebook.remember(db, job.connection.name, job.stream.name, batch_id, job.delivery.files)
+            if job.delivery is not None and job.delivery.progress is not None:
+                statebook.follow(db, job.connection.name, batch_id, job.delivery.progress)
     except BaseException as error:
         if writer is not None:
             writer.discard(in_doubt=db.broken)  # a commit whose answer never came may have happened

@@ -25,6 +25,7 @@ from tieout.landing import encode, phases
 from tieout.landing.ddl import PG_TYPES
 from tieout.landing.held import Held, Positions
 from tieout.landing.typed import fold_is_possible
+from tieout.spec_transports import DOORS
 
 if TYPE_CHECKING:
     from psycopg.abc import Buffer
@@ -84,6 +85,12 @@ class Target:
         return encode.copy_rows(
             [arrays[name] for name in self._hashed], [arrays[name] for name in self._behind],
             json=[at for at, name in enumerate(self._hashed) if name in documents])
+
+    @property
+    def in_order(self) -> bool:
+        """Whether records of a key came in the order of its changes: the last word counts, and the others are no doubt.
+        """
+        return self.connection.source.protocol in DOORS
 
     def compose(self, text: str, **parts: Any) -> sql.Composed:
         """SQL with {table}, {declared} and, as literals, {connection}, {stream}, {batch}; {stays}: it stays."""
@@ -275,7 +282,7 @@ with repeated as (
     select _at, _key, _modified_at,
            case when _notice or first_notice then 'unchanged'
                 when _row_hash = first_hash then 'replayed'
-                when _modified_at is not distinct from first_modified_at then 'duplicate'
+                when not {in_order} and _modified_at is not distinct from first_modified_at then 'duplicate'
                 else 'unchanged' end{controls}
       from ranked where place > 1
 )
@@ -293,7 +300,8 @@ def compare(db: psycopg.Connection, target: Target, named: sql.Composable, *, co
     controls, of_winner = (sql.SQL("").join(sql.SQL(f", {of}{{}}").format(n) for n in names) for of in ("", "w."))
     db.execute("analyze stage (_key)")
     db.execute(target.compose(
-        _VERDICT, late=target.older("w._modified_at", "r._modified_at"), named=named, age=target.age("s._modified_at"),
+        _VERDICT, in_order=sql.Literal(target.in_order), late=target.older("w._modified_at", "r._modified_at"),
+        named=named, age=target.age("s._modified_at"),
         younger=target.older("r._modified_at", "w._modified_at"), controls=controls, of_winner=of_winner,
         side=sql.SQL("full" if complete else "left")))
     db.execute("analyze verdict (_key, outcome)")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from tieout import logs
 from tieout.errors import ConfigError
 from tieout.extract import Window
-from tieout.extract.deliveries import delivers
+from tieout.extract.deliveries import Resumes, delivers
 from tieout.landing import ledger
 from tieout.landing.land import land_again, land_stream
 from tieout.landing.ledger import LoadResult
@@ -43,6 +43,9 @@ def land_connection(connection: Connection, run_id: int | None, *, start: dateti
     wanted = chosen(connection, streams)
     results: list[LoadResult] = []
     with extractor or _open(connection) as source, _telling(source.facts, on_facts):
+        if backfill and isinstance(source, Resumes):
+            raise ConfigError(f"{connection.name}: its program brings what is new, and cannot be asked for a window",
+                              hint=f"`tieout land {connection.name} --full` begins anew; what is unchanged stays")
         now = source.now()
         end = now if end is None else min(end, now)
         archives: dict[str, Archived | None] = {}

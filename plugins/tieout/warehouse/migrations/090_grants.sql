@@ -49,6 +49,8 @@ grant select on ops.identity_decision, ops.identity_decision_now to tieout_loade
 -- Files are noted once, and never taken back.
 grant select, insert on ops.load_file to tieout_loader;
 grant select on ops.load_file to tieout_transformer, tieout_publisher;
+-- Where a program left off is noted, and never rewritten.
+grant select, insert on ops.source_state to tieout_loader;
 -- Who sees what is declared by the owner alone; the views of reporting ask.
 grant select on ops.reader to tieout_publisher;
 -- Nonces are spent by the receiver of events, and let go by it.
