@@ -37,14 +37,13 @@ KEY = "a key of hashes that nobody guesses, for tests"
 TOLD = {
     "name": "Zora Quillfeather", "mail": "zora.q@quillfeather-mail.example", "phone": "+49 30 5550199123",
     "street": "17 Planted Canary Lane", "site": "www.quillfeather-site.example", "tax": "DE987654321098",
-    "town": "Canaryville-upon-Test", "postcode": "CANARY-ZIP-77", "memo": "CANARYMEMO-0001", "deal": "CANARYDEAL-0001",
+    "town": "Canaryville-upon-Test", "postcode": "CANARY-ZIP-77", "memo": "CANARYMEMO-0001",
 }  # fmt: skip
 # What marts make of a site; and a name in another case.
 MADE = {"site's host": "quillfeather-site.example", "small": "zora quillfeather"}
 PLANTING = """
 update salesforce__Account set Name = :name, BillingStreet = :street, Phone = :phone, Website = :site,
     BillingCity = :town, BillingPostalCode = :postcode, Tax_ID__c = :tax where Id = :account;
-update salesforce__Opportunity set Name = :deal || ' ' || Id where AccountId = :account;
 update netsuite__customer set companyname = :name, altname = :name, entityid = 'C ' || :name, firstname = 'Zora',
     lastname = 'Quillfeather', email = :mail, phone = :phone, url = :site, vatregnumber = :tax where id = :customer;
 update netsuite__customeraddressbookentityaddress set addr1 = :street, city = :town, zip = :postcode where nkey in
@@ -214,7 +213,7 @@ def _say_it_everywhere(world: World) -> None:
 def test_the_person_is_everywhere_before(world):
     found = world.found_before = world.hunt()
     expected = {
-        "raw.salesforce__account", "raw.salesforce__opportunity", "raw.netsuite__customer",
+        "raw.salesforce__account", "raw.netsuite__customer",
         "raw.netsuite__customeraddressbookentityaddress", "raw.netsuite__transaction", "ops.quarantine",
         "ops.run", "ops.quarantine_mapping", "ops.identity_decision", "ops.gate_result", "ops.break_event",
         "marts.dim_customer", "reporting.dim_customer", "/exports/customers.csv",

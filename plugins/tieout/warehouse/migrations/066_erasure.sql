@@ -24,6 +24,9 @@ create table if not exists ops.erasure_work (
     primary key (erasure_id, value, kind)
 );
 
+-- Statistics would keep values when the rows are gone.
+alter table ops.erasure_work alter column value set statistics 0;
+
 -- What landing hides. stream '*': ids of customers, the same in all streams; else links that lead to rows of that stream.
 create table if not exists ops.erasure_suppressed (
     connection      text not null,
