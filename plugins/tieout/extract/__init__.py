@@ -63,6 +63,7 @@ MANNERS: dict[str, tuple[tuple[str, ...], bool]] = {
               False),
     "files": ((), True),
     "rest": ((), True),
+    "admin_graphql": (("@",), False),  # what is nested in a record, under names with an @
 }
 
 
