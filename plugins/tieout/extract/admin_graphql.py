@@ -51,7 +51,7 @@ _SCOPES = "{ currentAppInstallation { accessScopes { handle } } shop { createdAt
 
 
 class _Reply(msgspec.Struct):
-    data: msgspec.Raw | None = None
+    data: msgspec.Raw = msgspec.Raw(b"null")
 
 
 class AdminGraphqlExtractor:
@@ -279,7 +279,7 @@ class AdminGraphqlExtractor:
             log.warning("the shop answers as another version", extra={"asked": self._version, "served": served})
         try:
             found = msgspec.json.decode(answer.body, type=_Reply)
-            data = None if found.data is None else _decode(found.data)
+            data = _decode(found.data)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise Damaged(str(error)) from None
         if not isinstance(data, dict):

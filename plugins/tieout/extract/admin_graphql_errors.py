@@ -30,7 +30,7 @@ class Envelope(msgspec.Struct):
 
     errors: Any = None
     extensions: dict[str, Any] | None = None
-    data: msgspec.Raw | None = None
+    data: msgspec.Raw = msgspec.Raw(b"null")
 
 
 def classify(answer: Answer) -> Verdict:
