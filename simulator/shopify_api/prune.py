@@ -46,7 +46,7 @@ KEPT = frozenset(names_in("""
     ShopifyPaymentsBalanceTransactionAssociatedPayout ShopifyPaymentsBalanceTransactionConnection
     ShopifyPaymentsBalanceTransactionEdge ShopifyPaymentsPayout ShopifyPaymentsPayoutConnection
     ShopifyPaymentsPayoutEdge ShopifyPaymentsPayoutSummary TaxLine TenderTransaction TenderTransactionConnection
-    TenderTransactionEdge TipSale TransactionFee UnknownSale
+    TenderTransactionEdge TipSale TransactionFee UnknownSale UserError
 """))
 
 

@@ -295,7 +295,7 @@ def address(connection: Connection) -> str:
     where = f"connection {connection.name}: options"
     if connection.options.get("base_url"):
         return checked_address(str(connection.options["base_url"]), f"{where}.base_url")
-    shop = str(connection.options["shop"]).removesuffix(".myshopify.com")
+    shop = str(connection.options["shop"])
     if not shop or not all(letter.isascii() and (letter.isalnum() or letter == "-") for letter in shop):
         raise ConfigError(f"{where}.shop: {shop!r} is not the name of a shop",
                           hint="the first word of its address: acme of acme.myshopify.com")
