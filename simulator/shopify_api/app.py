@@ -25,6 +25,7 @@ from simulator.shopify_api.cost import Bucket, actual, requested
 from simulator.shopify_api.errors import THROTTLED, internal, refused, too_costly
 from simulator.shopify_api.records import Context, Records
 from simulator.shopify_api.schema import resolve, schema_of, versions
+from simulator.shopify_api.whole import planned
 from simulator.units import Unit
 
 SHOP = "halden"
@@ -194,12 +195,15 @@ class ShopifyApi:
         context.version = version  # type: ignore[attr-defined]
         return context
 
-    def _whole(self, query: str, version: str) -> dict[str, Any]:
-        """The data of a bulk operation."""
+    def _whole(self, query: str, version: str) -> dict[str, Any] | None:
+        """The data of a bulk operation; None where the app may not see all of it."""
+        root, given, plan = planned(schema_of(version), get_operation_ast(parse(query), None))
+        if plan.asks_protected and not self.shop.protected:
+            return None
         context = self._context(version)
         context.is_bulk = True
-        result = execute_sync(schema_of(version), parse(query), context_value=context, field_resolver=resolve)
-        return result.data or {}
+        found = self.records.connection(root, given, context)
+        return {root: {"edges": [{"node": plan(each["node"])} for each in found["edges"]]}}
 
 
 def _json(body: Any, status: int) -> Response:

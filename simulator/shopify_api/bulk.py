@@ -53,6 +53,7 @@ class Operation:
     will_fail: bool = False
     token: str = ""
     part: bool = False
+    denied: bool = False
 
     @property
     def file(self) -> bytes:
@@ -64,7 +65,7 @@ class Operation:
 class Operations:
     """The bulk operations of one app in one shop. `run(query)` executes a query whole and gives its data."""
 
-    def __init__(self, clock: Clock, account: ShopAccount, run: Callable[[str, str], dict[str, Any]]) -> None:
+    def __init__(self, clock: Clock, account: ShopAccount, run: Callable[[str, str], dict[str, Any] | None]) -> None:
         self._clock, self._account, self._run = clock, account, run
         self._numbers, self._lock = itertools.count(720_918_000_001), Lock()
         self.all: dict[str, Operation] = {}
@@ -105,7 +106,10 @@ class Operations:
                 made.will_fail = True
             self.all[made.id] = made
         data = self._run(query, version)
-        made.lines, made.roots = flattened(data)
+        if data is None:
+            made.denied = True
+        else:
+            made.lines, made.roots = flattened(data)
         if self._account.bulk_shuffled:
             random.Random(made.id).shuffle(made.lines)
         return {"bulkOperation": self._told(made), "userErrors": []}
@@ -125,7 +129,9 @@ class Operations:
 
     def _end(self, one: Operation) -> None:
         one.status, one.token = "COMPLETED", secrets.token_urlsafe(16)
-        if one.will_fail:
+        if one.denied:
+            one.status, one.error = "FAILED", "ACCESS_DENIED"
+        elif one.will_fail:
             one.status, one.error, one.part = "FAILED", "INTERNAL_SERVER_ERROR", True
 
     def _cancel(self, name: str) -> dict[str, Any]:

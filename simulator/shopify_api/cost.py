@@ -94,7 +94,7 @@ def _of_field(schema: GraphQLSchema, node: FieldNode, field: Any, fragments: dic
 
 
 def _first(node: FieldNode, variables: dict[str, Any]) -> int:
-    for argument in node.arguments:
+    for argument in node.arguments or ():
         if argument.name.value in ("first", "last"):
             if isinstance(argument.value, IntValueNode):
                 return int(argument.value.value)

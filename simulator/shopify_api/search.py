@@ -15,7 +15,7 @@ _STAMP = re.compile(r"\d{4}-\d\d-\d\d(T\d\d:\d\d:\d\d(Z|[+-]\d\d:\d\d))?")
 # {root: {field of the search: column}}
 FIELDS = {
     "orders": {"updated_at": "updated_at", "created_at": "created_at", "processed_at": "processed_at", "id": "id",
-               "test": "test", "status": "", "name": "name", "financial_status": ""},
+               "test": "", "status": "", "name": "body", "financial_status": ""},
     "customers": {"updated_at": "updated_at", "customer_date": "created_at", "id": "id"},
     "products": {"updated_at": "updated_at", "created_at": "created_at", "id": "id"},
     "events": {"created_at": "created_at", "action": "", "subject_type": "subject_type", "id": "id", "comments": ""},
@@ -54,6 +54,10 @@ def parse(root: str, text: str | None) -> Search:
                                    "code": "invalid_field"})
             continue
         if not known[name]:
+            continue
+        if known[name] == "body":
+            found.where.append("body LIKE ?")
+            found.values.append(f'%"{name}":"{value}"%')
             continue
         if name.endswith("_at") or name == "customer_date":
             if not _STAMP.fullmatch(value):

@@ -88,10 +88,10 @@ def test_what_is_booked_is_the_ledger_less_what_is_no_revenue(shop):
 
 
 def test_gift_cards_tips_and_tests_are_in_the_fact_and_out_of_scope(shop):
-    found = rows(f"select distinct f.scope_reason, s.line_type, o.is_test from marts.fct_revenue f "
+    found = rows(f"select distinct f.event_type, s.line_type, o.is_test from marts.fct_revenue f "
                  "join raw.shopify__sales s on s.id = f.line_id join raw.shopify__orders o on o.id = s.order_id "
-                 f"where f.{CURRENT} and f.document_type = 'deal' and f.scope = 'out' order by 1, 2")
-    assert found == [("H2", "PRODUCT", True), ("H4", "GIFT_CARD", False), ("H4", "TIP", False)]
+                 f"where f.{CURRENT} and f.document_type = 'deal' and f.scope_reason = 'H4' order by 1, 2")
+    assert found == [("booking", "PRODUCT", True), ("deferral", "GIFT_CARD", False), ("deferral", "TIP", False)]
 
 
 def test_prices_with_tax_and_without_are_booked_alike(shop):

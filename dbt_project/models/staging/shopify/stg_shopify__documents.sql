@@ -17,12 +17,13 @@
 {% set in_shop = connection_says('sold.connection', 'money', 'shop', 'presentment') -%}
 with left_over as (
     select
-        connection,
-        order_id,
-        sum(net_shop_amount) as net_amount
-    from {{ ref('stg_shopify__sales') }}
-    where is_revenue
-    group by connection, order_id
+        sale.connection,
+        sale.order_id,
+        sum(sale.net_shop_amount) as net_amount
+    from {{ ref('stg_shopify__sales') }} as sale
+    {{ join_touched('stg_shopify__documents_touched', 'sale.connection', 'sale.order_id') }}
+    where sale.is_revenue
+    group by sale.connection, sale.order_id
 ),
 
 orders as (

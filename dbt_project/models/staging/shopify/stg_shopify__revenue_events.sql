@@ -1,6 +1,6 @@
 {#
-  Entries of the ledger are bookings, and what came back is a cancelled booking on its own day. Gift cards are owed and tips are
-  passed on: out of scope, as duties are (H4); tests never post (H2). The CRM's order is kept, and out of scope: H4.
+  Entries of the ledger are bookings, and what came back is a cancelled booking on its own day. Gift cards are owed, tips and
+  duties are passed on: they are deferred, and out of scope, as tests are: H4. So is the CRM's order, which is kept.
 #}
 {{ config(
     materialized='incremental', incremental_strategy='by_document', touched='stg_shopify__documents_touched',
@@ -25,7 +25,11 @@ with entries as (
         document.source_url,
         document.modified_at,
         sale.sale_id as line_id,
-        case when document.document_type = 'deal' then sale.event_type else 'order' end as event_type,
+        case
+            when not sale.is_revenue then 'deferral'
+            when document.document_type = 'deal' then sale.event_type
+            else 'order'
+        end as event_type,
         sale.leg,
         sale.product_id,
         sale.quantity,
@@ -34,8 +38,7 @@ with entries as (
         case when {{ in_shop }} then sale.discount_shop_amount else sale.discount_paid_amount end as discount_amount,
         sale.sale_date,
         case
-            when sale.is_test then 'H2'
-            when document.document_type = 'crm_order' or not sale.is_revenue then 'H4'
+            when document.document_type = 'crm_order' or sale.is_test or not sale.is_revenue then 'H4'
         end as scope_reason,
         sale.batch_id
     from {{ ref('stg_shopify__documents') }} as document
@@ -47,7 +50,7 @@ with entries as (
                 else substring(document.document_id from 21)
             end = sale.order_id
     {{ join_touched('stg_shopify__documents_touched', 'document.connection', 'document.document_id') }}
-    where document.document_type = 'deal' or sale.event_type = 'booking'
+    where document.document_type = 'deal' or (sale.event_type = 'booking' and sale.is_revenue)
 ),
 
 events as (

@@ -1,20 +1,9 @@
 {#
   The ledger of orders, in the shop's currency and the buyer's: one row an entry, signed, on the day that it happened where the
   shop is. An entry's total includes tax and is after discount, in shops whose prices hold tax and in others; discounts are
-  told as negative, whatever sign they came with. Tax for which a channel is liable is not the merchant's to remit.
+  told as negative, whatever sign they came with.
 #}
-with channel_taxes as (
-    select
-        connection,
-        sale_id,
-        sum(amount_shop) as amount_shop,
-        sum(amount_paid) as amount_paid
-    from {{ ref('base_shopify__sale_taxes') }}
-    where is_channel_liable
-    group by connection, sale_id
-),
-
-skus as (
+with skus as (
     select
         connection,
         sku,
@@ -46,7 +35,6 @@ select
     sale.total_paid - sale.tax_paid as net_paid_amount,
     sale.tax_shop as tax_shop_amount,
     sale.tax_paid as tax_paid_amount,
-    coalesce(channel_taxes.amount_shop, 0) as channel_tax_shop_amount,
     -sign(sale.total_shop) * abs(coalesce(sale.discount_shop, 0)) as discount_shop_amount,
     -sign(sale.total_paid) * abs(coalesce(sale.discount_paid, 0)) as discount_paid_amount,
     coalesce(line_types.is_revenue, true) as is_revenue,
@@ -56,10 +44,9 @@ select
     sale.batch_id
 from {{ ref('base_shopify__sales') }} as sale
 inner join {{ ref('base_shopify__orders') }} as sold
-    on sale.connection = sold.connection and sale.order_id = sold.id
+    on sale.connection = sold.connection and sale.order_id = sold.record_key
 left join {{ ref('base_shopify__line_items') }} as line
-    on sale.connection = line.connection and sale.line_item_id = line.id
+    on sale.connection = line.connection and sale.line_item_id = line.record_key
 left join skus on line.connection = skus.connection and line.sku = skus.sku
-left join channel_taxes on sale.connection = channel_taxes.connection and sale.id = channel_taxes.sale_id
 left join {{ ref('map_shopify_sale') }} as kind on sale.reason || '/' || sale.action_type = kind.sale_code
 left join {{ ref('map_shopify_line_type') }} as line_types on sale.line_type = line_types.line_type
