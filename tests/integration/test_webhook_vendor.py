@@ -65,7 +65,7 @@ def test_an_event_that_comes_again_is_accepted_and_begins_nothing(told):
 def test_an_id_is_remembered_for_longer_than_the_vendor_repeats_an_event(told):
     heard, client = told
     send(client, name="first")
-    with connect("loader") as db:
+    with connect("owner") as db:
         db.execute("update ops.webhook_nonce set received_at = received_at - interval '5 hours'")
     send(client, name="other")
     send(client, name="first")
@@ -73,7 +73,8 @@ def test_an_id_is_remembered_for_longer_than_the_vendor_repeats_an_event(told):
 
 
 @pytest.mark.parametrize("change", [
-    {"key": "another" * 8}, {"x-shopify-hmac-sha256": ""}, {"x-shopify-hmac-sha256": "ä".encode().decode("latin-1")},
+    {"key": "another" * 8}, {"x-shopify-hmac-sha256": ""},
+    {"x-shopify-hmac-sha256": "3ExhP4awn0YdYCYBfHaJzuf4Scd3dWGj2Va0su1GZEc="},
     {"x-shopify-shop-domain": "other.myshopify.com"},
 ])  # fmt: skip
 def test_what_this_shop_did_not_sign_is_refused(told, change):
