@@ -179,8 +179,9 @@ class Plan:
         slot = self.slot()
         number = self.world.slots["order number"]((self.chain.number << 3) + self._orders)
         self._orders += 1
+        is_deal = getattr(self.crm, "order_of", None)  # a shop's order is the deal itself
         deal.order = CrmOrder(
-            self.crm.order_id(self.crm_number(slot)),
+            is_deal(deal.id) if is_deal else self.crm.order_id(self.crm_number(slot)),
             slot,
             f"{number:08d}",
             deal.closed + self.days(0, 2) * DAY + 900,

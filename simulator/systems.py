@@ -33,6 +33,7 @@ _SYSTEMS = {
     "netsuite": ("simulator.netsuite_rows:NetSuite", "simulator.netsuite_api:NetSuiteApi"),
     "oracle": ("simulator.oracle_rows:Oracle", "simulator.oracle_api:OracleApi"),
     "sap": ("simulator.sap_rows:Sap", "simulator.sap_api:SapApi"),
+    "shopify": ("simulator.shopify_rows:Shopify", "simulator.shopify_api:ShopifyApi"),
 }
 
 
@@ -66,6 +67,8 @@ class System(Protocol):
     def order_id(number: int) -> str: ...
     @staticmethod
     def contract_id(number: int) -> str: ...
+
+    # A CRM whose orders are its deals has `order_of(deal_id) -> str`, how others name the order that a deal is.
 
     # of an ERP
     @staticmethod

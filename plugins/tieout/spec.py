@@ -78,6 +78,21 @@ class Way(Frozen):
     optional: tuple[str, ...] = ()
 
 
+class Webhook(Frozen):
+    """How a vendor signs its events: base64 of HMAC-SHA256 of the raw body, by the connection's webhook_secret.
+
+    signature, id, topic, sender: its headers. topics: those that begin a landing; all others are taken, and begin none.
+    sender_is: what the sender is of a connection; {words} are its options.
+    """
+
+    signature: str
+    id: str
+    topic: str
+    topics: tuple[str, ...] = Field(min_length=1)
+    sender: str = ""
+    sender_is: str = ""
+
+
 class Source(Frozen):
     """A system: its protocol, ways to authenticate, and streams.
 
@@ -104,6 +119,7 @@ class Source(Frozen):
     staged_as: str = ""
     either: dict[str, dict[str, tuple[str, ...]]] = {}
     staged_words: tuple[str, ...] = ()
+    webhook: Webhook | None = None
     streams: tuple[Stream, ...] = ()
 
     @model_validator(mode="before")

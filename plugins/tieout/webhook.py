@@ -9,12 +9,17 @@ costs the time until the next scheduled run, and a forged one, were it possible,
     Tieout-Nonce: <16 to 128 letters, digits, - or _; new for every event>
     Tieout-Signature: v1=<hex of HMAC-SHA256, key: the connection's webhook_secret, of "<timestamp>.<nonce>.<body>">
 
+A vendor that signs in its own way (`webhook` of its source.yml) sends that: base64 of HMAC-SHA256 of the raw body. Such
+a signature holds no time, so an id is remembered for longer than the vendor repeats an event; and a repeated one is
+accepted and begins nothing, for a vendor whose events are refused sends no more of them.
+
 202 accepted; 401 not signed by the connection's secret, or older than five minutes; 409 came before; 413 too long; 503
 Airflow is away: the event may be sent again as it is.
 """
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import hmac
 import re
@@ -35,8 +40,11 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
+    from tieout.spec import Connection, Webhook
+
 WINDOW_SECONDS = 300
 MOST_BYTES = 256 * 1024
+MOST_VENDOR_BYTES = 8 * 1024 * 1024  # a vendor sends the record along, whatever its size
 log = logs.logger(__name__)
 _NONCE = re.compile(r"[A-Za-z0-9_-]{16,128}")
 _SECONDS = re.compile(r"[0-9]{1,12}")
@@ -56,6 +64,11 @@ def signature(secret: str, timestamp: str, nonce: str, body: bytes) -> str:
     return "v1=" + hmac.new(secret.encode(), signed, hashlib.sha256).hexdigest()
 
 
+def vendor_signature(secret: str, body: bytes) -> str:
+    """What the header of a vendor that signs its events itself has to say."""
+    return base64.b64encode(hmac.new(secret.encode(), body, hashlib.sha256).digest()).decode()
+
+
 @dataclass
 class Receiver:
     """Checks events and tells Airflow. `tell` is given the connection's name, and returns what became of it."""
@@ -65,6 +78,8 @@ class Receiver:
 
     def receive(self, name: str, headers: dict[str, str], body: bytes) -> str:
         """Take one event. Raises Rejected. Who has no secret learns nothing, not even which names there are."""
+        if (known := _vendors(name)) is not None:
+            return self._of_vendor(*known, headers, body)
         timestamp, nonce = headers.get("tieout-timestamp", ""), headers.get("tieout-nonce", "")
         if not _SECONDS.fullmatch(timestamp) or not _NONCE.fullmatch(nonce):
             raise Rejected(400, "needed: Tieout-Timestamp (seconds), Tieout-Nonce (16 to 128 letters, digits, - or _)")
@@ -78,10 +93,31 @@ class Receiver:
             raise Rejected(401, f"its timestamp is more than {WINDOW_SECONDS} s from now")
         return self._once(name, nonce)
 
+    def _of_vendor(self, found: Connection, told: Webhook, headers: dict[str, str], body: bytes) -> str:
+        """An event that the vendor signed itself."""
+        given = headers.get(told.signature.lower(), "").encode()
+        if not hmac.compare_digest(vendor_signature(webhook_secret(found), body).encode(), given):
+            raise Rejected(401, "not signed by the secret of this connection")
+        sender = told.sender_is.format_map(_Options(found.options)).lower()
+        if sender and headers.get(told.sender.lower(), "").lower() != sender:
+            raise Rejected(401, f"not sent by {sender}")
+        name, topic = headers.get(told.id.lower(), ""), headers.get(told.topic.lower(), "")
+        if not name or len(name) > 128:
+            raise Rejected(400, f"needed: {told.id}")
+        if topic not in told.topics:
+            log.warning("an event that begins no landing: %s", topic, extra={"connection": found.name})
+            return "taken; it begins no landing"
+        try:
+            return self._once(found.name, name)
+        except Rejected as again:
+            if again.status != 409:
+                raise
+            return "received before"
+
     def _once(self, name: str, nonce: str) -> str:
         """The nonce is spent in the transaction in which Airflow takes the event: both, or neither."""
         with warehouse.connect("loader", application="tieout webhook") as db:
-            db.execute("delete from ops.webhook_nonce where received_at < clock_timestamp() - interval '1 hour'")
+            db.execute("delete from ops.webhook_nonce where received_at < clock_timestamp() - interval '2 days'")
             spent = db.execute(
                 "insert into ops.webhook_nonce (connection, nonce) values (%s, %s) on conflict do nothing",
                 (name, nonce))
@@ -140,6 +176,20 @@ class Airflow:
         raise Rejected(503, "Airflow is away, or does not take the event; send it again")
 
 
+class _Options(dict):
+    """A connection's options; one that is not given is nothing."""
+
+    def __missing__(self, word: str) -> str:
+        return ""
+
+
+def _vendors(name: str) -> tuple[Connection, Webhook] | None:
+    """The connection, and how its vendor signs; None where we say how."""
+    found = settings().company.connections.get(name)
+    told = found.source.webhook if found and found.webhook else None
+    return (found, told) if found and told else None
+
+
 def application(receiver: Receiver) -> Starlette:
     """The receiver as an ASGI application."""
     from starlette.applications import Starlette
@@ -151,7 +201,7 @@ def application(receiver: Receiver) -> Starlette:
     async def receive(request: Request) -> Response:
         name = request.path_params["connection"]
         try:
-            body = await _body(request)
+            body = await _body(request, MOST_BYTES if _vendors(name) is None else MOST_VENDOR_BYTES)
             said = await run_in_threadpool(receiver.receive, name, dict(request.headers), body)
         except ClientDisconnect:
             return JSONResponse({"error": "the event ended early"}, 400)
@@ -170,12 +220,12 @@ def application(receiver: Receiver) -> Starlette:
     return Starlette(routes=[Route("/events/{connection}", receive, methods=["POST"]), Route("/health", healthy)])
 
 
-async def _body(request: Request) -> bytes:
+async def _body(request: Request, most: int) -> bytes:
     """The raw body, never more of it than may be."""
     parts, size = [], 0
     async for part in request.stream():
         size += len(part)
-        if size > MOST_BYTES:
-            raise Rejected(413, f"more than {MOST_BYTES} bytes")
+        if size > most:
+            raise Rejected(413, f"more than {most} bytes")
         parts.append(part)
     return b"".join(parts)

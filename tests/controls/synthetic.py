@@ -16,7 +16,7 @@ import psycopg
 from ruamel.yaml import YAML
 
 from tests.conftest import ROOT, clear_settings, demo_company, open_folder
-from tests.controls import synthetic_dynamics, synthetic_health, synthetic_oracle
+from tests.controls import synthetic_dynamics, synthetic_health, synthetic_oracle, synthetic_shopify
 from tieout import localpg
 from tieout.spec import shipped
 
@@ -120,6 +120,7 @@ def fill_raw(connection: psycopg.Connection) -> None:
 
     synthetic_oracle.fill(put)
     synthetic_dynamics.fill(put)
+    synthetic_shopify.fill(put)
     synthetic_health.fill(put)
     put("netsuite__currency", "1", id="1", symbol="USD", name="US Dollar")
     put("netsuite__currency", "2", id="2", symbol="EUR", name="Euro")
@@ -238,6 +239,7 @@ def fill_marts(connection: psycopg.Connection) -> None:
     for document, source, kind, event, amount in (
         ("D9", "dynamics_sales", "deal", "booking", 100), ("J20", "dynamics_finance", "invoice", "billing", 100),
         ("J21", "dynamics_finance", "invoice_cancellation", "billing_cancel", -100),
+        ("4501", "shopify", "deal", "booking", 100),
     ):
         put("fct_revenue", event_key=f"e{document}", connection=source, source_system=source, document_key=document,
             document_type=kind, document_id=document, document_number=f"N{document}", line_id="1", event_type=event,

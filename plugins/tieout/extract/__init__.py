@@ -65,6 +65,7 @@ MANNERS: dict[str, tuple[tuple[str, ...], bool]] = {
     "rest": ((), True),
     "singer": ((), True),
     "dlt": (("_dlt_load_id", "_dlt_id"), True),
+    "admin_graphql": (("@",), False),  # what is nested in a record, under names with an @
 }
 
 

@@ -21,6 +21,7 @@ PROTOCOLS = {
     "suiteql": ("tieout.extract.suiteql", "SuiteqlExtractor"),
     "adf_rest": ("tieout.extract.adf_rest", "AdfRestExtractor"),
     "odata": ("tieout.extract.odata", "OdataExtractor"),
+    "admin_graphql": ("tieout.extract.admin_graphql", "AdminGraphqlExtractor"),
 }
 
 

@@ -5,4 +5,4 @@ create table if not exists ops.webhook_nonce (
     received_at timestamptz not null default clock_timestamp(),
     primary key (connection, nonce)
 );
-comment on table ops.webhook_nonce is 'Events that the webhook received, for an hour: each is taken once.';
+comment on table ops.webhook_nonce is 'Events that the webhook received, for two days: each is taken once.';
