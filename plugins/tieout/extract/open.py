@@ -19,6 +19,7 @@ PROTOCOLS = {
     "suiteql": ("tieout.extract.suiteql", "SuiteqlExtractor"),
     "adf_rest": ("tieout.extract.adf_rest", "AdfRestExtractor"),
     "odata": ("tieout.extract.odata", "OdataExtractor"),
+    "qbo": ("tieout.extract.qbo", "QboExtractor"),
 }
 
 

@@ -57,3 +57,5 @@ grant select, insert, delete on ops.webhook_nonce to tieout_loader;
 grant select on ops.break_event to tieout_publisher;
 grant execute on function ops.record_break_event(text, text, text, text, bigint, bigint, text, text, text, date, numeric,
     numeric, text, text, text, text, text, numeric, numeric) to tieout_publisher;
+-- The newest refresh token of a connection is kept by who lands it, and read by nobody else.
+grant select, insert, update on ops.oauth_token to tieout_loader;
