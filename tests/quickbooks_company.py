@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from unittest import mock
 
 from simulator.money import ENTITIES, Entity
 from simulator.units import UNITS, Unit
@@ -16,8 +17,5 @@ GB = Entity("GB99", 1, "GBP", "GB", 2000, "Halden Goods UK", "Halden Goods Limit
 def books(entity: Entity = US, crm: str = "salesforce") -> Iterator[Unit]:
     """A business unit `books` that is there as long as the context is."""
     unit = Unit("books", "Books", crm, "quickbooks", entity.code)
-    UNITS[unit.name], ENTITIES[entity.code] = unit, entity
-    try:
+    with mock.patch.dict(UNITS, {unit.name: unit}), mock.patch.dict(ENTITIES, {entity.code: entity}):
         yield unit
-    finally:
-        del UNITS[unit.name], ENTITIES[entity.code]
