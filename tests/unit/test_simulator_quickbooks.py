@@ -167,7 +167,7 @@ def test_what_these_books_cannot_tell_is_not_planted():
 
 
 def test_units_of_other_books_are_as_they_were():
-    assert all(systems.lacks(unit) == frozenset() for unit in UNITS.values())
+    assert all(systems.lacks(unit) == frozenset() for unit in UNITS.values() if unit.erp != "quickbooks")
 
 
 def test_a_company_is_one_legal_entity(monkeypatch):
