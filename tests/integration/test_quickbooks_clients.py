@@ -17,7 +17,8 @@ from intuitlib.exceptions import AuthClientError
 from quickbooks import QuickBooks
 from quickbooks.cdc import change_data_capture
 from quickbooks.exceptions import ObjectNotFoundException, QuickbooksException, ValidationException
-from quickbooks.objects import CompanyCurrency, Customer, Invoice, Payment
+from quickbooks.objects import Customer, Invoice, Payment
+from quickbooks.objects.companycurrency import CompanyCurrency
 
 from simulator.company import generate
 from simulator.habits import Habits
@@ -40,7 +41,7 @@ def folder() -> Iterator[Path]:
 def vendor(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Endpoints]:
     monkeypatch.setenv("OAUTHLIB_INSECURE_TRANSPORT", "1")
     (folder / "quickbooks_tokens.json").unlink(missing_ok=True)
-    with start(folder, habits=Habits.calm()) as endpoints:
+    with start(folder, habits=Habits.none()) as endpoints:
         yield endpoints
 
 

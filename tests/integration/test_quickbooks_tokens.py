@@ -56,7 +56,7 @@ def vendor() -> Iterator[Endpoints]:
     """The company with its vendors, and a warehouse of its own."""
     with books(US), open_folder() as folder:
         generate(folder, seed=5, size="1k", level=1, of="books")
-        with start(folder, habits=Habits.calm()) as endpoints, own_warehouse(
+        with start(folder, habits=Habits.none()) as endpoints, own_warehouse(
                 endpoints.tieout_yml(folder / "tieout.yml").read_text()):
             os.environ.update(endpoints.environment())
             clear_settings()
@@ -183,4 +183,4 @@ def test_the_stand_in_started_again_knows_its_tokens(vendor):
     told(begun())
     newest = vendor.apps["quickbooks"].auth.current
     assert type(vendor.apps["quickbooks"].auth)(
-        Path(vendor.folder), vendor.apps["quickbooks"]._keys, Habits.calm()).current == newest
+        Path(vendor.folder), vendor.apps["quickbooks"]._keys, Habits.none()).current == newest
