@@ -257,7 +257,7 @@ def test_what_is_gone_is_told_by_changes_and_as_a_notice():
     assert json.loads(pages[1].body) == [{"Id": "99"}]
     asked_since = wire.asked("GET", CDC)[0].url.params["changedSince"]
     assert asked_since.endswith("-08:00")
-    assert datetime.fromisoformat(asked_since) == NOW - timedelta(days=10, minutes=15)
+    assert datetime.fromisoformat(asked_since) == NOW - timedelta(days=10, hours=1)
 
 
 def test_a_thousand_objects_of_several_entities_may_be_cut_so_each_is_asked_for_alone():
