@@ -33,6 +33,7 @@ def fill_marts(put: Callable[..., None], common: dict[str, Any]) -> None:
             document_key="Invoice-130", document_id="Invoice-130", document_type="invoice", document_number="1037",
             line_id="1", event_type=event, leg="item", product_key="p1", net_amount=net, tax_amount=tax,
             total_amount=total, source_sign=1, functional_net_amount=functional, functional_total_amount=functional,
+            posted_functional_amount=functional if event == "recognition" else None,
             group_net_amount=functional, group_total_amount=functional, event_date="2026-05-04",
             document_date="2026-05-04", posting_period="2026-05", original_period="2026-05", scope="in",
             basis="document", batch_id=1, source_url="https://example.invalid/130", **common)
