@@ -117,7 +117,7 @@ class Customers:
         for index in range(count):
             # the first ones spread over all entities, in their own and in foreign currency, whatever the size
             entity = (
-                entities[index % 5]
+                entities[index % len(entities)]
                 if index < 40
                 else self._draw.choices(entities, [e.share for e in self._unit.entities.values()])[0]
             )
@@ -236,6 +236,9 @@ class Customers:
         if draw.random() < 0.15:
             twin = draw.choice(buyers)
             elsewhere = [e for e in self._unit.entities.values() if e.country != twin.country]
+            if not elsewhere:  # a unit of one country has nowhere else
+                party.crm.append(self._record(party, "crm", names.spelled(draw, party.name, party.country, 1)))
+                return
             entity = draw.choice(elsewhere)
             party.name, party.entity, party.country, party.currency = (
                 twin.name,

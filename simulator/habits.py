@@ -27,6 +27,13 @@ class Habits:
     fail when their total is asked for.
     oracle_throttled_every, oracle_unavailable_every: each n-th Oracle call is answered 429 or 503 (0: never).
     oracle_token_seconds: life of a token.
+    quickbooks_token_seconds, quickbooks_token_requests: life of an access token; None: however many requests.
+    quickbooks_rotate_every: each n-th refresh brings another refresh token. quickbooks_grace_seconds: how long the
+    former one is still taken, unless its successor is used before.
+    quickbooks_moving: the first record of each full page changes as soon as the page is served, once.
+    quickbooks_throttled_every: each n-th call is answered 403 with code 3001, or 429, in turn; quickbooks_retry_after:
+    the header that comes with it, None as the vendor often does. quickbooks_faults_in_200_every: each n-th call fails
+    with status 200. (0: never.)
     own_crm_rows: records that the proprietary CRM's REST interface gives at once, whatever is asked for.
     own_crm_throttled_every: each n-th call of it is answered 429 (0: never).
     """
@@ -50,6 +57,14 @@ class Habits:
     oracle_throttled_every: int = 90
     oracle_unavailable_every: int = 70
     oracle_token_seconds: int = 3600
+    quickbooks_token_seconds: int = 3600
+    quickbooks_token_requests: int | None = 500
+    quickbooks_rotate_every: int = 1
+    quickbooks_grace_seconds: float = 300
+    quickbooks_moving: bool = True
+    quickbooks_throttled_every: int = 97
+    quickbooks_retry_after: float | None = 1
+    quickbooks_faults_in_200_every: int = 151
     own_crm_rows: int = 80
     own_crm_throttled_every: int = 40
 
@@ -60,7 +75,8 @@ class Habits:
             first_session_requests=None, short_pages=False, job_polls=0, unavailable_every=0, throttled_every=0,
             oracle_rows=500, oracle_child_rows=500, oracle_any_order=False, oracle_weak_fields=False,
             oracle_no_totals=set(), oracle_throttled_every=0, oracle_unavailable_every=0, own_crm_rows=500,
-            own_crm_throttled_every=0,
+            own_crm_throttled_every=0, quickbooks_token_requests=None, quickbooks_moving=False,
+            quickbooks_throttled_every=0, quickbooks_faults_in_200_every=0,
         )
 
 
@@ -116,6 +132,13 @@ class OraclePod:
     hidden: set[str] = field(default_factory=set)
     denied: set[str] = field(default_factory=set)
     extracts: bool = False
+
+
+@dataclass
+class QuickBooksApp:
+    """How the company is connected. sandbox: the other environment's discovery document is the one that serves it."""
+
+    sandbox: bool = False
 
 
 @dataclass

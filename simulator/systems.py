@@ -32,6 +32,7 @@ _SYSTEMS = {
     "generic": ("simulator.own_crm_rows:OwnCrm", "simulator.own_crm:OwnCrmServer"),
     "netsuite": ("simulator.netsuite_rows:NetSuite", "simulator.netsuite_api:NetSuiteApi"),
     "oracle": ("simulator.oracle_rows:Oracle", "simulator.oracle_api:OracleApi"),
+    "quickbooks": ("simulator.quickbooks_rows:QuickBooks", "simulator.quickbooks_api:QuickBooksApi"),
     "sap": ("simulator.sap_rows:Sap", "simulator.sap_api:SapApi"),
     "shopify": ("simulator.shopify_rows:Shopify", "simulator.shopify_api:ShopifyApi"),
 }
@@ -81,6 +82,7 @@ class System(Protocol):
     def key_id(self, record: Deal | Doc) -> str: ...
 
     # An ERP may have, besides:
+    #   lacks: ClassVar[frozenset[str]], what most books can tell and these cannot (see `scenarios.registry.Scenario`);
     #   stock(levels: list[stock.Level], now: int) -> Iterator[Row], the (table, row) of what is on hand as of `now`;
     #   held_rate(base: str, transaction: str, rate: int) -> int, a rate as its books hold and post it, where that is
     #   less than eight decimals;
@@ -139,6 +141,12 @@ def serves(system: str) -> type[StandIn]:
 def kinds(system: str) -> frozenset[str]:
     """The documents that an ERP has beyond the ordinary ones."""
     return getattr(renders(system), "kinds", frozenset())
+
+
+def lacks(of: Unit) -> frozenset[str]:
+    """What the books of a unit cannot tell (see `scenarios.registry.Scenario`)."""
+    alone = frozenset({"sisters"}) if len(of.entities) == 1 else frozenset()
+    return alone | getattr(renders(of.erp), "lacks", frozenset())
 
 
 def known() -> tuple[str, ...]:

@@ -63,7 +63,7 @@ def dangling_reference(plan: Plan) -> None:
     plan.pay(bill)
 
 
-@scenario(30)
+@scenario(30, takes="unposted")
 def never_posted(plan: Plan) -> None:
     deal, _ = won(plan)
     bill = plan.rest(deal, plan.order(deal))

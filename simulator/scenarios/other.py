@@ -7,7 +7,7 @@ from simulator.plan import Plan, posted_late, posted_next
 from simulator.scenarios.registry import scenario, won
 
 
-@scenario(500)
+@scenario(500, takes="posting period")
 def cut_off(plan: Plan) -> None:
     order = plan.order(won(plan)[0])
     day = next_month_start(order.day + 3) - plan.days(1, 3)
@@ -17,7 +17,7 @@ def cut_off(plan: Plan) -> None:
     plan.pay(bill)
 
 
-@scenario(40)
+@scenario(40, takes="posting period")
 def after_the_lock(plan: Plan) -> None:
     order = plan.order(won(plan)[0])
     day = next_month_start(order.day + 3) - plan.days(1, 20)
@@ -27,7 +27,7 @@ def after_the_lock(plan: Plan) -> None:
     plan.pay(bill)
 
 
-@scenario(20)
+@scenario(20, takes="sisters")
 def billed_by_sister(plan: Plan) -> None:
     order = plan.order(won(plan)[0])
     bill = plan.bill(order)
@@ -89,7 +89,7 @@ def invoice_voided(plan: Plan) -> None:
     plan.plant("order_invoice", "G1", order.net(0), order, bill)
 
 
-@scenario(40, 0)
+@scenario(40, 0, takes="sisters")
 def intercompany(plan: Plan) -> None:
     party = plan.party(plan.world.customers.intercompany)
     bill = plan.doc("CustInvc", party, plan.day, plan.lines(party, party.currency), taxed=False, intercompany=True)
@@ -118,7 +118,7 @@ def pro_forma(plan: Plan) -> None:
     plan.rest(deal, order)
 
 
-@scenario(20)
+@scenario(20, takes="drafts")
 def pending_invoice(plan: Plan) -> None:
     bill = plan.bill(plan.order(won(plan)[0]), approved=False)
     plan.plant("order_invoice", "H2", -bill.net(0), bill)

@@ -14,7 +14,10 @@ MINIMUM = 4
 @dataclass(frozen=True)
 class Scenario:
     """`weight` per 10,000; `orders` it makes on average; `daily`: one for each day that `advance` adds; `needs`: a kind
-    of document without which an ERP cannot tell it (see `systems.System.kinds`).
+    of document without which an ERP cannot tell it (see `systems.System.kinds`). `takes`: what most books can tell and
+    some cannot: `posting period` (a document in another month than its own), `drafts` (not approved yet), `unposted`
+    (never seen by the ledger), `header` (a total that is not its lines'), `other currencies` (than the customer's own),
+    `sisters` (several legal entities).
     """
 
     name: str
@@ -23,27 +26,28 @@ class Scenario:
     orders: float = 1
     daily: bool = False
     needs: str = ""
+    takes: str = ""
 
 
 SCENARIOS: dict[str, Scenario] = {}
 
 
 def scenario(
-    weight: int = 0, orders: float = 1, *, daily: bool = False, needs: str = ""
+    weight: int = 0, orders: float = 1, *, daily: bool = False, needs: str = "", takes: str = ""
 ) -> Callable[[Callable], Callable]:
     """Register a function under its name."""
 
     def register(play: Callable[[Plan], None]) -> Callable[[Plan], None]:
         name = play.__name__
-        SCENARIOS[name] = Scenario(name, play, weight, orders, daily, needs)
+        SCENARIOS[name] = Scenario(name, play, weight, orders, daily, needs, takes)
         return play
 
     return register
 
 
-def told_by(kinds: frozenset[str]) -> list[Scenario]:
-    """The scenarios of an ERP that has these kinds of documents."""
-    return [s for s in SCENARIOS.values() if not s.needs or s.needs in kinds]
+def told_by(kinds: frozenset[str], lacks: frozenset[str] = frozenset()) -> list[Scenario]:
+    """The scenarios of an ERP that has these kinds of documents, and lacks those abilities."""
+    return [s for s in SCENARIOS.values() if (not s.needs or s.needs in kinds) and s.takes not in lacks]
 
 
 def won(plan: Plan, **choose: int | bool) -> tuple[Deal, list[Line]]:

@@ -119,7 +119,7 @@ def rounding(plan: Plan) -> None:
         plan.pay(bill)
 
 
-@scenario(20)
+@scenario(20, takes="header")
 def header_off(plan: Plan) -> None:
     deal, _ = won(plan)
     bill = plan.bill(plan.order(deal))
@@ -152,7 +152,7 @@ def inverted_rate(plan: Plan) -> None:
     plan.pay(bill)
 
 
-@scenario(20)
+@scenario(20, takes="other currencies")
 def other_currency(plan: Plan) -> None:
     codes = ("USD", "EUR", "GBP")
     party = plan.party([p for p in plan.world.customers.shared[:400] if p.currency in codes])

@@ -3,11 +3,12 @@
 Keys are (file under expectations/ without .yml, id). For a family of tables `{table}` is each of them in turn.
 """
 
-from tests.controls import faults_dynamics, faults_shopify
+from tests.controls import faults_dynamics, faults_quickbooks, faults_shopify
 
 FAULTS: dict[tuple[str, str], str] = {
     **faults_dynamics.FAULTS,
     **faults_shopify.FAULTS,
+    **faults_quickbooks.FAULTS,
     # landing
     ("landing/every_table", "key_present"):
         "update {table} set _key = null where ctid = (select min(ctid) from {table})",

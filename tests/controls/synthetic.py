@@ -16,7 +16,13 @@ import psycopg
 from ruamel.yaml import YAML
 
 from tests.conftest import ROOT, clear_settings, demo_company, open_folder
-from tests.controls import synthetic_dynamics, synthetic_health, synthetic_oracle, synthetic_shopify
+from tests.controls import (
+    synthetic_dynamics,
+    synthetic_health,
+    synthetic_oracle,
+    synthetic_quickbooks,
+    synthetic_shopify,
+)
 from tieout import localpg
 from tieout.spec import shipped
 
@@ -122,6 +128,7 @@ def fill_raw(connection: psycopg.Connection) -> None:
     synthetic_dynamics.fill(put)
     synthetic_shopify.fill(put)
     synthetic_health.fill(put)
+    synthetic_quickbooks.fill(put)
     put("netsuite__currency", "1", id="1", symbol="USD", name="US Dollar")
     put("netsuite__currency", "2", id="2", symbol="EUR", name="Euro")
     put("netsuite__subsidiary", "1", id="1", name="US01", currency="1")
@@ -269,6 +276,7 @@ def fill_marts(connection: psycopg.Connection) -> None:
         reorder_cover_days=30, is_reorder=False, cover_status="covered", as_of_date="2026-06-30",
         window_end_date="2026-06-30", **common)
     synthetic_health.fill_marts(put, common)
+    synthetic_quickbooks.fill_marts(put, common)
 
 
 def _hop(put: Any, common: dict[str, Any], hop: str, left: tuple[str, int], right: tuple[str, int]) -> None:

@@ -132,7 +132,7 @@ def test_shipped_sources_are_valid(system):
 
 
 def test_an_unknown_system_lists_the_known():
-    known = "known: dynamics_finance, dynamics_sales, generic, health_cloud, netsuite, oracle, salesforce, sap"
+    known = "dynamics_finance, dynamics_sales, generic, health_cloud, netsuite, oracle, quickbooks, salesforce, sap"
     with pytest.raises(ConfigError, match=known):
         load_source("acme")
 

@@ -61,6 +61,12 @@ MANNERS: dict[str, tuple[tuple[str, ...], bool]] = {
     "adf_rest": (("links",), False),
     "odata": (("__metadata", "@odata.etag", "@odata.id", "@odata.editLink", "@odata.type", "@odata.context", "@"),
               False),
+    # What stands beside a record is read from within these; the archive keeps them.
+    "qbo": (("$lines", "domain", "sparse", "status", "MetaData", "Line", "LinkedTxn", "TxnTaxDetail", "CustomField",
+             "CustomerRef", "CurrencyRef", "DepartmentRef", "ClassRef", "ARAccountRef", "DepositToAccountRef",
+             "SalesTermRef", "PaymentMethodRef", "RecurDataRef", "BillAddr", "ShipAddr", "PrimaryEmailAddr",
+             "PrimaryPhone", "WebAddr", "ParentRef", "IncomeAccountRef", "ExpenseAccountRef", "AssetAccountRef",
+             "CurrencyPrefs", "AccountingInfoPrefs"), True),
     "files": ((), True),
     "rest": ((), True),
     "singer": ((), True),

@@ -22,6 +22,7 @@ PROTOCOLS = {
     "adf_rest": ("tieout.extract.adf_rest", "AdfRestExtractor"),
     "odata": ("tieout.extract.odata", "OdataExtractor"),
     "admin_graphql": ("tieout.extract.admin_graphql", "AdminGraphqlExtractor"),
+    "qbo": ("tieout.extract.qbo", "QboExtractor"),
 }
 
 

@@ -62,3 +62,5 @@ grant execute on function ops.record_break_event(text, text, text, text, bigint,
 -- Landing hides erased persons, and follows their records; the audit of breaks reads where an erasure wrote the chain anew.
 grant select, insert on ops.erasure_suppressed to tieout_loader;
 grant select on ops.erasure to tieout_loader, tieout_publisher;
+-- The newest refresh token of a connection is kept by who lands it, and read by nobody else.
+grant select, insert, update on ops.oauth_token to tieout_loader;

@@ -1,0 +1,1 @@
+{{ quickbooks_base_sales('Invoice') }}

@@ -1,0 +1,1 @@
+{{ silent('fiscal_periods') }}

@@ -1,0 +1,1 @@
+{{ silent('stock_levels') }}

@@ -1,0 +1,136 @@
+"""A company on QuickBooks from end to end: landed, built, reconciled; then a day later by its changes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from simulator.company import advance, generate
+from simulator.score import score
+from simulator.serve import start
+from tests.conftest import clear_settings, open_folder
+from tests.integration.transform_company import own_warehouse
+from tests.quickbooks_company import GB, books
+from tieout import steps
+from tieout.transform import build
+from tieout.warehouse import connect, migrate
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+CRM, ERP = "salesforce_books", "quickbooks_books"
+CURRENT = "superseded_run = 9223372036854775807"
+
+
+def rows(sql: str) -> list[tuple]:
+    with connect("transformer") as db:
+        return db.execute(sql).fetchall()
+
+
+@pytest.fixture(scope="module")
+def company() -> Iterator[Path]:
+    """The company's folder, landed and published once, with its vendors still there, all their habits on."""
+    with books(GB), open_folder() as folder:
+        generate(folder, seed=13, size="1k", level=1, of="books")
+        with start(folder) as vendors, own_warehouse(vendors.tieout_yml(folder / "tieout.yml").read_text()):
+            os.environ.update(vendors.environment())
+            clear_settings()
+            migrate()
+            for connection in (CRM, ERP):
+                steps.land(connection)
+            steps.revenue()
+            yield folder
+
+
+def everything_is_explained(folder: Path) -> None:
+    assert rows(f"select count(*) from marts.rec_summary where {CURRENT} and unexplained_amount <> 0") == [(0,)]
+    assert rows(f"select count(*) from marts.rec_gl_tieout where {CURRENT} and unexplained_amount <> 0") == [(0,)]
+    assert rows("select * from intermediate.int_codes__unmapped") == []
+    with connect("transformer") as db:
+        found = score(folder, db)
+    assert found["false_auto"]["count"] == 0, found["false_auto"]
+    told = found["restricted"]["classes"]
+    assert len(told) >= 14, told
+    assert {reason: (found["fn"], found["fp"]) for reason, found in told.items() if found["fn"] or found["fp"]} == {}
+
+
+def test_nothing_is_unexplained_and_every_planted_difference_is_found(company):
+    everything_is_explained(company)
+
+
+def test_nothing_is_quarantined(company):
+    assert rows("select stream, reason from ops.quarantine limit 5") == []
+
+
+def test_the_rules_that_move_money_hold(company):
+    report = build.test(int(rows("select max(run_id) from ops.build_watermark")[0][0]),
+                        select=["path:models/staging/quickbooks", "test_type:singular"])
+    assert sum(node.resource_type == "unit_test" for node in report.nodes) == 6
+
+
+def test_what_the_books_show_is_what_documents_make(company):
+    found = dict(rows("select expectation, bool_and(passed) from ops.gate_result "
+                      "where suite like '%quickbooks%' group by 1"))
+    assert {"every_invoice_in_fact", "income_is_what_documents_make"} <= set(found)
+    assert all(found.values()), {name for name, passed in found.items() if not passed}
+
+
+def test_what_the_documents_make_is_what_the_ledger_lists(company):
+    """Each posting of the vendor's own ledger against the double entry that staging makes, document by document."""
+    assert rows("""
+        with made as (
+            select entry.document_id, account.id as account_id, sum(entry.functional_amount) as amount
+            from staging.stg_quickbooks__gl_entries as entry
+            join staging.base_quickbooks__account as account on account.account_code = entry.account_code
+            group by 1, 2
+        ),
+        listed as (
+            select replace(case transaction_type when 'Refund' then 'RefundReceipt' else transaction_type end, ' ', '')
+                   || '-' || transaction_id as document_id, account_id, sum(functional_amount) as amount
+            from staging.base_quickbooks__generalledger group by 1, 2
+        )
+        select coalesce(made.document_id, listed.document_id), made.amount, listed.amount
+        from made full join listed on made.document_id = listed.document_id and made.account_id = listed.account_id
+        where coalesce(made.amount, 0) <> coalesce(listed.amount, 0) limit 5""") == []
+    assert rows("select count(*) > 9000 from staging.base_quickbooks__generalledger") == [(True,)]
+
+
+def test_awkward_documents_are_there_and_count_once(company):
+    kinds = dict(rows("select detail_type, count(*) from staging.base_quickbooks__invoiceline where kind <> 'link' "
+                      "and detail_type is not null group by 1"))
+    assert {"DiscountLineDetail", "GroupLineDetail", "SubTotalLineDetail", "DescriptionOnly", "TaxLineDetail"} <= (
+        set(kinds))
+    assert rows("select count(*) > 10 from raw.quickbooks__invoice "
+                "where globaltaxcalculation = 'TaxInclusive'") == [(True,)]
+    assert rows("select document.document_id from staging.stg_quickbooks__documents as document join ("
+                "select document_id, sum(total_amount) as amount from staging.stg_quickbooks__revenue_events "
+                "where event_type in ('billing', 'billing_credit', 'order') group by 1) as event "
+                "on event.document_id = document.document_id "
+                "where document.header_total_amount <> event.amount limit 5") == []
+
+
+def test_a_voided_invoice_stays_with_zeros(company):
+    assert rows("select count(*) >= 4, sum(header_total_amount) from staging.stg_quickbooks__documents "
+                "where document_type = 'invoice' and is_voided") == [(True, 0)]
+
+
+def test_credit_memos_are_applied_by_payments_of_zero(company):
+    assert rows("select count(*) > 5 from staging.stg_quickbooks__settlements where payment_type = 'credit_memo'") == [
+        (True,)]
+    assert rows("select count(*) from staging.stg_quickbooks__documents "
+                "where document_type = 'payment' and header_total_amount = 0 and not is_voided") == [(0,)]
+
+
+def test_a_day_later_changes_and_deletions_come_by_change_data_capture_and_all_of_it_ties_out(company):
+    advance(company, 1)
+    steps.land(CRM)
+    loads = {load.stream: load for load in steps.land(ERP).loads}
+    assert loads["Invoice"].mode == "incremental" and 0 < loads["Invoice"].received < 60
+    assert rows("select count(*) from raw.quickbooks__invoice "
+                "where _is_deleted and _superseded_batch is null") == [(1,)]
+    assert rows("select count(*) from raw.quickbooks__invoiceline l join raw.quickbooks__invoice i "
+                "on i._key = l.document where i._is_deleted and l._superseded_batch is null "
+                "and not l._is_deleted") == [(0,)]
+    steps.revenue()
+    everything_is_explained(company)
