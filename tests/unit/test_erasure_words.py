@@ -6,8 +6,11 @@ import html
 import json
 from urllib.parse import quote, quote_plus
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
+from tieout.erasure import files
 from tieout.erasure.words import Words, full_names, tells
 
 MARK = "xerased"
@@ -57,3 +60,37 @@ def test_the_longest_goes_first():
 
 def test_names_are_put_together_as_people_write_them():
     assert full_names([("Zora", "Quill"), (None, "X"), ("Y", "")]) == {"Zora Quill", "Quill Zora", "Quill, Zora"}
+
+
+TABLE = {"key": ["1", "2", "3"], "name": ["Zora Quill", "Other", None], "town": ["Bad Town", "Bad Town", "Bad Town"],
+         "postcode": ["10115", "10115", "10115"], "amount": ["10115.00", "1", "2"],
+         "note": ["", "b, c", 'of "Zora Quill"']}
+WORDS = Words(("Zora Quill",), MARK, frozenset({"Bad Town", "10115"}))
+
+
+def test_what_stands_beside_goes_from_the_persons_rows_of_tables_alone(tmp_path):
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.table(TABLE), path)
+    assert files.hide_in(path, WORDS, apply=False) and pq.read_table(path).to_pydict() == TABLE
+    assert files.hide_in(path, WORDS, apply=True) and not files.hide_in(path, WORDS, apply=False)
+    found = pq.read_table(path).to_pydict()
+    assert found["town"] == [MARK, "Bad Town", MARK] and found["postcode"] == [MARK, "10115", MARK]
+    assert found["name"] == [MARK, "Other", None] and found["amount"] == TABLE["amount"]
+
+
+def test_csv_loses_the_same_and_keeps_its_form(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_bytes(b'key,name,town,code,amount\r\n1,Zora Quill,"Bad Town",10115,10115.00\r\n'
+                     b'2,Other,Bad Town,10115,1\r\n')
+    assert files.hide_in(path, WORDS, apply=True) and not files.hide_in(path, WORDS, apply=False)
+    assert path.read_bytes() == (f"key,name,town,code,amount\r\n1,{MARK},{MARK},{MARK},10115.00\r\n"
+                                 "2,Other,Bad Town,10115,1\r\n").encode()
+
+
+def test_a_log_stays_the_same_file_and_others_are_replaced_whole(tmp_path):
+    for name, stays in (("a.log", True), ("a.html", False)):
+        path = tmp_path / name
+        path.write_text("by Zora  Quill in Bad Town")
+        before = path.stat().st_ino
+        assert files.hide_in(path, WORDS, apply=True) and (path.stat().st_ino == before) == stays
+        assert path.read_text() == f"by {MARK} in Bad Town" and not [*tmp_path.glob(".*")]

@@ -143,7 +143,7 @@ def hide_in(path: Path, words: Words, *, apply: bool) -> bool:
         with path.open(encoding="utf-8", errors="surrogateescape", newline="") as handle:
             # A large file is read line by line; in others a value may go on in the next line.
             lines = handle if path.stat().st_size > LARGEST else [handle.read()]
-            if not any(words.anywhere.search(line) for line in lines):
+            if all(_said(path, words, line) == line for line in lines):
                 return False
     except FileNotFoundError:  # somebody's temporary file
         return False
@@ -152,13 +152,17 @@ def hide_in(path: Path, words: Words, *, apply: bool) -> bool:
     return True
 
 
+def _said(path: Path, words: Words, text: str) -> str:
+    return words.of_csv(text) if path.suffix == ".csv" else words.of(text)
+
+
 def _replace(path: Path, words: Words) -> None:
     half = path.with_name(f".{path.name}.half")
     mode = path.stat().st_mode & 0o777
     with path.open(encoding="utf-8", errors="surrogateescape", newline="") as source, \
             os.fdopen(os.open(half, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "wb") as target:
         for line in source if path.stat().st_size > LARGEST else [source.read()]:
-            target.write(words.of(line).encode("utf-8", "surrogateescape"))
+            target.write(_said(path, words, line).encode("utf-8", "surrogateescape"))
         target.flush()
         os.fsync(target.fileno())
     if path.suffix in SAME_FILE:
@@ -173,9 +177,23 @@ def _replace(path: Path, words: Words) -> None:
 def _parquet(path: Path, words: Words, *, apply: bool) -> bool:
     table = pq.read_table(path)
     new = [pa.chunked_array([_swept(chunk, words) for chunk in column.chunks], column.type) for column in table.columns]
+    theirs = {row for column in new if pa.types.is_string(column.type)
+              for row, value in enumerate(column.to_pylist()) if value and words.mark in value}
+    new = [_beside(column, theirs, words) if theirs else column for column in new]
     changed = any(not one.equals(column) for one, column in zip(new, table.columns, strict=True))
     if changed and apply:
         half = path.with_name(f".{path.name}.half")
         pq.write_table(pa.table(new, schema=table.schema), half, compression="zstd")
         half.replace(path)
     return changed
+
+
+def _beside(column: pa.ChunkedArray, rows: set[int], words: Words) -> pa.ChunkedArray:
+    """The mark in the person's rows, where a cell says what stands beside."""
+    if not pa.types.is_string(column.type):
+        return column
+    told = {value.lower() for value in words.beside}
+    values = column.to_pylist()
+    for row in rows:
+        values[row] = words.mark if values[row] and values[row].strip().lower() in told else values[row]
+    return pa.chunked_array([pa.array(values, column.type)])

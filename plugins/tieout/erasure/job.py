@@ -156,7 +156,8 @@ def _open(work: _Work, company: Company, reason: str, by: str) -> int | None:
         known |= {(value, kind) for value, kind in owner.execute(
             "select value, kind from ops.erasure_work where erasure_id = %s", (number,))}
     told, shared = found.telling(owner, company, places, known)
-    work.words = Words(tuple(sorted(told)), places[0].marks.text)
+    beside = frozenset(value.strip() for value, kind in known if kind in ("place", "True") and value not in told)
+    work.words = Words(tuple(sorted(told)), places[0].marks.text, beside)
     work.known, work.shared, work.goes_on = frozenset(known), len(shared), bool(begun)
     if work.words and work.words.anywhere.search(f"{reason} {by}"):
         raise ErasureError("the reason, or the name of who asks, holds personal data of who is to be erased",

@@ -31,10 +31,13 @@ def tells(value: str) -> bool:
 
 @dataclass(frozen=True)
 class Words:
-    """The values to look for; `mark` stands in their place."""
+    """The values to look for; `mark` stands in their place. `beside`: values that are the person's only in a row of a
+    table that holds one of the others, as towns and postal codes are.
+    """
 
     values: tuple[str, ...]
     mark: str
+    beside: frozenset[str] = frozenset()
 
     def __bool__(self) -> bool:
         return bool(self.values)
@@ -57,6 +60,21 @@ class Words:
                                                             quote_plus(value))}
         found |= {said for value in [*found] for said in _in_json(value)}  # JSON in JSON, HTML in JSON
         return re.compile(_pattern(found, alone=False), re.IGNORECASE)
+
+    @cached_property
+    def cells(self) -> re.Pattern[str]:
+        """A cell of a line of CSV that says what stands beside."""
+        said = "|".join(sorted((re.escape(value.replace('"', '""')) for value in self.beside), key=len, reverse=True))
+        return re.compile(rf'(?:(?<=,)|^)("?)(?:{said})\1(?=,|\r?$)', re.IGNORECASE | re.MULTILINE)
+
+    def of_csv(self, text: str) -> str:
+        """CSV without them, and without what stands beside them in their lines."""
+        lines = text.split("\n")
+        for at, line in enumerate(lines):
+            new = self.of(line)
+            if self.values and self.mark in new:
+                lines[at] = self.cells.sub(self.mark, new) if self.beside else new
+        return self.of("\n".join(lines))
 
     @cached_property
     def _json(self) -> re.Pattern[str]:

@@ -220,6 +220,7 @@ class Erased:
     def json(self, page: Page, decode: Callable[[bytes, str], list[dict[str, msgspec.Raw]]]) -> Page:
         """A JSON page; the same page where it is about none of them."""
         try:
+            bytes(page.body).decode()  # what is no text stays refused, and is not mended by being hidden
             records = decode(page.body, page.records)
             changed = [self._mask.json(record, page.noise) for record in records]
         except _UNREADABLE:
