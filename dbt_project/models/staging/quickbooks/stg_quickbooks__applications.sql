@@ -53,9 +53,9 @@ union all
 select
     target.connection,
     target.payment_id,
-    target.payment_id,
-    target.linked_id,
-    target.position,
+    target.payment_id as payer_id,
+    target.linked_id as invoice_id,
+    target.position as part,
     case
         when target.upto - target.amount > coalesce(credits.amount, 0) then target.amount
         else target.upto - coalesce(credits.amount, 0)

@@ -25,7 +25,7 @@ select
     movements.net_amount as movement_amount,
     coalesce(movements.movement_count, 0) as movement_count,
     coalesce(movements.order_count, 0) as order_count,
-    payout.net is not distinct from movements.net_amount as is_whole,
+    coalesce(payout.net = movements.net_amount, payout.net is null and movements.net_amount is null) as is_whole,
     {{ local_day('payout.issued_at', connection_attribute('payout.connection', 'time_zone')) }} as issued_date
 from {{ ref('base_shopify__payouts') }} as payout
 left join movements on payout.connection = movements.connection and payout.id = movements.payout_id
