@@ -232,9 +232,14 @@ def test_a_dry_run_says_where_and_changes_nothing(world):
     assert set(done.records) == {(CRM, world.account), (ERP, world.customer)}, "all records of the golden customer"
     assert done.counts["raw.salesforce__account"] and done.counts["ops.quarantine"] and done.counts["ops.break_event"]
     assert done.counts[f"archive of {CRM}"] and done.counts["files"] and done.counts["marts.dim_customer"]
-    assert world.figures() == before and world.hunt() == world.found_before
+    # Statistics come and go by the engine's own clock.
+    assert world.figures() == before and _but_statistics(world.hunt()) == _but_statistics(world.found_before)
     with connect("owner") as db:
         assert db.execute("select count(*) from ops.erasure").fetchone() == (0,)
+
+
+def _but_statistics(found: set[str]) -> set[str]:
+    return {where for where in found if not where.startswith("statistics of ")}
 
 
 def test_a_reason_that_names_the_person_is_refused(world):
