@@ -49,7 +49,7 @@ def line_of(text: str | int) -> int:
     ("customer_id: kdnr, name: name", "customer_id: kdn, name: name", "customers: {columns: {customer_id",
      "contracts.customers.columns.customer_id: 'kdn' is no declared column"),
     ("unit: einheit", "unti: einheit", "products: {columns:", "columns.unti: products has no such column"),
-    ("              rate_date: tag\n", "", 42, "fx_rates needs rate_date"),
+    ("              rate_date: tag\n", "", 43, "fx_rates needs rate_date"),
     ("RE: invoice, GU: credit_memo, PF: estimate}}\n              document_id: belegnr\n              document_date",
      "RE: bill, GU: credit_memo, PF: estimate}}\n              document_id: belegnr\n              document_date",
      "document_type: {column: art, map", "'bill' is none of deal, crm_order, order"),
