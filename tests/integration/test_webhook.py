@@ -140,7 +140,7 @@ def test_a_missing_or_short_secret_takes_no_event(sender, monkeypatch):
 def test_old_nonces_are_let_go(sender):
     sender.send(nonce="old-" * 5)
     with connect("owner") as db:
-        db.execute("update ops.webhook_nonce set received_at = clock_timestamp() - interval '2 hours'")
+        db.execute("update ops.webhook_nonce set received_at = clock_timestamp() - interval '3 days'")
     sender.send()
     with connect("owner") as db:
         assert db.execute("select count(*) from ops.webhook_nonce").fetchone() == (1,)
