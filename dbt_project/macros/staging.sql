@@ -230,6 +230,102 @@ group by sent.connection, {{ found.value }}
 {%- endmacro %}
 
 {#
+  `links` of the documents of one system, with what its documents say of both ends. The id of the former may point to
+  nothing: then from_type is NULL. `told`: {column: expression} of what the links do not say by themselves.
+#}
+{% macro links_of_documents(system, told={}) -%}
+    select
+        links.connection,
+        source.document_key as from_document_key,
+        source.document_type as from_type,
+        links.from_id,
+        {{ told['from_line_id'] ~ ' as from_line_id' if 'from_line_id' in told else 'links.from_line_id' }},
+        links.connection as to_connection,
+        target.document_key as to_document_key,
+        target.document_type as to_type,
+        links.to_id,
+        {{ told['to_line_id'] ~ ' as to_line_id' if 'to_line_id' in told else 'links.to_line_id' }},
+        {{ told['link_type'] ~ ' as link_type' if 'link_type' in told else 'links.link_type' }},
+        {{ told['amount'] ~ ' as amount' if 'amount' in told else 'links.amount' }},
+        links.to_id as document_id
+    from links
+    inner join {{ ref('stg_' ~ system ~ '__documents') }} as target
+        on links.connection = target.connection and links.to_id = target.document_id
+    left join {{ ref('stg_' ~ system ~ '__documents') }} as source
+        on links.connection = source.connection and links.from_id = source.document_id
+{%- endmacro %}
+
+{#
+  What documents post to accounts of revenue, in the seller's sign, as events: expressions over `document` and `item`, a row of
+  the system's ledger_items.
+#}
+{% macro postings_of_documents(system, line_id, scope_reason, source_table) -%}
+    {%- set text, money = 'cast(null as ' ~ dbt.type_string() ~ ')', 'cast(null as numeric)' -%}
+    select
+        document.document_key,
+        document.connection,
+        document.document_id,
+        {{ line_id }}{{ '' if line_id == 'item.line_id' else ' as line_id' }},
+        case when item.account_kind = 'deferred' then 'deferral' else 'recognition' end as event_type,
+        item.account_kind as leg,
+        {{ text }} as product_id,
+        {{ money }} as quantity,
+        {{ text }} as unit,
+        -item.amount as net_amount,
+        {{ money }} as discount_amount,
+        cast(0 as numeric) as tax_amount,
+        {{ money }} as freight_amount,
+        -item.amount as total_amount,
+        item.amount as source_amount,
+        -1 as source_sign,
+        -item.functional_amount as functional_amount,
+        document.document_date as event_date,
+        item.posting_date,
+        'posted' as basis,
+        {{ scope_reason }} as scope_reason,
+        {{ source_table }}{{ '' if source_table == 'item.source_table' else ' as source_table' }},
+        item.record_key as source_key,
+        item.batch_id
+    from documents as document
+    inner join {{ ref('stg_' ~ system ~ '__ledger_items') }} as item
+        on document.connection = item.connection and document.document_id = item.document_id
+    where item.account_kind in ('revenue', 'deferred')
+{%- endmacro %}
+
+{# What cash and credits settle, as events. `source_table`: whose rows are the settlements. #}
+{% macro applications_of_documents(system, scope_reason, source_table) -%}
+    {%- set text, money = 'cast(null as ' ~ dbt.type_string() ~ ')', 'cast(null as numeric)' -%}
+    select
+        document.document_key,
+        document.connection,
+        document.document_id,
+        settlement.line_id || '/' || settlement.invoice_id as line_id,
+        'application' as event_type,
+        case when settlement.payment_type = 'payment' then 'cash' else 'credit' end as leg,
+        {{ text }} as product_id,
+        {{ money }} as quantity,
+        {{ text }} as unit,
+        {{ money }} as net_amount,
+        {{ money }} as discount_amount,
+        {{ money }} as tax_amount,
+        {{ money }} as freight_amount,
+        settlement.applied_amount as total_amount,
+        settlement.applied_amount as source_amount,
+        1 as source_sign,
+        {{ money }} as functional_amount,
+        settlement.applied_date as event_date,
+        settlement.applied_date as posting_date,
+        'document' as basis,
+        {{ scope_reason }} as scope_reason,
+        '{{ source_table }}' as source_table,
+        settlement.line_id as source_key,
+        document.batch_id
+    from documents as document
+    inner join {{ ref('stg_' ~ system ~ '__settlements') }} as settlement
+        on document.connection = settlement.connection and document.document_id = settlement.document_id
+{%- endmacro %}
+
+{#
   Events of an ERP with what their document says of them all. What is posted is of the period of its posting, everything else of
   the document's. `events` say what is theirs: line, amounts, sign, dates, basis, reason of scope, place in raw; with
   `has_place` the place that the goods left, too.

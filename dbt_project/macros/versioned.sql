@@ -136,6 +136,11 @@ select * from {{ source }}
     {%- endif -%}
 {%- endmacro %}
 
+{# The rows that were current there, for `from` and `join`. #}
+{% macro left_current(name) -%}
+    (select * from {{ left_behind(name) }} where superseded_run = {{ open_run() }})
+{%- endmacro %}
+
 {# Whether this build looks at what changed alone: for tables that hold nothing but what the build works on. #}
 {% macro is_partial_build() -%}
     {{ return(var('previous_batch_id') | int >= 0 and model.resource_type != 'unit_test') }}

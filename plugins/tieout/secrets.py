@@ -36,24 +36,22 @@ def secrets_for(connection: Connection) -> dict[str, str]:
 
 def webhook_secret(connection: Connection) -> str:
     """The key that signs the connection's events. SecretError where it is absent, or short enough to be guessed."""
-    name = "webhook_secret"
-    found = _given(connection, (name,)).get(name, "")
-    if len(found) < SHORTEST_KEY:
-        raise SecretError(
-            f"connection {connection.name}: {name} is {'too short' if found else 'missing'}",
-            hint=f"set TIEOUT_SECRET_{connection.name.upper()}__WEBHOOK_SECRET to {SHORTEST_KEY} letters or more")
-    return found
+    return _key(connection, "webhook_secret", "letters or more")
 
 
 def hash_key(connection: Connection) -> str:
     """The key of a connection's hashes. SecretError where it is absent, or short enough to be guessed."""
-    name = "hash_key"
+    return _key(connection, "hash_key", "random letters or more, for example from `openssl rand -hex 32`, and keep it: "
+                "erased persons are known by hashes made with it")
+
+
+def _key(connection: Connection, name: str, of: str) -> str:
+    """A secret that must not be guessed. of: letters of what kind, for the hint."""
     found = _given(connection, (name,)).get(name, "")
     if len(found) < SHORTEST_KEY:
         raise SecretError(
             f"connection {connection.name}: {name} is {'too short' if found else 'missing'}",
-            hint=f"set TIEOUT_SECRET_{connection.name.upper()}__HASH_KEY to {SHORTEST_KEY} random letters or more, for "
-            "example from `openssl rand -hex 32`, and keep it: erased persons are known by hashes made with it")
+            hint=f"set TIEOUT_SECRET_{connection.name.upper()}__{name.upper()} to {SHORTEST_KEY} {of}")
     return found
 
 

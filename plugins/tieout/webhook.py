@@ -91,7 +91,10 @@ class Receiver:
             raise Rejected(401, "not signed by the secret of this connection")
         if abs(self.now() - int(timestamp)) > WINDOW_SECONDS:
             raise Rejected(401, f"its timestamp is more than {WINDOW_SECONDS} s from now")
-        return self._once(name, nonce)
+        told = self._once(name, nonce)
+        if told is None:
+            raise Rejected(409, "this event was received before")
+        return told
 
     def _of_vendor(self, found: Connection, told: Webhook, headers: dict[str, str], body: bytes) -> str:
         """An event that the vendor signed itself."""
@@ -107,23 +110,16 @@ class Receiver:
         if topic not in told.topics:
             log.warning("an event that begins no landing: %s", topic, extra={"connection": found.name})
             return "taken; it begins no landing"
-        try:
-            return self._once(found.name, name)
-        except Rejected as again:
-            if again.status != 409:
-                raise
-            return "received before"
+        return self._once(found.name, name) or "received before"
 
-    def _once(self, name: str, nonce: str) -> str:
-        """The nonce is spent in the transaction in which Airflow takes the event: both, or neither."""
+    def _once(self, name: str, nonce: str) -> str | None:
+        """The nonce is spent in the transaction in which Airflow takes the event. None: it was spent before."""
         with warehouse.connect("loader", application="tieout webhook") as db:
             db.execute("delete from ops.webhook_nonce where received_at < clock_timestamp() - interval '2 days'")
             spent = db.execute(
                 "insert into ops.webhook_nonce (connection, nonce) values (%s, %s) on conflict do nothing",
                 (name, nonce))
-            if not spent.rowcount:
-                raise Rejected(409, "this event was received before")
-            return self.tell(name)
+            return self.tell(name) if spent.rowcount else None
 
 
 @dataclass

@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
     from tieout.spec import Company
 
-BUILD_LOCK = (7160, 3)  # as transform.build has it
 Tell = Callable[[str, int], None]
 
 
@@ -121,7 +120,7 @@ def _alone(company: Company, person: Person) -> Iterator[None]:
     """No load of the person's connections and no build runs meanwhile; those that run are waited for."""
     with ExitStack() as stack:
         db = stack.enter_context(warehouse.connect("loader", autocommit=True, application="tieout erase"))
-        db.execute("select pg_advisory_lock(%s, %s)", BUILD_LOCK)
+        db.execute("select pg_advisory_lock(%s, %s)", warehouse.BUILD_LOCK)
         for name in sorted(person.ids):
             streams = [stream.name for stream in company.connection(name).every()]
             stack.enter_context(ledger.stream_lock(db, name, streams))

@@ -64,7 +64,6 @@ from tieout.extract.adf_query import (
 from tieout.extract.adf_read import Reader, Request
 from tieout.extract.ahead import read_ahead
 from tieout.extract.http import Client, Refused
-from tieout.settings import settings
 from tieout.spec import Connection, Stream
 
 if TYPE_CHECKING:
@@ -105,11 +104,9 @@ class AdfRestExtractor:
         # Version 1 nests a plain list, which does not say when it was cut.
         self._by_links = options.get("children") == "links" or version < 2
         self._may_be_empty = frozenset(listing(options.get("may_be_empty", ()), f"{where}.may_be_empty"))
-        self._client = Client(
-            connection.name, classify=classify, facts=self.facts, origins=(self._base,), transport=transport,
-            sleep=sleep, clock=clock, timeout=settings().http_timeout_seconds,
-            max_wait=settings().http_max_wait_seconds, max_concurrency=connection.defaults.max_concurrency,
-        )
+        self._client = Client.of(
+            connection, classify=classify, facts=self.facts, origins=(self._base,), transport=transport,
+            sleep=sleep, clock=clock)
         self._client.auth = credential(connection, secrets, self._client, self.facts)
         self._reader = Reader(self._client, version=version, limit=connection.defaults.page_size)
         self._fields: dict[str, str] = {}  # of streams whose declared attributes are not all served

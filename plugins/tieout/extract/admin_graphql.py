@@ -37,7 +37,6 @@ from tieout.extract.admin_graphql_errors import ACCESS_DENIED, NO_FIELD, classif
 from tieout.extract.admin_graphql_pages import Pages
 from tieout.extract.admin_graphql_select import Shape
 from tieout.extract.http import Answer, Call, Client, Damaged, Refused, Verdict, by_status
-from tieout.settings import settings
 from tieout.spec import Connection, Stream
 
 log = logs.logger(__name__)
@@ -71,11 +70,9 @@ class AdminGraphqlExtractor:
         self.facts = Facts()
         self._connection, options = connection, connection.options
         self._base, self._version = address(connection), str(options.get("api_version") or VERSION)
-        self._client = Client(
-            connection.name, classify=self._classify, facts=self.facts, origins=(self._base,), transport=transport,
-            sleep=sleep, clock=clock, timeout=settings().http_timeout_seconds,
-            max_wait=settings().http_max_wait_seconds, max_concurrency=connection.defaults.max_concurrency,
-        )
+        self._client = Client.of(
+            connection, classify=self._classify, facts=self.facts, origins=(self._base,), transport=transport,
+            sleep=sleep, clock=clock)
         self._client.auth = AccessToken(connection, secrets, self._client, self.facts, self._base)
         self._pages = Pages(self._ask, connection.name, connection.defaults.page_size)
         self._bulk = BulkOperations(

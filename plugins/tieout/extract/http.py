@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from threading import BoundedSemaphore, Lock
-from typing import Any, Literal, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 
 import httpx
 import msgspec
@@ -26,6 +26,10 @@ from tieout import logs
 from tieout.errors import AuthError, RateLimitError, SourceError, UnsafeLinkError
 from tieout.extract import Facts
 from tieout.extract.address import is_loopback, origin, safe_url
+from tieout.settings import settings
+
+if TYPE_CHECKING:
+    from tieout.spec import Connection
 
 T = TypeVar("T")
 log = logs.logger(__name__)
@@ -168,6 +172,13 @@ class Client:
             trust_env=not all(is_loopback(url) for url in origins),  # a proxy cannot reach this machine's own servers
             headers={"user-agent": "tieout"},
         )
+
+    @classmethod
+    def of(cls, connection: Connection, **words: Any) -> Client:
+        """A connection's client, with the limits that it and the settings say. words: see `__init__`."""
+        chosen = settings()
+        return cls(connection.name, timeout=chosen.http_timeout_seconds, max_wait=chosen.http_max_wait_seconds,
+                   max_concurrency=connection.defaults.max_concurrency, **words)
 
     def close(self) -> None:
         """Close all sockets."""

@@ -66,7 +66,6 @@ from tieout.extract.odata_page import Batch, batch_of
 from tieout.extract.odata_select import Select, key_groups
 from tieout.extract.odata_service import Services
 from tieout.extract.odata_ways import days_of, filled, other_hosts, preference, with_lots
-from tieout.settings import settings
 from tieout.spec import Connection, Stream
 
 log = logs.logger(__name__)
@@ -109,15 +108,12 @@ class OdataExtractor:
         self._base = checked_address(str(connection.options["base_url"]), f"{where}.base_url")
         self._rows = connection.defaults.page_size
         self._words = connection.source.options
-        self._client = Client(
-            connection.name, facts=self.facts,
+        self._client = Client.of(
+            connection, facts=self.facts,
             classify=classifier(
                 renewable=connection.auth == "client_credentials", noted=self._throttled,
                 throttle_wait=self._words.get("throttle_wait"), tries_500=self._words.get("tries_500", 4)),
-            origins=(self._base,), transport=transport, sleep=sleep, clock=clock,
-            timeout=settings().http_timeout_seconds, max_wait=settings().http_max_wait_seconds,
-            max_concurrency=connection.defaults.max_concurrency,
-        )
+            origins=(self._base,), transport=transport, sleep=sleep, clock=clock)
         if connection.auth == "basic":
             self._client.auth = Basic(secrets["username"], secrets["password"])
         else:

@@ -49,7 +49,6 @@ from tieout.extract.qbo_read import Walk
 from tieout.extract.qbo_reports import Report, accounts_by_month, postings, report_of
 from tieout.extract.rotating import Grant, Rotating, TokenStore, ends_at
 from tieout.extract.token_store import WarehouseTokens
-from tieout.settings import settings
 from tieout.spec import Connection, Stream
 
 log = logs.logger(__name__)
@@ -118,11 +117,9 @@ class QboExtractor:
         base = checked_address(str(options.get("base_url") or HOSTS[environment]), f"{where}.base_url")
         self._base = f"{base}/v3/company/{self._realm}"
         self._token_url = checked_address(str(options.get("token_url") or TOKEN_URL), f"{where}.token_url")
-        self._client = Client(
-            connection.name, classify=classify, facts=self.facts, origins=(base, self._token_url), transport=transport,
-            sleep=sleep, clock=clock, timeout=settings().http_timeout_seconds,
-            max_wait=settings().http_max_wait_seconds, max_concurrency=connection.defaults.max_concurrency,
-        )
+        self._client = Client.of(
+            connection, classify=classify, facts=self.facts, origins=(base, self._token_url), transport=transport,
+            sleep=sleep, clock=clock)
         seed = secrets["refresh_token"]
         self._client.auth = self._tokens = Rotating(
             tokens or WarehouseTokens(connection.name, seed), seed, self._exchange, self.facts,

@@ -26,7 +26,6 @@ from tieout.extract.address import checked_address
 from tieout.extract.auth import Bearer, Token
 from tieout.extract.http import OK, Answer, Call, Client, Verdict, by_status, decode
 from tieout.extract.loopguard import LoopGuard
-from tieout.settings import settings
 from tieout.spec import Connection, Stream
 from tieout.spec_transports import Paging, RestOptions, stream_options
 
@@ -68,10 +67,9 @@ class RestExtractor:
             if not connection.options.get("token_url"):
                 raise ConfigError(f"{connection.name}: options.token_url is needed for client_credentials")
             origins.append(checked_address(str(connection.options["token_url"]), f"{connection.name}: token_url"))
-        self._client = Client(
-            connection.name, classify=self._classify, facts=self.facts, origins=tuple(origins), transport=transport,
-            timeout=settings().http_timeout_seconds, max_wait=settings().http_max_wait_seconds,
-            max_concurrency=connection.defaults.max_concurrency, sleep=sleep)
+        self._client = Client.of(
+            connection, classify=self._classify, facts=self.facts, origins=tuple(origins), transport=transport,
+            sleep=sleep)
         self._client.auth = self._auth()
         self._error = ""
         self._pause = 1 / float(connection.options["per_second"]) if connection.options.get("per_second") else 0.0

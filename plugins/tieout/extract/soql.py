@@ -34,7 +34,6 @@ from tieout.extract.http import Answer, Call, Client, Damaged, Refused, decode
 from tieout.extract.loopguard import LoopGuard
 from tieout.extract.soql_errors import classify
 from tieout.extract.soql_select import Query, check_only, name, query_of
-from tieout.settings import settings
 from tieout.spec import Column, Connection, Stream
 
 T = TypeVar("T")
@@ -112,11 +111,9 @@ class SoqlExtractor:
         self._page_size = min(max(connection.defaults.page_size, 200), 2000)
         version = str(options.get("api_version", "67.0")).removeprefix("v")
         self._path = f"/services/data/v{version if '.' in version else f'{version}.0'}"
-        self._client = Client(
-            connection.name, classify=classify, facts=self.facts, origins=(self._login,), transport=transport,
-            sleep=sleep, clock=clock, timeout=settings().http_timeout_seconds,
-            max_wait=settings().http_max_wait_seconds, max_concurrency=connection.defaults.max_concurrency,
-        )
+        self._client = Client.of(
+            connection, classify=classify, facts=self.facts, origins=(self._login,), transport=transport,
+            sleep=sleep, clock=clock)
         self._bearer = self._client.auth = Bearer(self._token, self.facts)
         self._instance, self._user = "", ""
         self._usage: tuple[int, int] | None = None

@@ -38,7 +38,6 @@ from tieout.extract.loopguard import LoopGuard
 from tieout.extract.suiteql_errors import classify
 from tieout.extract.suiteql_page import Asked, Batch, batch_of
 from tieout.extract.suiteql_select import Select, chunks, number, table, window_filters
-from tieout.settings import settings
 from tieout.spec import Column, Connection, Stream
 
 log = logs.logger(__name__)
@@ -77,11 +76,9 @@ class SuiteqlExtractor:
         self._account = str(connection.options["account"])
         self._base = address(connection)
         self._rows = min(connection.defaults.page_size, 1000)
-        self._client = Client(
-            connection.name, classify=classify, facts=self.facts, origins=(self._base,), transport=transport,
-            sleep=sleep, clock=clock, timeout=settings().http_timeout_seconds,
-            max_wait=settings().http_max_wait_seconds, max_concurrency=connection.defaults.max_concurrency,
-        )
+        self._client = Client.of(
+            connection, classify=classify, facts=self.facts, origins=(self._base,), transport=transport,
+            sleep=sleep, clock=clock)
         self._client.auth = self._signature() if connection.auth == "tba" else Bearer(self._token, self.facts)
         self._selects: dict[str, Select | None] = {}
         self._books: tuple[int, ...] | None = None

@@ -293,8 +293,8 @@ def _attempt(db: psycopg.Connection, job: Job, pages: Any, cost: Callable[[], Fa
             ledger.commit(db, batch_id, _ledger_values(job, result))
             if job.delivery is not None:
                 filebook.remember(db, job.connection.name, job.stream.name, batch_id, job.delivery.files)
-            if job.delivery is not None and job.delivery.progress is not None:
-                statebook.follow(db, job.connection.name, batch_id, job.delivery.progress)
+                if job.delivery.progress is not None:
+                    statebook.follow(db, job.connection.name, batch_id, job.delivery.progress)
     except BaseException as error:
         if writer is not None:
             writer.discard(in_doubt=db.broken)  # a commit whose answer never came may have happened

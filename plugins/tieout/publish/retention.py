@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from tieout.spec import Retention
 
 CHUNK = 20_000
-BUILD_LOCK = (7160, 3)  # as transform.build has it: no build runs while versions go
 PERIODS = "marts.dim_fiscal_period"
 # Marts without a period of their own: the column that names the row of another mart to whose period they belong.
 BELONGS = {"rec_match_member": ("match_key", "rec_match")}
@@ -100,7 +99,7 @@ def _delete(db: psycopg.Connection, mart: Mart, doomed: str) -> int:
     total = 0
     while True:
         with db.transaction():
-            db.execute("select pg_advisory_xact_lock(%s, %s)", BUILD_LOCK)
+            db.execute("select pg_advisory_xact_lock(%s, %s)", warehouse.BUILD_LOCK)  # no build runs while versions go
             name = _quoted(mart.name)
             gone = db.execute(
                 f"delete from marts.{name} where ctid = any(array(select v.ctid from marts.{name} v where {doomed} "

@@ -28,7 +28,6 @@ DBT = "tieout dbt"  # application_name in profiles.yml
 ORPHAN_MILLISECONDS = 30_000
 # What identity matching reads: built before it, the rest after it.
 IDENTIFYING = ("+int_customers__unioned", "+int_products__unioned")
-LOCK = (7160, 3)  # builds of one warehouse wait for one another: dbt's temporary names would clash
 
 
 @dataclass(frozen=True)
@@ -125,10 +124,10 @@ def _runner(project: Path, folder: Path, systems: tuple[str, ...], threads: int)
 
 @contextmanager
 def _locked() -> Iterator[psycopg.Connection]:
-    from tieout.warehouse import connect, present
+    from tieout.warehouse import BUILD_LOCK, connect, present
 
     with present("a build"), connect("transformer", autocommit=True, application="tieout build") as books:
-        books.execute("select pg_advisory_lock(%s, %s)", LOCK)
+        books.execute("select pg_advisory_lock(%s, %s)", BUILD_LOCK)
         _end_orphans(books)
         try:
             yield books

@@ -6,4 +6,7 @@ from tieout.warehouse.bootstrap import bootstrap, ensure_database
 from tieout.warehouse.connect import connect, present
 from tieout.warehouse.migrate import migrate
 
-__all__ = ["bootstrap", "connect", "ensure_database", "migrate", "present"]
+# An advisory lock: builds of one warehouse wait for one another, and for whoever removes or rewrites what they read.
+BUILD_LOCK = (7160, 3)
+
+__all__ = ["BUILD_LOCK", "bootstrap", "connect", "ensure_database", "migrate", "present"]

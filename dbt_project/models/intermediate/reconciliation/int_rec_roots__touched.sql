@@ -4,7 +4,7 @@
 {% set groups = ref('int_rec_groups__touched') %}
 {% set changes = ref('int_rec_changes') %}
 {% set customers = ref_changed('dim_customer') %}
-{% set stored %}(select * from {{ left_behind('rec_document') }} where superseded_run = {{ open_run() }}){% endset %}
+{% set stored = left_current('rec_document') %}
 {% if is_partial_build() -%}
 with stood as (
     select

@@ -13,8 +13,8 @@
 {% set locks = ref_changed('int_periods__locked') %}
 {% set current = ref_current('int_rec_documents') %}
 {# What the marts held when the build before this one had ended, by document and by group. #}
-{% set stored %}(select * from {{ left_behind('rec_document') }} where superseded_run = {{ open_run() }}){% endset %}
-{% set breaks %}(select * from {{ left_behind('rec_break') }} where superseded_run = {{ open_run() }}){% endset %}
+{% set stored = left_current('rec_document') %}
+{% set breaks = left_current('rec_break') %}
 {% if is_partial_build() -%}
 with changed as (
     select distinct document_key from {{ changes }}

@@ -68,25 +68,7 @@ links as (
 ),
 
 named as (
-    select
-        links.connection,
-        source.document_key as from_document_key,
-        source.document_type as from_type,
-        links.from_id,
-        links.from_line_id,
-        links.connection as to_connection,
-        target.document_key as to_document_key,
-        target.document_type as to_type,
-        links.to_id,
-        links.to_line_id,
-        'created_from' as link_type,
-        cast(null as numeric) as amount,
-        links.to_id as document_id
-    from links
-    inner join {{ ref('stg_dynamics_finance__documents') }} as target
-        on links.connection = target.connection and links.to_id = target.document_id
-    left join {{ ref('stg_dynamics_finance__documents') }} as source
-        on links.connection = source.connection and links.from_id = source.document_id
+    {{ links_of_documents('dynamics_finance', {'link_type': "'created_from'", 'amount': 'cast(null as numeric)'}) }}
 )
 
 {{ select_contract('document_links', 'named') }}

@@ -14,6 +14,7 @@
 ) }}
 
 {% set text, money = 'cast(null as ' ~ dbt.type_string() ~ ')', 'cast(null as numeric)' -%}
+{% set intercompany = "case when document.is_intercompany then 'H1' end" -%}
 with documents as (
     select document.*
     from {{ ref('stg_dynamics_finance__documents') }} as document
@@ -191,66 +192,12 @@ cash_events as (
 ),
 
 posting_events as (
-    select
-        document.document_key,
-        document.connection,
-        document.document_id,
-        item.entry_id || '/' || item.line_id as line_id,
-        case when item.account_kind = 'deferred' then 'deferral' else 'recognition' end as event_type,
-        item.account_kind as leg,
-        {{ text }} as product_id,
-        {{ money }} as quantity,
-        {{ text }} as unit,
-        -item.amount as net_amount,
-        {{ money }} as discount_amount,
-        cast(0 as numeric) as tax_amount,
-        {{ money }} as freight_amount,
-        -item.amount as total_amount,
-        item.amount as source_amount,
-        -1 as source_sign,
-        -item.functional_amount as functional_amount,
-        document.document_date as event_date,
-        item.posting_date,
-        'posted' as basis,
-        case when document.is_intercompany then 'H1' end as scope_reason,
-        'dynamics_finance__generaljournalaccountentry' as source_table,
-        item.record_key as source_key,
-        item.batch_id
-    from documents as document
-    inner join {{ ref('stg_dynamics_finance__ledger_items') }} as item
-        on document.connection = item.connection and document.document_id = item.document_id
-    where item.account_kind in ('revenue', 'deferred')
+    {{ postings_of_documents(
+        'dynamics_finance', "item.entry_id || '/' || item.line_id", intercompany, "'dynamics_finance__generaljournalaccountentry'") }}
 ),
 
 applications as (
-    select
-        document.document_key,
-        document.connection,
-        document.document_id,
-        settlement.line_id || '/' || settlement.invoice_id as line_id,
-        'application' as event_type,
-        case when settlement.payment_type = 'payment' then 'cash' else 'credit' end as leg,
-        {{ text }} as product_id,
-        {{ money }} as quantity,
-        {{ text }} as unit,
-        {{ money }} as net_amount,
-        {{ money }} as discount_amount,
-        {{ money }} as tax_amount,
-        {{ money }} as freight_amount,
-        settlement.applied_amount as total_amount,
-        settlement.applied_amount as source_amount,
-        1 as source_sign,
-        {{ money }} as functional_amount,
-        settlement.applied_date as event_date,
-        settlement.applied_date as posting_date,
-        'document' as basis,
-        case when document.is_intercompany then 'H1' end as scope_reason,
-        'dynamics_finance__custsettlement' as source_table,
-        settlement.line_id as source_key,
-        document.batch_id
-    from documents as document
-    inner join {{ ref('stg_dynamics_finance__settlements') }} as settlement
-        on document.connection = settlement.connection and document.document_id = settlement.document_id
+    {{ applications_of_documents('dynamics_finance', intercompany, 'dynamics_finance__custsettlement') }}
 ),
 
 events as (

@@ -55,25 +55,7 @@ links as (
 ),
 
 named as (
-    select
-        links.connection,
-        source.document_key as from_document_key,
-        source.document_type as from_type,
-        links.from_id,
-        links.from_line_id,
-        links.connection as to_connection,
-        target.document_key as to_document_key,
-        target.document_type as to_type,
-        links.to_id,
-        links.to_line_id,
-        links.link_type,
-        links.amount,
-        links.to_id as document_id
-    from links
-    inner join {{ ref('stg_netsuite__documents') }} as target
-        on links.connection = target.connection and links.to_id = target.document_id
-    left join {{ ref('stg_netsuite__documents') }} as source
-        on links.connection = source.connection and links.from_id = source.document_id
+    {{ links_of_documents('netsuite') }}
 )
 
 {{ select_contract('document_links', 'named') }}

@@ -64,25 +64,8 @@ links as (
 ),
 
 named as (
-    select
-        links.connection,
-        source.document_key as from_document_key,
-        source.document_type as from_type,
-        links.from_id,
-        cast(null as {{ dbt.type_string() }}) as from_line_id,
-        links.connection as to_connection,
-        target.document_key as to_document_key,
-        target.document_type as to_type,
-        links.to_id,
-        cast(null as {{ dbt.type_string() }}) as to_line_id,
-        links.link_type,
-        links.amount,
-        links.to_id as document_id
-    from links
-    inner join {{ ref('stg_oracle__documents') }} as target
-        on links.connection = target.connection and links.to_id = target.document_id
-    left join {{ ref('stg_oracle__documents') }} as source
-        on links.connection = source.connection and links.from_id = source.document_id
+    {% set no_line = 'cast(null as ' ~ dbt.type_string() ~ ')' -%}
+    {{ links_of_documents('oracle', {'from_line_id': no_line, 'to_line_id': no_line}) }}
 )
 
 {{ select_contract('document_links', 'named') }}
