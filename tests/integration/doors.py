@@ -18,7 +18,7 @@ ORDERS: dict[str, Any] = {
 PROPERTIES = {"id": {"type": "integer"}, "net": {"type": "number"}, "day": {"type": "string", "format": "date"}}
 
 
-def made(kind: str, streams: dict[str, Any], name: str = "shop", **options: Any) -> Connection:
+def made(kind: str, streams: dict[str, Any], name: str = "door", **options: Any) -> Connection:
     """The connection, with its tables."""
     company = Company.model_validate({"version": 1, "connections": {name: {
         "kind": kind, "role": "crm", "time_zone": "Europe/Berlin", "streams": streams, "options": options}}})

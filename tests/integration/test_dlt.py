@@ -29,7 +29,7 @@ LINES: dict[str, Any] = {"key": ["order_id", "n"], "explode": "lines",
 
 @pytest.fixture(autouse=True)
 def key(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TIEOUT_SECRET_SHOP__SHOP_KEY", KEY)
+    monkeypatch.setenv("TIEOUT_SECRET_DOOR__SHOP_KEY", KEY)
 
 
 def write(folder: Path, name: str, text: str) -> None:
@@ -47,7 +47,7 @@ def landed(connection: Connection, **more: Any) -> dict[str, tuple[int, ...]]:
     return {name: figures(one) for name, one in land(connection, secrets=secrets_for(connection), **more).items()}
 
 
-def nets(table: str = "shop__orders") -> list[tuple[int, str]]:
+def nets(table: str = "door__orders") -> list[tuple[int, str]]:
     return [(number, str(net)) for number, net in current(table, "id", "net")]
 
 
@@ -101,11 +101,11 @@ def test_replace_is_the_complete_set_and_append_adds(tmp_path):
     write(tmp_path, "customers", listed(*(f'{{"id": {n}, "net": 1}}' for n in range(9))))
     write(tmp_path, "events", '[{"id": 2, "net": 1}]')
     assert landed(connection) == {"customers": (9, 0, 9, 0, 1), "events": (1, 1, 0, 0, 0)}
-    assert len(nets("shop__events")) == 3
+    assert len(nets("door__events")) == 3
     write(tmp_path, "customers", "[]")
     with pytest.raises(ReloadGuardError):
         landed(connection)
-    assert len(nets("shop__customers")) == 9
+    assert len(nets("door__customers")) == 9
 
 
 def test_a_resource_without_a_hint_is_whole_where_the_company_says_so(tmp_path):
@@ -126,17 +126,17 @@ def test_a_merge_key_replaces_what_it_names(tmp_path):
     landed(connection)
     write(tmp_path, "daily", '[{"id": 2, "net": 5, "day": "2026-03-01"}]')
     assert landed(connection) == {"daily": (1, 1, 0, 0, 1)}
-    assert nets("shop__daily") == [(2, "5"), (3, "3")]
+    assert nets("door__daily") == [(2, "5"), (3, "3")]
 
 
 def test_nested_lists_are_lines_that_come_and_go_with_their_order(tmp_path):
     connection = shop(tmp_path, {"orders": ORDERS, "lines": LINES})
     write(tmp_path, "orders", listed(order(1, "3", 1, lines=[{"n": 1, "net": "1.10"}, {"n": 2, "net": "1.90"}])))
     landed(connection)
-    assert [(n, str(net)) for n, net in current("shop__lines", "n", "net")] == [(1, "1.1"), (2, "1.9")]
+    assert [(n, str(net)) for n, net in current("door__lines", "n", "net")] == [(1, "1.1"), (2, "1.9")]
     write(tmp_path, "orders", listed(order(1, "1", 2, lines=[{"n": 1, "net": "1.00"}])))
     landed(connection)
-    assert [(n, str(net)) for n, net in current("shop__lines", "n", "net")] == [(1, "1")]
+    assert [(n, str(net)) for n, net in current("door__lines", "n", "net")] == [(1, "1")]
 
 
 def test_a_source_that_fails_lands_nothing_and_goes_on_where_it_was(tmp_path):

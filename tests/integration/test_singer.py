@@ -19,7 +19,7 @@ LINES = {**ORDERS, "columns": {**ORDERS["columns"], "note": {"type": "text", "op
 
 
 def nets() -> list[tuple[int, str]]:
-    return [(key, str(net)) for key, net in current("shop__orders", "id", "net")]
+    return [(key, str(net)) for key, net in current("door__orders", "id", "net")]
 
 
 def states() -> list[str]:
@@ -64,8 +64,8 @@ def test_a_crash_between_load_and_state_loses_nothing_and_brings_nothing_twice(t
     monkeypatch.setattr(landing.statebook, "follow", follow)
     with pytest.raises(KeyboardInterrupt):
         land(shop)
-    assert len(current("shop__orders", "id")) == 2, "the first stream is committed"
-    assert not current("shop__refunds", "id") and not states()
+    assert len(current("door__orders", "id")) == 2, "the first stream is committed"
+    assert not current("door__refunds", "id") and not states()
     monkeypatch.setattr(landing.statebook, "follow", real)
     found = land(shop)
     assert [one["state"] for one in asked(tmp_path)] == [None, None], "it begins where the run before began"
@@ -75,7 +75,7 @@ def test_a_crash_between_load_and_state_loses_nothing_and_brings_nothing_twice(t
 
 
 def test_a_tap_that_dies_lands_what_it_vouched_for_and_goes_on_there(tmp_path, monkeypatch):
-    monkeypatch.setenv("TIEOUT_SECRET_SHOP__API_KEY", "s3cret-enough-to-see")
+    monkeypatch.setenv("TIEOUT_SECRET_DOOR__API_KEY", "s3cret-enough-to-see")
     died = {"lines": [schema(), record(1), state({"at": 1}), record(2)], "code": 3,
             "stderr": "Traceback\nHTTPError: 500 for key s3cret-enough-to-see\n"}
     shop = tapped(tmp_path, {"orders": ORDERS}, [died, [schema(), record(2), state({"at": 2})]],
@@ -146,7 +146,7 @@ def test_a_schema_that_changes_in_mid_stream_keeps_what_is_new_and_refuses_what_
         [schema(), record(3), state({"a": 2}), schema(properties={"id": {}, "day": {}}), record(4), state({"a": 3})]])
     found = land(shop)["orders"]
     assert figures(found) == (2, 2, 0, 0, 0) and found.drift["new_fields"] == ["colour"]
-    assert rows("select _extra ->> 'colour' from raw.shop__orders where id = 2") == [("red",)]
+    assert rows("select _extra ->> 'colour' from raw.door__orders where id = 2") == [("red",)]
     with pytest.raises(SchemaError, match="no longer sends net"):
         land(shop)
     assert [key for key, _ in nets()] == [1, 2, 3] and states() == ['{"a": 1}', '{"a": 2}']
@@ -264,7 +264,7 @@ def test_nested_lists_are_lines_that_come_and_go_with_their_record(tmp_path):
         [schema(properties=told), record(1, 2, lines=[{"n": 2}]), state({"a": 2})]])
     land(shop)
     land(shop)
-    assert current("shop__lines", "order_id", "n") == [("1", 2), ("2", 1)]
+    assert current("door__lines", "order_id", "n") == [("1", 2), ("2", 1)]
     assert len(states()) == 2
 
 
@@ -311,7 +311,7 @@ def test_a_window_of_the_past_is_refused(tmp_path):
     from tieout.landing.windows import land_connection
 
     shop = tapped(tmp_path, {"orders": ORDERS}, [[schema(), record(1), state({"a": 1})]])
-    with open_extractor(shop, {}) as extractor, pytest.raises(ConfigError, match="land shop --full"):
+    with open_extractor(shop, {}) as extractor, pytest.raises(ConfigError, match="land door --full"):
         land_connection(shop, None, backfill=True, extractor=extractor)
     assert not (tmp_path / "asked.jsonl").exists()
 
