@@ -212,8 +212,7 @@ select * from {{ source }}
     )
     {%- if scope == 'document' %};
 
-    -- How much this run changed: a planner that takes it for nothing joins it to the rest row by row.
-    analyze {{ target }} (recorded_run, superseded_run)
+    {{ tell_planner_of_run(target) }}
     {%- endif %}
 {%- endmacro %}
 

@@ -13,6 +13,17 @@
     {%- endif -%}
 {%- endmacro %}
 
+{# `from` with the documents of a hop that are judged again, by their index; in a complete build with all. #}
+{% macro from_judged(relation, name, hop) -%}
+    {%- set touched = ref('int_rec_touched') -%}
+    {%- if is_partial_build() -%}
+    from {{ touched }} as judged
+    {{ look_up(relation, name, "judged.hop = '" ~ hop ~ "' and judged.document_key = " ~ name ~ ".document_key") }}
+    {%- else -%}
+    from {{ relation }} as {{ name }}
+    {%- endif -%}
+{%- endmacro %}
+
 {# The day of the build before, and the days on which something turns between then and now, whichever came first. #}
 {% macro between_builds(date, days=0) -%}
     {%- set now, before = var('as_of_date'), var('previous_as_of_date') -%}

@@ -60,8 +60,7 @@ rests as (
         document.currency_code,
         document.period,
         document.total_amount - coalesce(used.amount, 0) as amount
-    from {{ documents }} as document
-    {{ join_judged("'invoice_cash'", 'document.document_key') }}
+    {{ from_judged(documents, 'document', 'invoice_cash') }}
     left join used on document.document_key = used.document_key
     where
         (document.role = 'payment' or (document.is_credit and not document.settles_itself))
@@ -77,8 +76,7 @@ at_the_counter as (
         document.currency_code,
         document.period,
         coalesce(document.header_total_amount, document.total_amount) as amount
-    from {{ documents }} as document
-    {{ join_judged("'invoice_cash'", 'document.document_key') }}
+    {{ from_judged(documents, 'document', 'invoice_cash') }}
     where document.settles_itself
 )
 

@@ -30,6 +30,7 @@ compared as (
         documents.posted_fx_rate,
         documents.functional_net_amount - documents.posted_rate_net_amount as rate_amount,
         documents.connection,
+        documents.document_id,
         case when documents.fx_rate <> 0 then documents.net_amount / documents.fx_rate end as inverted_amount,
         tolerance.inverse_rate_bp,
         {{ minor_unit('documents.functional_minor_units') }} * documents.line_count as line_rounding_amount,
@@ -41,7 +42,7 @@ compared as (
             end
         ) as rounding_amount
     from groups
-    inner join {{ ref_current('int_rec_documents') }} as documents on groups.group_key = documents.document_key
+    {{ look_up(ref_current('int_rec_documents'), 'documents', 'groups.group_key = documents.document_key') }}
     cross join {{ ref('rec_hop_tolerances') }} as tolerance
     where tolerance.hop = 'invoice_ledger'
 ),
@@ -52,11 +53,12 @@ moved as (
         members.period as counter_period,
         compared.period,
         compared.connection,
+        compared.document_id,
         sum(members.amount) as amount
     from members
     inner join compared on members.group_key = compared.group_key
     where members.side = 'right' and members.period <> compared.period
-    group by members.group_key, members.period, compared.period, compared.connection
+    group by members.group_key, members.period, compared.period, compared.connection, compared.document_id
 ),
 
 -- Moved to a later period: by choice, or because the document came into being when its own was locked already.
@@ -65,7 +67,10 @@ timed as (
         moved.*,
         coalesce(moved.counter_period > moved.period and header.created_at > locked.locked_at, false) as is_after_the_lock
     from moved
-    inner join {{ ref('int_documents__unioned') }} as header on moved.group_key = header.document_key
+    {{ look_up(
+        ref('int_documents__unioned'), 'header',
+        'moved.connection = header.connection and moved.document_id = header.document_id and moved.group_key = header.document_key'
+    ) }}
     left join {{ ref_current('int_periods__locked') }} as locked
         on moved.connection = locked.connection and moved.period = locked.period
     where moved.amount <> 0
