@@ -228,3 +228,23 @@ def test_ref_current_reads_current_rows_and_works_in_unit_tests(probe: Probe) ->
     assert seen == [("a", "4.00")]
     results = probe.build(2, [], command="test")
     assert [(found.name, found.status) for found in results] == [("reader_sees_the_rows_of_a_fixture", "pass")]
+
+
+def test_the_planner_knows_how_much_a_run_changed(probe: Probe) -> None:
+    """Without a look at the table: its rows are counted by the indexes."""
+    probe.write(scope="document")
+    rows = [(f"i{n}", f"d{n}", "1.00") for n in range(400)]
+    probe.good(1, rows)
+    with connect("transformer", autocommit=True) as books:
+        books.execute("analyze intermediate.items")
+        probe.good(2, [(key, document, "2.00") for key, document, _ in rows[:40]])
+        for condition, count in (("recorded_run > 1", 40), ("superseded_run = 2", 40), ("recorded_run <= 1", 400)):
+            assert expected(books, condition) == pytest.approx(count, abs=30), condition
+        probe.good(3, rows[40:41])
+        assert expected(books, "recorded_run > 2") <= 2 and expected(books, f"superseded_run = {OPEN}") >= 380
+
+
+def expected(books: Any, condition: str) -> int:
+    """How many rows the planner expects."""
+    (plan,) = books.execute(f"explain (format json) select from intermediate.items where {condition}").fetchone()
+    return plan[0]["Plan"]["Plan Rows"]
