@@ -13,13 +13,12 @@ from simulator.score import score
 from simulator.serve import start
 from tests.conftest import clear_settings, open_folder
 from tests.integration.transform_company import own_warehouse
-from tests.quickbooks_company import GB, books
 from tieout import steps
 from tieout.transform import build
 from tieout.warehouse import connect, migrate
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
-CRM, ERP = "salesforce_books", "quickbooks_books"
+CRM, ERP = "shopify_web_shop", "quickbooks_web_shop"
 CURRENT = "superseded_run = 9223372036854775807"
 
 
@@ -31,8 +30,8 @@ def rows(sql: str) -> list[tuple]:
 @pytest.fixture(scope="module")
 def company() -> Iterator[Path]:
     """The company's folder, landed and published once, with its vendors still there, all their habits on."""
-    with books(GB), open_folder() as folder:
-        generate(folder, seed=13, size="1k", level=1, of="books")
+    with open_folder() as folder:
+        generate(folder, seed=13, size="1k", level=1, of="web_shop")
         with start(folder) as vendors, own_warehouse(vendors.tieout_yml(folder / "tieout.yml").read_text()):
             os.environ.update(vendors.environment())
             clear_settings()

@@ -13,13 +13,12 @@ from simulator.score import score
 from simulator.serve import start
 from tests.conftest import clear_settings, open_folder
 from tests.integration.transform_company import own_warehouse
-from tests.shop_company import NAME, shop_unit
 from tieout import steps
 from tieout.transform import build
 from tieout.warehouse import connect, migrate
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
-SHOP, ERP = f"shopify_{NAME}", f"netsuite_{NAME}"
+SHOP, ERP = "shopify_ecommerce", "netsuite_ecommerce"
 CURRENT = "superseded_run = 9223372036854775807"
 
 
@@ -31,8 +30,8 @@ def rows(sql: str) -> list[tuple]:
 @pytest.fixture(scope="module")
 def shop() -> Iterator[Path]:
     """The unit's folder, landed and published once, with its vendors still there, all their habits on."""
-    with shop_unit(), open_folder() as folder:
-        generate(folder, seed=17, size="1k", level=1, of=NAME)
+    with open_folder() as folder:
+        generate(folder, seed=17, size="1k", level=1, of="ecommerce")
         with start(folder) as vendors, own_warehouse(vendors.tieout_yml(folder / "tieout.yml").read_text()):
             os.environ.update(vendors.environment())
             clear_settings()

@@ -18,7 +18,6 @@ from simulator.serve import Endpoints, start
 from simulator.shopify_api import ShopAccount
 from simulator.shopify_api.schema import resolve, schema_of
 from tests.conftest import open_folder
-from tests.shop_company import NAME, shop_unit
 
 pytestmark = pytest.mark.timeout(300)
 VERSION = "2026-07"
@@ -32,8 +31,8 @@ POLL = ("query($id: ID!) { node(id: $id) { ... on BulkOperation { status errorCo
 
 @pytest.fixture(scope="module")
 def company() -> Iterator[Path]:
-    with shop_unit(), open_folder() as folder:
-        generate(folder, seed=23, size="1k", level=1, of=NAME)
+    with open_folder() as folder:
+        generate(folder, seed=23, size="1k", level=1, of="ecommerce")
         yield folder
 
 
