@@ -399,6 +399,8 @@ class NetSuite:
             order = doc.source
             sources = [line.source for line in lines_at(order, now)]
             for number, line in enumerate(doc.lines, 1):
+                if line.product == FREIGHT:
+                    continue  # shipping is no line that another is made from
                 yield (
                     "netsuite__nexttransactionlinelink",
                     (

@@ -78,6 +78,8 @@ Shops                where the CRM is one: what is given back of an order is a b
                      difference of deal and order; the key's `refunds` name each. `credited` and `refunded` are given
                      back there, too
   shipped            an order with shipping, which the books have as a line of its own. Billed, paid.
+  shipping_left_out  C4 deal_order +N: the ERP's order lacks the shipping. Billed and paid as ordered.
+  shipping_billed    C4 order_invoice −N: the invoice has shipping that nobody ordered. Paid.
   shipping_refunded  C5 order_invoice +N: a credit memo for the shipping alone (even ordinals), or with goods.
   goodwill           a part of the amount is given back, and no goods; the books are not told.
 Twice, void

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from simulator.documents import QUANTITY, Deal, Doc, Line, Refund
 from simulator.plan import Plan, part
-from simulator.scenarios.registry import scenario
+from simulator.scenarios.registry import scenario, won
 
 
 def shipped_deal(plan: Plan, *, closed_day: int | None = None) -> tuple[Deal, list[Line]]:
@@ -26,6 +26,23 @@ def credit(plan: Plan, deal: Deal, bill: Doc, lines: list[Line], *, day: int | N
 def shipped(plan: Plan) -> None:
     deal, _ = shipped_deal(plan)
     plan.rest(deal, plan.order(deal))
+
+
+@scenario(30, needs="Shipping")
+def shipping_left_out(plan: Plan) -> None:
+    deal, lines = shipped_deal(plan)
+    order = plan.order(deal, lines[:-1])
+    plan.plant("deal_order", "C4", lines[-1].amount, deal, order)
+    plan.rest(deal, order)
+
+
+@scenario(30, needs="Shipping")
+def shipping_billed(plan: Plan) -> None:
+    deal, lines = won(plan)
+    order = plan.order(deal)
+    bill = plan.bill(order, [*lines, plan.freight(lines, deal.currency)])
+    plan.plant("order_invoice", "C4", order.net(0) - bill.net(0), order, bill)
+    plan.pay(bill)
 
 
 @scenario(60, needs="Shipping")

@@ -109,6 +109,14 @@ def test_awkward_documents_are_there_and_count_once(company):
                 "where document.header_total_amount <> event.amount limit 5") == []
 
 
+def test_shipping_is_freight_in_the_books_and_in_the_ledger(company):
+    found = dict(rows(f"select event_type, count(*) from marts.fct_revenue where {CURRENT} and leg = 'freight' "
+                      "and source_system = 'quickbooks' and freight_amount <> 0 group by 1"))
+    assert set(found) == {"order", "billing", "billing_credit"} and found["billing"] > 50
+    assert rows("select count(*) from staging.stg_quickbooks__gl_entries where account_code = '4300'") == [
+        (found["billing"] + found["billing_credit"],)]
+
+
 def test_a_voided_invoice_stays_with_zeros(company):
     assert rows("select count(*) >= 4, sum(header_total_amount) from staging.stg_quickbooks__documents "
                 "where document_type = 'invoice' and is_voided") == [(True, 0)]

@@ -289,13 +289,14 @@ def test_an_address_ends(shop):
 
 
 def test_the_ledger_of_an_order_sums_to_its_total(shop):
-    query = ("{ orders(first: 3, sortKey: UPDATED_AT) { nodes { name totalPriceSet { presentmentMoney { amount } } "
+    query = ("{ orders(first: 3, sortKey: UPDATED_AT) { nodes { name "
+             "currentTotalPriceSet { presentmentMoney { amount } } "
              "agreements(first: 3) { nodes { sales(first: 12) { nodes { totalAmount { presentmentMoney { amount } } "
              "totalTaxAmount { presentmentMoney { amount } } } } } } } } }")
     for each in shop.data(query)["orders"]["nodes"]:
         sales = [one for deal in each["agreements"]["nodes"] for one in deal["sales"]["nodes"]]
         told = sum(Decimal(one["totalAmount"]["presentmentMoney"]["amount"]) for one in sales)
-        assert told == Decimal(each["totalPriceSet"]["presentmentMoney"]["amount"]), each["name"]
+        assert told == Decimal(each["currentTotalPriceSet"]["presentmentMoney"]["amount"]), each["name"]
 
 
 def test_a_payout_is_what_is_in_it(shop):
