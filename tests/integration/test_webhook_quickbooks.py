@@ -10,7 +10,7 @@ from starlette.testclient import TestClient
 from simulator.quickbooks_api import webhooks
 from tests.conftest import clear_settings, demo_company
 from tieout import webhook
-from tieout.warehouse import migrate
+from tieout.warehouse import connect, migrate
 
 TOKEN = "0c6e7f0a-8b1f-4b61-9a0a-5d7c2b7f9f11"
 AT = "2026-03-01T12:00:00.000Z"
@@ -35,6 +35,8 @@ def told(warehouse, tmp_path, monkeypatch):
         monkeypatch.setenv(f"TIEOUT_SECRET_{name}__WEBHOOK_SECRET", token)
     clear_settings()
     migrate(demo_company())
+    with connect("owner") as db:
+        db.execute("delete from ops.webhook_nonce")  # a delivery is known by what it says
     heard: list[str] = []
     receiver = webhook.Receiver(lambda name: heard.append(name) or "a landing begins")
     yield heard, TestClient(webhook.application(receiver))
