@@ -10,7 +10,7 @@ from starlette.testclient import TestClient
 from simulator.quickbooks_api import webhooks
 from tests.conftest import clear_settings, demo_company
 from tieout import webhook
-from tieout.warehouse import connect, migrate
+from tieout.warehouse import connect
 
 TOKEN = "0c6e7f0a-8b1f-4b61-9a0a-5d7c2b7f9f11"
 AT = "2026-03-01T12:00:00.000Z"
@@ -34,7 +34,6 @@ def told(warehouse, tmp_path, monkeypatch):
     for name, token in (("BOOKS", TOKEN), ("SISTER", TOKEN), ("STRANGER", "another" * 8)):
         monkeypatch.setenv(f"TIEOUT_SECRET_{name}__WEBHOOK_SECRET", token)
     clear_settings()
-    migrate(demo_company())
     with connect("owner") as db:
         db.execute("delete from ops.webhook_nonce")  # a delivery is known by what it says
     heard: list[str] = []
@@ -64,18 +63,20 @@ def test_the_signature_is_base64_of_the_raw_body():
     assert webhooks.signature("hush", body) == "3ExhP4awn0YdYCYBfHaJzuf4Scd3dWGj2Va0su1GZEc="
 
 
-@pytest.mark.parametrize("entity", ["Invoice", "SalesReceipt", "CreditMemo", "RefundReceipt", "Estimate", "Payment",
-                                    "JournalEntry", "Deposit", "Customer", "Item", "Account"])
-def test_what_lands_begins_a_landing(told, form, entity):
+def test_what_lands_begins_a_landing(told, form):
     heard, client = told
-    assert (send(client, form([event(entity=entity)], AT)).status_code, heard) == (202, ["books"])
+    entities = ("Invoice", "SalesReceipt", "CreditMemo", "RefundReceipt", "Estimate", "Payment", "JournalEntry",
+                "Deposit", "Customer", "Item", "Account")
+    answers = [send(client, form([event(entity=entity)], AT)).status_code for entity in entities]
+    assert (set(answers), heard) == ({202}, ["books"] * len(entities))
 
 
-@pytest.mark.parametrize("operation", ["Create", "Update", "Delete", "Merge", "Void", "Emailed"])
-def test_whatever_was_done_begins_a_landing(told, form, operation):
+def test_whatever_was_done_begins_a_landing(told, form):
     heard, client = told
-    send(client, form([event(operation=operation)], AT))
-    assert heard == ["books"]
+    operations = ("Create", "Update", "Delete", "Merge", "Void", "Emailed")
+    for operation in operations:
+        send(client, form([event(operation=operation)], AT))
+    assert heard == ["books"] * len(operations)
 
 
 def test_many_changes_are_one_landing(told, form):
@@ -113,18 +114,20 @@ def test_a_company_that_nobody_connected_begins_no_landing(told, form):
     assert (send(client, form([event("1185883450")], AT)).status_code, heard) == (202, [])
 
 
-@pytest.mark.parametrize("entity", ["Vendor", "Bill", "Employee"])
-def test_other_entities_are_taken_and_begin_no_landing(told, form, entity):
+def test_other_entities_are_taken_and_begin_no_landing(told, form):
     heard, client = told
-    assert (send(client, form([event(entity=entity)], AT)).status_code, heard) == (202, [])
+    others = [send(client, form([event(entity=each)], AT)).status_code for each in ("Vendor", "Bill", "Employee")]
+    assert (set(others), heard) == ({202}, [])
 
 
-@pytest.mark.parametrize("change", [
-    {"key": "another" * 8}, {"intuit-signature": ""}, {"to": "stranger"}, {"to": "nobody"}, {"to": "mute"},
-    {"intuit-signature": "3ExhP4awn0YdYCYBfHaJzuf4Scd3dWGj2Va0su1GZEc="}])
-def test_what_the_app_did_not_sign_is_refused(told, form, change):
+def test_what_the_app_did_not_sign_is_refused(told, form):
     heard, client = told
-    assert send(client, form([event()], AT), **change).status_code in (400, 401, 503)
+    changes = {
+        401: ({"key": "another" * 8}, {"intuit-signature": ""}, {"to": "stranger"},
+              {"intuit-signature": "3ExhP4awn0YdYCYBfHaJzuf4Scd3dWGj2Va0su1GZEc="}),
+        503: ({"to": "mute"},), 400: ({"to": "nobody"},)}
+    for status, found in changes.items():
+        assert {send(client, form([event()], AT), **each).status_code for each in found} == {status}
     assert heard == []
 
 
@@ -135,13 +138,14 @@ def test_the_raw_body_is_what_was_signed(told, form):
     assert heard == []
 
 
-@pytest.mark.parametrize("payload", [
-    {}, [], {"eventNotifications": None}, {"eventNotifications": [{"realmId": REALMS["books"]}]}, [None, 1, "x"],
-    {"eventNotifications": [{"realmId": None, "dataChangeEvent": {"entities": [{"name": "Invoice"}]}}]},
-    [{"intuitaccountid": REALMS["books"], "type": None}], 5, "Invoice"])
-def test_a_body_of_no_known_form_is_taken_and_begins_no_landing(told, payload):
+def test_a_body_of_no_known_form_is_taken_and_begins_no_landing(told):
     heard, client = told
-    assert (send(client, payload).status_code, heard) == (202, [])
+    for payload in (
+        {}, [], {"eventNotifications": None}, {"eventNotifications": [{"realmId": REALMS["books"]}]}, [None, 1, "x"],
+        {"eventNotifications": [{"realmId": None, "dataChangeEvent": {"entities": [{"name": "Invoice"}]}}]},
+        [{"intuitaccountid": REALMS["books"], "type": None}], 5, "Invoice",
+    ):  # fmt: skip
+        assert (send(client, payload).status_code, heard) == (202, []), payload
 
 
 def test_a_signed_body_that_is_no_json_is_refused(told):
