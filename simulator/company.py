@@ -41,7 +41,7 @@ class Company:
         place = unit(of)
         self.world = World(place.seed(seed), size, level, place, market=seed)
         self._systems = (self.world.crm, self.world.erp)
-        self._scenarios = told_by(systems.kinds(place.erp), systems.lacks(place))
+        self._scenarios = told_by(systems.kinds(place.crm) | systems.kinds(place.erp), systems.lacks(place))
         self._schedule = _schedule(self._scenarios, self.world.seed, SIZES[size])
         self.history = len(self._schedule)
         self._daily = [s.name for s in self._scenarios if s.daily]

@@ -15,6 +15,7 @@ from simulator.customers import Party, Record
 from simulator.money import ENTITIES, Entity, converted, tax_on
 
 QUANTITY = 100_000
+FREIGHT = 1_000  # in place of a line's product: what the buyer pays for shipping; no place in the catalogue
 BILLS = ("CustInvc", "CashSale")
 DELIVERIES = ("Delivery", "Return")  # the lines of a return are positive; it brings the goods back
 CREDITS = ("CustCred", "CashRfnd")
@@ -46,8 +47,24 @@ class CrmOrder:
 
 
 @dataclass(slots=True, eq=False)
+class Refund:
+    """What a shop gave back of an order: `lines` that came back, and `amount` (with tax), for which nothing did.
+
+    `credit` is the ERP's document of the same; None where the books were not told.
+    """
+
+    moment: int
+    lines: list[Line]
+    amount: int = 0
+    credit: Doc | None = None
+
+
+@dataclass(slots=True, eq=False)
 class Deal:
-    """An opportunity. `earlier`: (moment, lines before it). `late`: when it became visible, if after its stamp."""
+    """An opportunity. `earlier`: (moment, lines before it). `late`: when it became visible, if after its stamp.
+
+    `refunds` are a shop's, which is where deals are paid and given back; no other CRM shows them.
+    """
 
     id: str
     slot: int
@@ -65,6 +82,7 @@ class Deal:
     earlier: tuple[int, list[Line]] | None = None
     deleted: int | None = None
     late: int | None = None
+    refunds: list[Refund] = field(default_factory=list)
 
     def seen(self, now: int) -> bool:
         """Whether the vendor shows the record (a soft-deleted one is still shown)."""
@@ -199,6 +217,7 @@ class Chain:
                 yield deal.order.created
                 if deal.order.synced:
                     yield deal.order.synced[0]
+            yield from (refund.moment for refund in deal.refunds)
         for doc in self.docs:
             yield from (doc.created, doc.late or doc.created)
             changes = (doc.deleted, doc.cancelled, doc.voided, doc.earlier and doc.earlier[0])

@@ -8,6 +8,9 @@ An entry of `groups` is `{id, hop, left, right, scenario, names_agree}`, of `bre
 amount, currency, names_agree, scenario}`. Documents are `[system, id]`. A break's amount is its contribution to
 left − right in the document's currency (`invoice_ledger`: functional); where that nets to nothing (B1: two periods,
 D3: two currencies, E2: within one cell) it is the amount that moved. H1 and H2 name documents out of scope.
+
+Of a shop there are `refunds`, `{id, deal, day, net, freight, tax, currency, credit, scenario}`: what was given back of
+an order, positive, and the ERP's document of it. Each takes a booking back on its day; net holds freight and no tax.
 """
 
 from __future__ import annotations
@@ -20,12 +23,14 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from simulator.clock import DAY, stamp_text
+from simulator.clock import DAY, date_text, stamp_text
 from simulator.customers import Customers, agree
-from simulator.documents import BILLS, CREDITS, DELIVERIES, Chain, Deal, Doc, Planted, gone, lines_at
-from simulator.money import CURRENCIES, amount_text
+from simulator.documents import BILLS, CREDITS, DELIVERIES, FREIGHT, Chain, Deal, Doc, Planted, gone, lines_at
+from simulator.money import CURRENCIES, ENTITIES, amount_text, tax_on
 from simulator.plan import World
 from simulator.store import State
+from simulator.systems import kinds
+from simulator.units import unit
 
 VERSION = 1
 HOPS = ("deal_order", "order_invoice", "invoice_cash", "invoice_ledger")
@@ -47,6 +52,7 @@ class Answers:
         self.planted = [p for p in chain.planted if all(self._holds(d) for d in p.documents)]
         self.groups: list[dict[str, Any]] = []
         self.breaks: list[dict[str, Any]] = []
+        self.refunds = list(self._refunded()) if "Shipping" in kinds(self._crm.system) else []
         self._deal_order()
         self._order_invoice()
         self._invoice_cash()
@@ -57,7 +63,7 @@ class Answers:
 
     def entries(self) -> Iterator[tuple[str, str]]:
         """(kind, JSON text) of all entries."""
-        for kind, found in (("groups", self.groups), ("breaks", self.breaks)):
+        for kind, found in (("groups", self.groups), ("breaks", self.breaks), ("refunds", self.refunds)):
             for number, entry in enumerate(found):
                 yield kind, json.dumps({"id": f"{self.chain.number}-{kind[0]}{number}", **entry}, separators=(",", ":"))
 
@@ -75,6 +81,24 @@ class Answers:
     def _bills(self) -> list[Doc]:
         """Bills and credits in scope."""
         return [d for d in self.docs if d.kind in (*BILLS, *CREDITS) and d.approved and not d.intercompany]
+
+    def _refunded(self) -> Iterator[dict[str, Any]]:
+        """What the shop gave back by now, net of tax and before it; an amount that is no line's has no tax."""
+        for deal in self.deals:
+            entity = ENTITIES[deal.party.entity]
+            points, decimals = entity.tax if deal.party.taxed else 0, CURRENCIES[deal.currency].decimals
+            for refund in deal.refunds:
+                if refund.moment >= self.now:
+                    continue
+                net = refund.amount + sum(line.amount for line in refund.lines)
+                freight = sum(line.amount for line in refund.lines if line.product == FREIGHT)
+                tax = sum(tax_on(line.amount, points) for line in refund.lines)
+                yield {
+                    "deal": self._crm.key_id(deal), "day": date_text(refund.moment // DAY),
+                    "net": amount_text(net, decimals), "freight": amount_text(freight, decimals),
+                    "tax": amount_text(tax, decimals), "currency": deal.currency,
+                    "credit": self._erp.key_id(refund.credit) if refund.credit else None,
+                    "scenario": self.chain.scenario}
 
     # --- hops
 
@@ -233,7 +257,7 @@ class Answers:
 
 
 def answers(world: World, chain: Chain, now: int) -> Iterator[tuple[int, str, str]]:
-    """(chain, kind, JSON text) of a chain's groups and breaks at `now`, as kept in `sim__key`."""
+    """(chain, kind, JSON text) of a chain's groups, breaks and refunds at `now`, as kept in `sim__key`."""
     for kind, entry in Answers(world, chain, now).entries():
         yield chain.number, kind, entry
 
@@ -246,7 +270,7 @@ def write_key(folder: Path, database: sqlite3.Connection, state: State, customer
         head = {"version": VERSION, "seed": state.seed, "size": state.size, "level": state.level, "now": state.now,
                 "unit": state.unit}
         out.write(json.dumps(head)[:-1])
-        for kind in ("groups", "breaks"):
+        for kind in ("groups", "breaks", *(("refunds",) if "Shipping" in kinds(unit(state.unit).crm) else ())):
             found = database.execute("SELECT entry FROM sim__key WHERE kind = ? ORDER BY chain, rowid", (kind,))
             _write_list(out, kind, (entry for (entry,) in found))
         _write_list(out, "customers", (json.dumps(pair) for pair in customers.pairs()))

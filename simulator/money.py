@@ -79,6 +79,12 @@ ENTITIES = {
         Entity("DE40", 3, "EUR", "DE", 1900, "Halden Care", "Halden Kliniken GmbH", 14),
         Entity("JP40", 4, "JPY", "JP", 1000, "Halden Care Japan", "Halden Care KK", 14),
         Entity("KW40", 5, "KWD", "KW", 0, "Halden Care Kuwait", "Halden Care WLL", 6),
+        Entity("US50", 1, "USD", "US", 800, "Halden Online", "Halden Online Inc.", 42),
+        Entity("GB50", 2, "GBP", "GB", 2000, "Halden Online UK", "Halden Online Limited", 24),
+        Entity("DE50", 3, "EUR", "DE", 1900, "Halden Online Germany", "Halden Online GmbH", 14),
+        Entity("JP50", 4, "JPY", "JP", 1000, "Halden Online Japan", "Halden Online KK", 14),
+        Entity("KW50", 5, "KWD", "KW", 0, "Halden Online Kuwait", "Halden Online WLL", 6),
+        Entity("GB60", 1, "GBP", "GB", 2000, "Halden Goods", "Halden Goods Limited", 100),
     )
 }
 ELIMINATION = Entity("XE01", 6, "USD", "US", 0, "Halden Eliminations", "Halden Eliminations", 0)

@@ -37,7 +37,7 @@ DEFERRED, PRODUCTS, SERVICES, SOFTWARE, SISTER_SALES, COGS, EXPENSE, FX, ORDERS,
 )
 INCOME = {"Hardware": PRODUCTS, "Services": SERVICES, "Software": SOFTWARE}
 PRIMARY, SECOND = 1, 2
-TAX_ITEM = 15
+TAX_ITEM, SHIP_ITEM = 15, 16
 SCHEDULE = 7
 _ACCOUNTS = (  # id, number, type, name, eliminate, special
     (BANK, "1000", "Bank", "Operating Bank", 0, None),

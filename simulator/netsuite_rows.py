@@ -15,7 +15,7 @@ from simulator import netsuite_master
 from simulator.catalog import Product
 from simulator.clock import DAY, date_text, stamp_text
 from simulator.customers import Party
-from simulator.documents import CREDITS, Chain, Deal, Doc, lines_at
+from simulator.documents import CREDITS, FREIGHT, Chain, Deal, Doc, lines_at
 from simulator.money import CURRENCIES, Rates, amount_text, converted, decimal_text, rate_text
 from simulator.netsuite_master import (
     ACCRUALS,
@@ -31,6 +31,8 @@ from simulator.netsuite_master import (
     RECEIVABLE,
     SCHEDULE,
     SECOND,
+    SERVICES,
+    SHIP_ITEM,
     SISTER_SALES,
     SISTERS,
     TAX,
@@ -279,6 +281,9 @@ class NetSuite:
         bills = _bills(doc, seen) if doc.kind == "SalesOrd" else []
         cost: list[Entry] = []
         for line in lines_at(doc, now):
+            if line.product == FREIGHT:
+                found.append(Entry(SERVICES, -sign * line.amount * zero, None, "INCOME", SHIP_ITEM, "ShipItem"))
+                continue
             product = self._products[line.product]
             income = SISTER_SALES if doc.intercompany else INCOME[product.family]
             billed = sum(
@@ -394,6 +399,8 @@ class NetSuite:
             order = doc.source
             sources = [line.source for line in lines_at(order, now)]
             for number, line in enumerate(doc.lines, 1):
+                if line.product == FREIGHT:
+                    continue  # shipping is no line that another is made from
                 yield (
                     "netsuite__nexttransactionlinelink",
                     (

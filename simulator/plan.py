@@ -11,7 +11,7 @@ from simulator import systems
 from simulator.catalog import Product, catalog
 from simulator.clock import DAY, next_month_start
 from simulator.customers import Customers, Party
-from simulator.documents import DELIVERIES, QUANTITY, Chain, CrmOrder, Deal, Doc, Line, Planted
+from simulator.documents import DELIVERIES, FREIGHT, QUANTITY, Chain, CrmOrder, Deal, Doc, Line, Planted, Refund
 from simulator.ids import Permutation
 from simulator.money import CURRENCIES, ENTITIES, RATE_SCALE, Rates, rounded, tax_on
 from simulator.units import FIRST, UNITS, Unit
@@ -108,9 +108,18 @@ class Plan:
             found.append(Line(product.index, quantity * QUANTITY, net, net * quantity, price, discount, len(found)))
         return found
 
-    def _price(self, product: Product, currency: str, *, listed: bool) -> tuple[int, int]:
+    def freight(self, lines: list[Line], currency: str) -> Line:
+        """What the buyer pays for the shipping of these lines; it stands behind them."""
+        price = self._worth(self.days(490, 4_990), currency)
+        return Line(FREIGHT, QUANTITY, price, price, price, 0, len(lines))
+
+    @staticmethod
+    def _worth(cents: int, currency: str) -> int:
         target = CURRENCIES[currency]
-        price = rounded(product.cents * 10_000 * 10**target.decimals, target.micros)
+        return rounded(cents * 10_000 * 10**target.decimals, target.micros)
+
+    def _price(self, product: Product, currency: str, *, listed: bool) -> tuple[int, int]:
+        price = self._worth(product.cents, currency)
         if listed:
             nice = _NICE[currency]
             return max(nice, price // nice * nice), self.draw.choice((0, 0, 0, 5, 10, 20))
@@ -188,6 +197,10 @@ class Plan:
             f"PO-{self.draw.randrange(10**6):06d}",
         )
         return deal.order
+
+    def give_back(self, deal: Deal, credit: Doc) -> None:
+        """A shop gave back what the books credit, as far as it shows such things."""
+        deal.refunds.append(Refund(credit.created, credit.lines, credit=credit))
 
     # --- the ERP
 
@@ -309,9 +322,11 @@ class Plan:
             return self.deliver(order, goods, day=max(order.day, day - self.days(0, 3)))
         return next((doc for doc in reversed(earlier) if doc.kind == "Delivery"), None)
 
-    def credit(self, bill: Doc, lines: list[Line], *, kind: str = "CustCred", **more: object) -> Doc:
+    def credit(
+        self, bill: Doc, lines: list[Line], *, kind: str = "CustCred", day: int | None = None, **more: object
+    ) -> Doc:
         """A credit memo for an invoice, applied to it; or a cash refund of a cash sale. 3 to 10 days after it."""
-        day = bill.day + self.days(3, 10)
+        day = bill.day + self.days(3, 10) if day is None else day
         doc = self.doc(
             kind,
             bill.party,

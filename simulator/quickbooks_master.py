@@ -29,6 +29,7 @@ ACCOUNTS = {
     "Sales of Product Income": ("79", "4000", "Income", "SalesOfProductIncome", "Revenue"),
     "Services": ("1", "4100", "Income", "ServiceFeeIncome", "Revenue"),
     "Software Income": ("5", "4200", "Income", "ServiceFeeIncome", "Revenue"),
+    "Shipping Income": ("83", "4300", "Income", "OtherPrimaryIncome", "Revenue"),
     "Discounts given": ("86", "4800", "Income", "DiscountsRefundsGiven", "Revenue"),
     "Cost of Goods Sold": ("80", "5000", "Cost of Goods Sold", "SuppliesMaterialsCogs", "Expense"),
     "Office Expenses": ("15", "6000", "Expense", "OfficeGeneralAdministrativeExpenses", "Expense"),
@@ -37,6 +38,7 @@ ACCOUNTS = {
 INCOME = {"Hardware": "Sales of Product Income", "Services": "Services", "Software": "Software Income"}
 _TYPES = {"InvtPart": "Inventory", "NonInvtPart": "NonInventory", "Service": "Service"}
 BUNDLE = "3"  # the item of bundles
+SHIPPING = "SHIPPING_ITEM_ID"  # in place of an item; there is none
 
 
 def text(value: Any) -> str:

@@ -17,10 +17,10 @@ from typing import Any
 from simulator import quickbooks_master, quickbooks_schema
 from simulator.clock import date_text, stamp_text
 from simulator.customers import Party
-from simulator.documents import BILLS, QUANTITY, Chain, Deal, Doc, Line, lines_at
+from simulator.documents import BILLS, FREIGHT, QUANTITY, Chain, Deal, Doc, Line, lines_at
 from simulator.money import CURRENCIES, amount_text, converted, decimal_text, rate_text, tax_on
 from simulator.plan import World
-from simulator.quickbooks_master import ACCOUNTS, BUNDLE, INCOME, number, record, ref
+from simulator.quickbooks_master import ACCOUNTS, BUNDLE, INCOME, SHIPPING, number, record, ref
 from simulator.schema import Table
 from simulator.systems import Row
 
@@ -160,12 +160,17 @@ class QuickBooks:
 
     def _item_line(self, doc: Doc, line: Line, place: int, amount: int, price: int, links: dict[int, Any], *,
                    void: bool) -> dict[str, Any]:
-        product, decimals = self._products[line.product], CURRENCIES[doc.currency].decimals
+        decimals, taxed = CURRENCIES[doc.currency].decimals, {"value": "TAX" if doc.taxed else "NON"}
+        if line.product == FREIGHT:
+            return {"Id": str(place), "LineNum": place, "Amount": number(amount, decimals),
+                    "DetailType": "SalesItemLineDetail", "SalesItemLineDetail": {
+                        "ItemRef": {"value": SHIPPING}, "ItemAccountRef": ref("Shipping Income"), "TaxCodeRef": taxed}}
+        product = self._products[line.product]
         detail: dict[str, Any] = {
             "ItemRef": {"value": str(product.number), "name": product.name}, "UnitPrice": number(price, decimals),
             "Qty": 0.0 if void else float(decimal_text(line.quantity, 5)),
             "ItemAccountRef": ref(INCOME[product.family]) if doc.slot % 2 else None,
-            "TaxCodeRef": {"value": "TAX" if doc.taxed else "NON"},
+            "TaxCodeRef": taxed,
         }
         if self._is_inclusive(doc) and not void:
             detail["TaxInclusiveAmt"] = number(amount + tax_on(amount, doc.entity.tax), decimals)
@@ -288,9 +293,9 @@ class QuickBooks:
             for each in below:
                 amount = round(each.get("Amount", 0) * scale)
                 if each["DetailType"] == "SalesItemLineDetail":
-                    product = next(p for p in self._products
-                                   if str(p.number) == each["SalesItemLineDetail"]["ItemRef"]["value"])
-                    found.append((INCOME[product.family], -sign * amount, None))
+                    item = each["SalesItemLineDetail"]["ItemRef"]["value"]
+                    family = next((p.family for p in self._products if str(p.number) == item), None)
+                    found.append((INCOME[family] if family else "Shipping Income", -sign * amount, None))
                 elif each["DetailType"] == "DiscountLineDetail":
                     found.append(("Discounts given", sign * amount, None))
         if tax:

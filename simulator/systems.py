@@ -46,7 +46,8 @@ class System(Protocol):
     and contracts; an ERP of customers and documents, and the numbers that people see. `key_id` is how the answer key
     names a record: the `document_id` of the staging contract. `kinds` of an ERP: which documents it has beyond the
     ordinary ones: `Delivery` and `Return` (goods that leave and come back), `ProForma`, `Adjustment` (of what a
-    customer owes, by hand). None where it does not say.
+    customer owes, by hand); of a CRM: `Shipping`, for a shop that charges for it and gives money back. None where it
+    does not say.
     """
 
     system: ClassVar[str]
@@ -139,7 +140,7 @@ def serves(system: str) -> type[StandIn]:
 
 
 def kinds(system: str) -> frozenset[str]:
-    """The documents that an ERP has beyond the ordinary ones."""
+    """What a system has beyond the ordinary."""
     return getattr(renders(system), "kinds", frozenset())
 
 

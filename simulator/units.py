@@ -51,6 +51,8 @@ UNITS = {
         Unit("retail", "Retail", "generic", "oracle", "20"),
         Unit("technology", "Technology", "dynamics_sales", "dynamics_finance", "30"),
         Unit("healthcare", "Health care", "health_cloud", "sap", "40"),
+        Unit("ecommerce", "E-commerce", "shopify", "netsuite", "50"),
+        Unit("web_shop", "Web shop", "shopify", "quickbooks", "60"),
     )
 }
 

@@ -78,19 +78,39 @@ class Way(Frozen):
     optional: tuple[str, ...] = ()
 
 
+class EventForm(Frozen):
+    """Where a body tells of events, as dotted paths: `records` is a list, the body itself where it is empty, `sender`
+    stands in each of them; `below` is a list in each, itself where it is empty, and `topic` stands in each of those.
+    """
+
+    records: str = ""
+    sender: str
+    below: str = ""
+    topic: str
+
+
 class Webhook(Frozen):
     """How a vendor signs its events: base64 of HMAC-SHA256 of the raw body, by the connection's webhook_secret.
 
-    signature, id, topic, sender: its headers. topics: those that begin a landing; all others are taken, and begin none.
-    sender_is: what the sender is of a connection; {words} are its options.
+    signature, id, topic, sender: its headers. topics: those that begin a landing, * for any letters; all others are
+    taken, and begin none. sender_is: what the sender is of a connection; {words} are its options. forms: of a vendor
+    that tells senders and topics in the body, perhaps of several connections at once; such an event has no id but its
+    body.
     """
 
     signature: str
-    id: str
-    topic: str
+    id: str = ""
+    topic: str = ""
     topics: tuple[str, ...] = Field(min_length=1)
     sender: str = ""
     sender_is: str = ""
+    forms: tuple[EventForm, ...] = ()
+
+    @model_validator(mode="after")
+    def _is_told(self) -> Webhook:
+        if bool(self.forms) == bool(self.id or self.topic) or (self.forms and not self.sender_is):
+            raise ValueError("events are told by headers `id` and `topic`, or in the body by `forms` and `sender_is`")
+        return self
 
 
 class Source(Frozen):

@@ -11,7 +11,8 @@ costs the time until the next scheduled run, and a forged one, were it possible,
 
 A vendor that signs in its own way (`webhook` of its source.yml) sends that: base64 of HMAC-SHA256 of the raw body. Such
 a signature holds no time, so an id is remembered for longer than the vendor repeats an event; and a repeated one is
-accepted and begins nothing, for a vendor whose events are refused sends no more of them.
+accepted and begins nothing, for a vendor whose events are refused sends no more of them. A vendor that has one address
+for all companies of an app tells in the body whose events they are: each connection that shares the secret is told.
 
 202 accepted; 401 not signed by the connection's secret, or older than five minutes; 409 came before; 413 too long; 503
 Airflow is away: the event may be sent again as it is.
@@ -26,11 +27,12 @@ import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
-from tieout import logs, warehouse
+from tieout import logs, warehouse, webhook_body
 from tieout.dag_words import event_asset, land_dag_id
-from tieout.errors import TieoutError
+from tieout.errors import SecretError, TieoutError
 from tieout.secrets import webhook_secret
 from tieout.settings import settings
 
@@ -101,16 +103,34 @@ class Receiver:
         given = headers.get(told.signature.lower(), "").encode()
         if not hmac.compare_digest(vendor_signature(webhook_secret(found), body).encode(), given):
             raise Rejected(401, "not signed by the secret of this connection")
-        sender = told.sender_is.format_map(_Options(found.options)).lower()
+        if told.forms:
+            return self._of_body(found, told, body)
+        sender = _sender(found, told)
         if sender and headers.get(told.sender.lower(), "").lower() != sender:
             raise Rejected(401, f"not sent by {sender}")
         name, topic = headers.get(told.id.lower(), ""), headers.get(told.topic.lower(), "")
         if not name or len(name) > 128:
             raise Rejected(400, f"needed: {told.id}")
-        if topic not in told.topics:
+        if not _begins(told, topic):
             log.warning("an event that begins no landing: %s", topic, extra={"connection": found.name})
             return "taken; it begins no landing"
         return self._once(found.name, name) or "received before"
+
+    def _of_body(self, found: Connection, told: Webhook, body: bytes) -> str:
+        """Events that their body tells, of this connection and of those that share its secret. A repeated body is known
+        by its digest."""
+        events = webhook_body.events(body, told.forms)
+        if events is None:
+            raise Rejected(400, "signed, and no JSON")
+        senders = {sender.lower() for sender, topic in events if _begins(told, topic)}
+        wanted = [each for each in _sharing(found) if _sender(each, told) in senders]
+        if not wanted:
+            words = sorted({f"{topic} of {sender}" for sender, topic in events})[:5] or ["nothing that is known"]
+            log.warning("events that begin no landing: %s", ", ".join(words), extra={"connection": found.name})
+            return "taken; it begins no landing"
+        digest = hashlib.sha256(body).hexdigest()
+        said = [(each.name, self._once(each.name, digest) or "received before") for each in wanted]
+        return "; ".join(f"{name}: {what}" for name, what in said)
 
     def _once(self, name: str, nonce: str) -> str | None:
         """The nonce is spent in the transaction in which Airflow takes the event. None: it was spent before."""
@@ -177,6 +197,29 @@ class _Options(dict):
 
     def __missing__(self, word: str) -> str:
         return ""
+
+
+def _sender(found: Connection, told: Webhook) -> str:
+    """What the vendor calls the sender of this connection's events."""
+    return told.sender_is.format_map(_Options(found.options)).lower()
+
+
+def _begins(told: Webhook, topic: str) -> bool:
+    return any(fnmatchcase(topic, each) for each in told.topics)
+
+
+def _sharing(found: Connection) -> list[Connection]:
+    """The connection, and the others of its system whose events are signed by the same secret."""
+    secret, same = webhook_secret(found), [found]
+    for each in settings().company.connections.values():
+        if each.name == found.name or not each.webhook or each.system != found.system:
+            continue
+        try:
+            if hmac.compare_digest(webhook_secret(each).encode(), secret.encode()):
+                same.append(each)
+        except SecretError as error:  # theirs to mend: this connection's events are no worse for it
+            log.warning("not told of events: %s", error, extra={"connection": each.name})
+    return same
 
 
 def _vendors(name: str) -> tuple[Connection, Webhook] | None:

@@ -74,6 +74,14 @@ Deliveries           where the ERP has them: goods of a bill are delivered befor
   delivered_in_part  A3 and A2: some units are billed and paid, some delivered, some neither.
   issue_reversed     A2: the goods issue is reversed after some days; until then A3.
   goods_returned     C5 order_invoice +N: a return and a credit memo for what came back.
+Shops                where the CRM is one: what is given back of an order is a booking taken back on its own day, and no
+                     difference of deal and order; the key's `refunds` name each. `credited` and `refunded` are given
+                     back there, too
+  shipped            an order with shipping, which the books have as a line of its own. Billed, paid.
+  shipping_left_out  C4 deal_order +N: the ERP's order lacks the shipping. Billed and paid as ordered.
+  shipping_billed    C4 order_invoice −N: the invoice has shipping that nobody ordered. Paid.
+  shipping_refunded  C5 order_invoice +N: a credit memo for the shipping alone (even ordinals), or with goods.
+  goodwill           a part of the amount is given back, and no goods; the books are not told.
 Twice, void
   invoice_twice      F1 order_invoice −N: a second invoice of the whole order within 7 days; it stays open (A10/B3).
   order_twice        F1 deal_order −N: a second order with the same reference within 7 days, no external id; never
@@ -95,13 +103,14 @@ Each day that `advance` adds brings ordinary chains, and one of each of these, w
   corrected          the second invoice (F1) is deleted: a row in deletedrecord.
   line_removed       an order of its own (A4) loses a line; only its header's stamp says so.
   late               an opportunity and an estimate become visible after the day before, with stamps of before its end.
+  sent_back          C5 order_invoice +N: a shop gives back goods and shipping on the day, and the books credit them.
 
 Not planted yet: n:m, fees, wrong customer, transposed amount, sign flip, cancelled but billed.
 """
 
-from simulator.scenarios import clean, daily, delivered, missing, other, value
+from simulator.scenarios import clean, daily, delivered, missing, other, shop, value
 from simulator.scenarios.registry import MINIMUM, SCENARIOS, Scenario, told_by
 
 __all__ = [
-    "MINIMUM", "SCENARIOS", "Scenario", "clean", "daily", "delivered", "missing", "other", "told_by", "value",
+    "MINIMUM", "SCENARIOS", "Scenario", "clean", "daily", "delivered", "missing", "other", "shop", "told_by", "value",
 ]

@@ -13,10 +13,10 @@ MINIMUM = 4
 
 @dataclass(frozen=True)
 class Scenario:
-    """`weight` per 10,000; `orders` it makes on average; `daily`: one for each day that `advance` adds; `needs`: a kind
-    of document without which an ERP cannot tell it (see `systems.System.kinds`). `takes`: what most books can tell and
-    some cannot: `posting period` (a document in another month than its own), `drafts` (not approved yet), `unposted`
-    (never seen by the ledger), `header` (a total that is not its lines'), `other currencies` (than the customer's own),
+    """`weight` per 10,000; `orders` it makes on average; `daily`: one for each day that `advance` adds; `needs`: what
+    one of its systems must have to tell it (see `systems.System.kinds`). `takes`: what most books can tell and some
+    cannot: `posting period` (a document in another month than its own), `drafts` (not approved yet), `unposted` (never
+    seen by the ledger), `header` (a total that is not its lines'), `other currencies` (than the customer's own),
     `sisters` (several legal entities).
     """
 
@@ -46,7 +46,7 @@ def scenario(
 
 
 def told_by(kinds: frozenset[str], lacks: frozenset[str] = frozenset()) -> list[Scenario]:
-    """The scenarios of an ERP that has these kinds of documents, and lacks those abilities."""
+    """The scenarios of systems that have these kinds of documents, and lack those abilities."""
     return [s for s in SCENARIOS.values() if (not s.needs or s.needs in kinds) and s.takes not in lacks]
 
 

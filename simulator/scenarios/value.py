@@ -92,6 +92,7 @@ def credited(plan: Plan) -> None:
     bill = plan.bill(plan.order(deal))
     memo = plan.credit(bill, [part(lines[0], plan.days(1, lines[0].quantity // QUANTITY))])
     plan.plant("order_invoice", "C5", -memo.net(0), memo)
+    plan.give_back(deal, memo)
     plan.pay(bill)
 
 
@@ -101,6 +102,7 @@ def refunded(plan: Plan) -> None:
     sale = plan.bill(plan.order(deal), kind="CashSale")
     refund = plan.credit(sale, [part(lines[0], plan.days(1, lines[0].quantity // QUANTITY))], kind="CashRfnd")
     plan.plant("order_invoice", "C5", -refund.net(0), refund)
+    plan.give_back(deal, refund)
 
 
 @scenario(100)

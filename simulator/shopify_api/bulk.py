@@ -32,7 +32,7 @@ from graphql import (
 from simulator.served import Clock
 from simulator.shopify_api.account import ShopAccount
 from simulator.shopify_api.schema import is_connection
-from simulator.shopify_rows import gid
+from simulator.shopify_objects import gid
 
 MOST_RUNNING = 5
 _DONE = frozenset({"COMPLETED", "FAILED", "CANCELED", "EXPIRED"})

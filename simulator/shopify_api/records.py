@@ -13,7 +13,7 @@ from simulator.served import Clock, Database
 from simulator.shopify_api.account import ShopAccount
 from simulator.shopify_api.schema import cursor_of, paged, place_of
 from simulator.shopify_api.search import parse
-from simulator.shopify_rows import GID, WEEK, _Bags, at, gid
+from simulator.shopify_objects import GID, WEEK, Bags, at, gid
 
 _TABLES = {"orders": "order", "customers": "customer", "products": "product", "events": "event"}
 _SORTS = {"UPDATED_AT": "updated_at", "CREATED_AT": "created_at", "PROCESSED_AT": "processed_at", "ID": "id"}
@@ -174,19 +174,19 @@ def payout(number: int, parts: list[dict[str, Any]], now: str) -> dict[str, Any]
 
     def total(word: str, kind: str | None = None) -> dict[str, str]:
         cents = sum(_cents(each[word]["amount"]) for each in parts if kind in (None, each["type"]))
-        return _Bags.money(cents, currency)
+        return Bags.money(cents, currency)
 
-    summary = {"chargesGross": total("amount", "CHARGE"), "chargesFee": total("fee", "CHARGE")}
-    blank = _Bags.money(0, currency)
-    for word in ("refundsFeeGross", "refundsFee", "adjustmentsGross", "adjustmentsFee", "reservedFundsGross",
-                 "reservedFundsFee", "retriedPayoutsGross", "retriedPayoutsFee", "advanceGross", "advanceFees",
-                 "usdcRebateCreditAmount"):
+    summary = {"chargesGross": total("amount", "CHARGE"), "chargesFee": total("fee", "CHARGE"),
+               "refundsFeeGross": total("amount", "REFUND"), "refundsFee": total("fee", "REFUND")}
+    blank = Bags.money(0, currency)
+    for word in ("adjustmentsGross", "adjustmentsFee", "reservedFundsGross", "reservedFundsFee", "retriedPayoutsGross",
+                 "retriedPayoutsFee", "advanceGross", "advanceFees", "usdcRebateCreditAmount"):
         summary[word] = blank
     return {
         "__typename": "ShopifyPaymentsPayout", "id": gid("ShopifyPaymentsPayout", number),
         "legacyResourceId": str(number), "issuedAt": at(issued), "net": total("net"), "summary": summary,
         "status": "SCHEDULED" if age < 0 else "IN_TRANSIT" if age < 3 * 86_400 else "PAID",
-        "transactionType": "DEPOSIT",
+        "transactionType": "WITHDRAWAL" if total("net")["amount"].startswith("-") else "DEPOSIT",
         "businessEntity": {"__typename": "BusinessEntity", "id": gid("BusinessEntity", 1)}}
 
 

@@ -25,15 +25,14 @@ from simulator.habits import Habits
 from simulator.quickbooks_api import QuickBooksApi
 from simulator.serve import Endpoints, start
 from tests.conftest import open_folder
-from tests.quickbooks_company import GB, books
 
 INVOICES = "select * from Invoice orderby MetaData.LastUpdatedTime startposition {} maxresults {}"
 
 
 @pytest.fixture(scope="module")
 def folder() -> Iterator[Path]:
-    with books(GB), open_folder() as found:
-        generate(found, seed=5, size="1k", level=1, of="books")
+    with open_folder() as found:
+        generate(found, seed=5, size="1k", level=1, of="web_shop")
         yield found
 
 
@@ -50,7 +49,7 @@ def api(vendor: Endpoints) -> QuickBooksApi:
 
 
 def auth(vendor: Endpoints) -> AuthClient:
-    keys = vendor.secrets["quickbooks_books"]
+    keys = vendor.secrets["quickbooks_web_shop"]
     discovery = f"{vendor.urls['quickbooks']}/.well-known/openid_sandbox_configuration"
     return AuthClient(keys["client_id"], keys["client_secret"], "https://halden.example/callback", discovery,
                       refresh_token=keys["refresh_token"])

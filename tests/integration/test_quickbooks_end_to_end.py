@@ -13,13 +13,12 @@ from simulator.score import score
 from simulator.serve import start
 from tests.conftest import clear_settings, open_folder
 from tests.integration.transform_company import own_warehouse
-from tests.quickbooks_company import GB, books
 from tieout import steps
 from tieout.transform import build
 from tieout.warehouse import connect, migrate
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
-CRM, ERP = "salesforce_books", "quickbooks_books"
+CRM, ERP = "shopify_web_shop", "quickbooks_web_shop"
 CURRENT = "superseded_run = 9223372036854775807"
 
 
@@ -31,8 +30,8 @@ def rows(sql: str) -> list[tuple]:
 @pytest.fixture(scope="module")
 def company() -> Iterator[Path]:
     """The company's folder, landed and published once, with its vendors still there, all their habits on."""
-    with books(GB), open_folder() as folder:
-        generate(folder, seed=13, size="1k", level=1, of="books")
+    with open_folder() as folder:
+        generate(folder, seed=13, size="1k", level=1, of="web_shop")
         with start(folder) as vendors, own_warehouse(vendors.tieout_yml(folder / "tieout.yml").read_text()):
             os.environ.update(vendors.environment())
             clear_settings()
@@ -108,6 +107,14 @@ def test_awkward_documents_are_there_and_count_once(company):
                 "where event_type in ('billing', 'billing_credit', 'order') group by 1) as event "
                 "on event.document_id = document.document_id "
                 "where document.header_total_amount <> event.amount limit 5") == []
+
+
+def test_shipping_is_freight_in_the_books_and_in_the_ledger(company):
+    found = dict(rows(f"select event_type, count(*) from marts.fct_revenue where {CURRENT} and leg = 'freight' "
+                      "and source_system = 'quickbooks' and freight_amount <> 0 group by 1"))
+    assert set(found) == {"order", "billing", "billing_credit"} and found["billing"] > 50
+    assert rows("select count(*) from staging.stg_quickbooks__gl_entries where account_code = '4300'") == [
+        (found["billing"] + found["billing_credit"],)]
 
 
 def test_a_voided_invoice_stays_with_zeros(company):

@@ -17,7 +17,6 @@ from simulator.habits import Habits
 from simulator.serve import Endpoints, start
 from tests.conftest import ROOT, clear_settings, open_folder
 from tests.integration.transform_company import own_warehouse
-from tests.quickbooks_company import US, books
 from tieout.errors import SourceError
 from tieout.extract.token_store import WarehouseTokens
 from tieout.warehouse import connect, migrate
@@ -45,7 +44,7 @@ elif at == "locked":      # it has the lock, and did not ask yet
 elif at == "uncommitted": # written, and the transaction is open
     import psycopg
     psycopg.Connection.commit = stop
-connection = settings().company.connection("quickbooks_books")
+connection = settings().company.connection("quickbooks_web_shop")
 with qbo.QboExtractor(connection, secrets_for(connection)) as extractor:
     print(extractor.test(), flush=True)
 """
@@ -54,8 +53,8 @@ with qbo.QboExtractor(connection, secrets_for(connection)) as extractor:
 @pytest.fixture(scope="module")
 def vendor() -> Iterator[Endpoints]:
     """The company with its vendors, and a warehouse of its own."""
-    with books(US), open_folder() as folder:
-        generate(folder, seed=5, size="1k", level=1, of="books")
+    with open_folder() as folder:
+        generate(folder, seed=5, size="1k", level=1, of="web_shop")
         with start(folder, habits=Habits.none()) as endpoints, own_warehouse(
                 endpoints.tieout_yml(folder / "tieout.yml").read_text()):
             os.environ.update(endpoints.environment())
@@ -122,8 +121,8 @@ def test_killed_again_and_again_the_connection_lives(vendor):
 
 def _age_tokens() -> None:
     """The stored access token ends, as far as anybody knows: the next process renews it."""
-    secret = os.environ["TIEOUT_SECRET_QUICKBOOKS_BOOKS__REFRESH_TOKEN"]
-    store = WarehouseTokens("quickbooks_books", secret)
+    secret = os.environ["TIEOUT_SECRET_QUICKBOOKS_WEB_SHOP__REFRESH_TOKEN"]
+    store = WarehouseTokens("quickbooks_web_shop", secret)
     with connect("loader") as db:
         grant = store.read(db)
         store.write(db, type(grant)(grant.refresh_token, grant.access_token, time.time() - 1,
@@ -162,9 +161,9 @@ def test_a_row_that_somebody_changed_is_told(vendor):
     told(begun())
     with connect("owner", autocommit=True) as db:
         db.execute("update ops.oauth_token set generation = generation + 1")
-    secret = os.environ["TIEOUT_SECRET_QUICKBOOKS_BOOKS__REFRESH_TOKEN"]
+    secret = os.environ["TIEOUT_SECRET_QUICKBOOKS_WEB_SHOP__REFRESH_TOKEN"]
     with pytest.raises(SourceError, match="changed by somebody else"), \
-            WarehouseTokens("quickbooks_books", secret).locked():
+            WarehouseTokens("quickbooks_web_shop", secret).locked():
         pass
 
 
@@ -172,7 +171,7 @@ def test_who_connects_anew_begins_another_chain(vendor, monkeypatch):
     told(begun())
     auth = vendor.apps["quickbooks"].auth
     fresh = auth.current
-    monkeypatch.setenv("TIEOUT_SECRET_QUICKBOOKS_BOOKS__REFRESH_TOKEN", fresh)
+    monkeypatch.setenv("TIEOUT_SECRET_QUICKBOOKS_WEB_SHOP__REFRESH_TOKEN", fresh)
     auth.expire_all()
     assert "Halden Goods" in told(begun())
     assert stored() == [(1,), (1,)]

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
+from collections import Counter
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -13,13 +16,12 @@ from simulator.score import score
 from simulator.serve import start
 from tests.conftest import clear_settings, open_folder
 from tests.integration.transform_company import own_warehouse
-from tests.shop_company import NAME, shop_unit
 from tieout import steps
 from tieout.transform import build
 from tieout.warehouse import connect, migrate
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
-SHOP, ERP = f"shopify_{NAME}", f"netsuite_{NAME}"
+SHOP, ERP = "shopify_ecommerce", "netsuite_ecommerce"
 CURRENT = "superseded_run = 9223372036854775807"
 
 
@@ -31,8 +33,8 @@ def rows(sql: str) -> list[tuple]:
 @pytest.fixture(scope="module")
 def shop() -> Iterator[Path]:
     """The unit's folder, landed and published once, with its vendors still there, all their habits on."""
-    with shop_unit(), open_folder() as folder:
-        generate(folder, seed=17, size="1k", level=1, of=NAME)
+    with open_folder() as folder:
+        generate(folder, seed=17, size="1k", level=1, of="ecommerce")
         with start(folder) as vendors, own_warehouse(vendors.tieout_yml(folder / "tieout.yml").read_text()):
             os.environ.update(vendors.environment())
             clear_settings()
@@ -82,7 +84,7 @@ def test_what_is_booked_is_the_ledger_less_what_is_no_revenue(shop):
     booked = rows(f"select sum(net_amount) from marts.fct_revenue where {CURRENT} and source_system = 'shopify' "
                   "and document_type = 'deal' and scope = 'in'")
     ledger = rows("select sum(s.total_paid - s.tax_paid) from raw.shopify__sales s join raw.shopify__orders o "
-                  "on o.id = s.order_id where s.line_type = 'PRODUCT' and not o.is_test "
+                  "on o.id = s.order_id where s.line_type in ('PRODUCT', 'SHIPPING', 'ADJUSTMENT') and not o.is_test "
                   "and s._superseded_batch is null and o._superseded_batch is null")
     assert booked == ledger
 
@@ -112,6 +114,37 @@ def test_one_payout_is_many_orders_less_the_fees(shop):
     assert found[0] > 50 and found[1] == 0 and found[2] > 3 and found[3] > 0
 
 
+def given_back(folder: Path) -> None:
+    """What the key says was given back, and when, is what the fact takes back of bookings. #CANC is in no key."""
+    told = Counter()
+    for each in json.loads((folder / "key.json").read_text())["refunds"]:
+        told[each["deal"], each["day"]] += Decimal(each["net"])
+    found = rows(f"select document_id, event_date::text, -sum(net_amount) from marts.fct_revenue where {CURRENT} "
+                 "and event_type = 'booking_cancel' and document_number <> '#CANC-3' group by 1, 2")
+    assert {(deal, day): amount for deal, day, amount in found} == told and len(told) > 15
+
+
+def test_what_is_given_back_takes_a_booking_back_on_its_own_day(shop):
+    given_back(shop)
+    assert rows(f"select count(*) > 0 from marts.fct_revenue where {CURRENT} and event_type = 'booking_cancel' "
+                "and leg = 'freight' and net_amount < 0") == [(True,)]
+    assert rows("select sum(refunded_paid) from raw.shopify__refunds where _superseded_batch is null") == rows(
+        "select sum(amount_paid) from raw.shopify__transactions where kind = 'REFUND' and _superseded_batch is null")
+
+
+def test_what_is_given_back_leaves_the_payout_of_its_week(shop):
+    assert rows("select sum(refunds_gross) < 0, sum(refunds_gross) = (select sum(amount) from "
+                "raw.shopify__balance_transactions where type = 'REFUND' and _superseded_batch is null) "
+                "from raw.shopify__payouts where _superseded_batch is null") == [(True, True)]
+
+
+def test_shipping_is_freight_of_deal_order_and_bill(shop):
+    found = dict(rows(f"select event_type, count(*) from marts.fct_revenue where {CURRENT} and leg = 'freight' "
+                      "and scope = 'in' and freight_amount <> 0 group by 1"))
+    assert set(found) == {"booking", "booking_cancel", "order", "billing", "billing_credit"}
+    assert min(found["booking"], found["order"], found["billing"]) > 50
+
+
 def test_a_cancelled_order_counts_as_nothing(shop):
     assert rows(f"select net_amount, is_void from intermediate.int_rec_documents where {CURRENT} "
                 "and document_number = '#CANC-3' and role = 'deal'") == [(0, True)]
@@ -127,3 +160,6 @@ def test_a_day_later_changes_come_by_pages_and_a_deletion_by_the_vendors_list(sh
     assert rows("select count(*) > 0 from raw.shopify__sales where reason = 'ORDER_EDIT'") == [(True,)]
     steps.revenue()
     everything_is_explained(shop)
+    given_back(shop)
+    assert rows("select count(*) from raw.shopify__refunds r where r._batch_id > (select min(_batch_id) from "
+                "raw.shopify__refunds) and _superseded_batch is null") == [(1,)]

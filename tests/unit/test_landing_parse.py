@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from tests.conftest import demo_company
 from tieout.errors import SchemaError, SourceError
 from tieout.extract import Page
+from tieout.landing.parents import nested
 from tieout.landing.parse import Chunk, Parser
 from tieout.landing.spans import record_spans
-from tieout.spec import Connection, Stream
+from tieout.spec import Company, Connection, Stream
 
 
 @pytest.fixture(scope="module")
@@ -90,6 +91,18 @@ def test_field_missing_from_every_record_is_drift_where_nulls_are_sent(connectio
     assert parser.missing() == []
     _, parser = one(connection, stream, page(json.dumps({"records": [FULL]})))
     assert parser.missing() == []
+
+
+def test_what_is_nested_lacks_fields_as_the_records_do_that_it_is_nested_in() -> None:
+    """A first load of QuickBooks' credit memos has no discount in any line: that is no lost field."""
+    book = Company(version=1, connections={"books": {
+        "system": "quickbooks", "auth": "refresh_token", "time_zone": "UTC", "legal_entity": "US01",
+        "options": {"realm_id": "1"}}}).connection("books")
+    lines = next(s for s in book.selected() if s.name == "CreditMemoLine")
+    memo = {"Id": "7", "$lines": [{"Position": "1", "Kind": "line", "Amount": 5}]}
+    [chunk], parser = [*nested(book, lines, [Page("CreditMemo", json.dumps([memo]).encode())])], Parser(book, lines)
+    [read] = parser.chunks([chunk])
+    assert (read.count, chunk.parents, parser.missing()) == (1, ("7",), [])
 
 
 @pytest.mark.parametrize(

@@ -98,6 +98,19 @@ def test_convention_fills_table_column_name_and_field(source):
         ),
         ("stream: Invoice,", "stream: Bill,", 1, "stream Line: parent names 'Bill', which is not a stream"),
         ("    cursor: changed\n", "", 7, "an incremental stream needs a cursor or a parent"),
+        ("title: Acme", "title: Acme\nwebhook: {signature: s, topics: [a]}", 3, "events are told by headers"),
+        (
+            "title: Acme",
+            "title: Acme\nwebhook: {signature: s, topics: [a], id: i, sender_is: x, forms: [{sender: s, topic: t}]}",
+            3,
+            "events are told by headers",
+        ),
+        (
+            "title: Acme",
+            "title: Acme\nwebhook: {signature: s, topics: [a], forms: [{sender: s, topic: t}]}",
+            3,
+            "events are told by headers",
+        ),
     ],
 )
 def test_a_wrong_source_names_file_line_and_key(source, found, broken, line, says):

@@ -11,7 +11,7 @@ import msgspec
 from psycopg import sql
 
 from tieout.errors import SourceError
-from tieout.extract import Page, Window
+from tieout.extract import MANNERS, Page, Window
 from tieout.landing import archive, ledger
 from tieout.warehouse import connect
 
@@ -146,6 +146,7 @@ def nested(connection: Connection, stream: Stream, pages: Iterable[Page], delete
            ) -> Iterator[Page]:
     """The nested records of the parent's pages; see `exploded`."""
     field = stream.column(stream.parent.column).field
+    _, omits_nulls = MANNERS.get(connection.source.protocol, ((), False))  # as the records do that they are nested in
     parent = connection.source.stream(stream.parent.stream)
     for page in pages:
         if page.deleted or page.media != "json":
@@ -159,7 +160,7 @@ def nested(connection: Connection, stream: Stream, pages: Iterable[Page], delete
             where = f"{connection.name}.{stream.name}"
             for child in () if key in deleted else _nested(record, stream.explode or "", where):
                 children.append({field: msgspec.Raw(json.dumps(key).encode()), **child})
-        yield Page(stream.name, msgspec.json.encode(children), parents=tuple(keys))
+        yield Page(stream.name, msgspec.json.encode(children), parents=tuple(keys), omits_nulls=omits_nulls)
 
 
 def _key(record: dict[str, msgspec.Raw], parent: Stream) -> str:
