@@ -75,7 +75,7 @@ class FinanceError(Exception):
 class FinanceApi:
     """An ASGI app over one folder; see `systems.StandIn`. `environment` may be changed while it runs."""
 
-    secret_names = ("client_id", "client_secret")
+    secret_names = ("client_id", "client_secret", "private_key", "certificate")
 
     def __init__(
         self, folder: Path, keys: dict[str, str], account: FinanceEnvironment | None, habits: Habits, clock: Clock
@@ -104,7 +104,8 @@ class FinanceApi:
     def connection(self, url: str, unit: Unit) -> dict[str, Any]:
         """As in tieout.yml."""
         return {
-            "system": "dynamics_finance", "auth": "client_credentials", "time_zone": "UTC",
+            "system": "dynamics_finance", "time_zone": "UTC",
+            "auth": "certificate" if self.auth.has_certificate else "client_credentials",
             "legal_entity": next(iter(unit.entities)), "close_days": LOCK_DAYS,
             "legal_entities": {company(entity): entity.code for entity in unit.entities.values()},
             "options": {"base_url": url, "tenant_id": TENANT, "authority": url},

@@ -93,7 +93,8 @@ def stream(source: OdataExtractor, name: str) -> Stream:
 
 def token(vendors: Endpoints, system: str, **changes: str) -> httpx.Response:
     url, name = vendors.urls[system], f"{system}_technology"
-    form = {"grant_type": "client_credentials", **vendors.secrets[name], "scope": f"{url}/.default", **changes}
+    own = {word: vendors.secrets[name][word] for word in ("client_id", "client_secret")}
+    form = {"grant_type": "client_credentials", **own, "scope": f"{url}/.default", **changes}
     return httpx.post(f"{url}/{TENANT}/oauth2/v2.0/token", data=form)
 
 
