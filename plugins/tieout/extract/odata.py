@@ -37,7 +37,8 @@ Words of a stream (`options` in source.yml; those of the source are their defaul
 A stream with a `partition` that is its cursor and a date is compared by window: all rows of the window's days are read,
 unchanged ones are counted, and those that are gone are closed. Its `overlap` says how far back.
 
-Options of a connection: `base_url`, `token_url` and `scope` (see `odata_auth`), `entity_sets`, `link_hosts`, and
+Options of a connection: `packages` (see `odata_packages`), `base_url`, `token_url` and `scope` (see `odata_auth`),
+`entity_sets`, `link_hosts`, and
 those that `query` names.
 """
 
@@ -62,6 +63,7 @@ from tieout.extract.http import Answer, Call, Client, Damaged, Refused
 from tieout.extract.loopguard import LoopGuard
 from tieout.extract.odata_auth import fetcher
 from tieout.extract.odata_errors import classifier
+from tieout.extract.odata_packages import PackageFailed, Packages
 from tieout.extract.odata_page import Batch, batch_of
 from tieout.extract.odata_select import Select, key_groups
 from tieout.extract.odata_service import Services
@@ -120,12 +122,19 @@ class OdataExtractor:
         for address in other_hosts(connection, self._base, self._words):
             self._client.allow(checked_address(address, f"{where}.link_hosts"))
         self._services = Services(connection, self._client, self._base, self.facts)
+        self._packages = None
+        if connection.options.get("packages"):
+            root = "/".join(part.strip("/") for part in (self._base, self._words.get("path", "")))
+            self._packages = Packages(connection, self._client, root, self.facts, count=self._count,
+                                      transport=transport)
 
     def __enter__(self) -> OdataExtractor:
         return self
 
     def __exit__(self, *exc: object) -> None:
         self._client.close()
+        if self._packages:
+            self._packages.close()
 
     def now(self) -> datetime:
         """The `Date` of the latest answer: a little behind the vendor's clock, never ahead of it."""
@@ -154,9 +163,24 @@ class OdataExtractor:
             return
         if not window.full and stream.mode == "incremental" and stream.cursor:
             select = select.within(window, self._connection.zone)
+        elif self._packages and self._packages.exports(stream):
+            yield from self._exported(select)
+            return
         found = (_page(stream, batch) for batch in self._read(select))
         is_compared = stream.partition == stream.cursor and window.start is not None
         yield from with_lots(found, days_of(window, self._connection)) if is_compared else found
+
+    def _exported(self, select: Select) -> Iterator[Page]:
+        """The complete set from packages; by pages where the service could not export it. Rows may come twice then."""
+        name = select.stream.name
+        try:
+            yield from self._packages.pages(select)
+        except PackageFailed as failure:
+            log.warning("reading the set by pages", extra={"stream": name, "reason": str(failure)})
+            self.facts.notes.setdefault("package_failed", {})[name] = str(failure)
+            yield from (_page(select.stream, batch) for batch in self._read(select))
+            return
+        self.facts.notes.setdefault("packages", []).append(name)
 
     # --- what changed since a link
 
