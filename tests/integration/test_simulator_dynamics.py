@@ -336,6 +336,15 @@ def test_an_older_release_offers_an_older_set(vendors):
         assert source.facts.notes["absent_fields"]["SalesOrderHeaders"] == ["CRMOrderId"]
 
 
+def test_a_release_without_payment_journals_is_read_without_them(vendors):
+    hidden = {"CustomerPaymentJournalHeaders", "CustomerPaymentJournalLines"}
+    with opened(vendors, FINANCE) as source:
+        assert all(source.available(stream(source, name)) for name in hidden)
+    vendors.apps["dynamics_finance"].environment.hidden |= hidden
+    with opened(vendors, FINANCE) as source:
+        assert not any(source.available(stream(source, name)) for name in hidden)
+
+
 def test_a_window_goes_by_the_stamp_where_there_is_one(vendors):
     with opened(vendors, FINANCE) as source:
         wanted = stream(source, "CustInvoiceJour")
