@@ -67,7 +67,7 @@ class DataManagement:
     """
 
     projects: dict[str, Project] = field(default_factory=dict)
-    polls: int = 3
+    polls: int = 2
     ends_as: str = "Succeeded"
     reads: int = 0
     host: str | None = None
@@ -80,6 +80,7 @@ class _Execution:
     package: bytes
     ends_as: str
     polls: int
+    asked: int = 0
     addresses: dict[str, int] = field(default_factory=dict)
 
 
@@ -111,11 +112,12 @@ class Exports:
             if execution is None:
                 return "Unknown" if action == "GetExecutionSummaryStatus" else ""
             if action == "GetExecutionSummaryStatus":
-                execution.polls -= 1
-                return execution.ends_as if execution.polls < 0 else "Executing" if execution.polls else "NotRun"
+                execution.asked += 1
+                under_way = "NotRun" if execution.asked == 1 else "Executing"
+                return under_way if execution.asked <= execution.polls else execution.ends_as
             if action == "GetExecutionSummaryPageUrl":
                 return f"{root}/?mi=DM_ExecutionSummary&executionId={words['executionId']}"
-            if execution.polls >= 0:
+            if execution.asked <= execution.polls:
                 return ""
             signature = secrets.token_urlsafe(32)
             execution.addresses[signature] = 0

@@ -137,8 +137,8 @@ def test_deals_of_a_contact_count_for_its_company(technology):
 def test_sets_that_come_as_packages_change_nothing_of_what_came_by_pages(technology, monkeypatch):
     told = YAML(typ="safe").load(Path(os.environ["TIEOUT_CONFIG"]).read_text(encoding="utf-8"))
     options = told["connections"][FINANCE]["options"]
-    sets = {"Customers": "CustomersV3", "CustInvoiceJour": "CustInvoiceJourBiEntities",
-            "CustomerPaymentJournalLines": "CustomerPaymentJournalLines", "SalesOrderLines": "SalesOrderLines"}
+    lines = "CustomerPaymentJournalLines"
+    sets = {"CustInvoiceJour": "CustInvoiceJourBiEntities", lines: lines}
     options |= {"packages": {name: f"Tieout {each}" for name, each in sets.items()},
                 "package_hosts": [options["base_url"]]}
     with open_folder() as folder:
@@ -203,8 +203,8 @@ def test_a_payment_is_keyed_then_posted_then_known_as_a_transaction_and_counts_o
           ("dataAreaId", "SourceKey", "AccountNum", "Voucher", "TransType", "CurrencyCode", "CancelledPayment",
           "Approved", "ExchRate", "AmountCur", "AmountMST", "TransDate", "CreatedOn", "SysModifiedDateTime")
         select "dataAreaId", 5637999999999, "AccountDisplayValue", "Voucher", 'Payment', "CurrencyCode", 'No', 'Yes',
-          "ExchangeRate", '-' || "CreditAmount", '-' || "CreditAmount", "TransactionDate", datetime('{told}', '-1 minute'),
-          datetime('{told}', '-1 minute')
+          "ExchangeRate", '-' || "CreditAmount", '-' || "CreditAmount", "TransactionDate",
+          datetime('{told}', '-1 minute'), datetime('{told}', '-1 minute')
         from "{journal}Lines" where "JournalBatchNumber" = '{batch}'""")
     steps.land(FINANCE, streams=["CustTrans"])
     steps.revenue()

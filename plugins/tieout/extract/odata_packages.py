@@ -34,7 +34,7 @@ import msgspec
 
 from tieout import logs
 from tieout.errors import ConfigError, SchemaError, SourceError
-from tieout.extract import Facts, Page
+from tieout.extract import MANNERS, Facts, Page
 from tieout.extract.address import checked_address
 from tieout.extract.http import Answer, Call, Client, Damaged, Refused, decode
 from tieout.extract.private_folder import PrivateFolder
@@ -50,11 +50,13 @@ log = logs.logger(__name__)
 COMPANY = "dataAreaId"
 PIECE = 16 * 1024 * 1024  # bytes that are asked for at once
 LONGEST = 6 * 3600  # seconds that an export may take
-_FIRST_POLL, _SLOWEST_POLL = 2.0, 60.0
+_FIRST_POLL, _SLOWEST_POLL = 0.5, 60.0
 _RUNNING = frozenset({"Unknown", "NotRun", "Executing"})
 _NOT_WHOLE = frozenset({"PartiallySucceeded", "Failed", "Canceled"})
 _ENDED = frozenset({400, 401, 403, 404, 410, 412})  # what storage says of an address that is over
 _ACTIONS = "DataManagementDefinitionGroups/Microsoft.Dynamics.DataEntities."
+_NUMBERS = frozenset({"Edm.Decimal", "Edm.Int64", "Edm.Int32", "Edm.Int16", "Edm.Double"})
+_NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?")
 _RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
 
 
@@ -118,14 +120,14 @@ class Packages:
             try:
                 packed = folder.path / "package.zip"
                 self._fetch(export, packed)
-                for page in self._read(export, select, packed, folder.path):
-                    came += page.body.num_rows + len(page.broken)
+                for rows, page in self._read(export, select, packed, folder.path):
+                    came += rows
                     yield page
             finally:
                 folder.close()
         there = min(before, self._count(select))  # rows may have come or gone meanwhile
         if not came:
-            yield Page(stream.name, b"[]")
+            yield _page(select, [], ())
         if came < there:
             raise self._error(stream.name, f"the packages of project {package.project} hold {came:,} of {there:,} rows",
                               "the project must export everything (no change tracking, no filter), and for each "
@@ -233,8 +235,9 @@ class Packages:
 
     # --- the rows
 
-    def _read(self, export: _Export, select: Select, packed: Path, folder: Path) -> Iterator[Page]:
-        """The pages of the package's one file, in the words of the set."""
+    def _read(self, export: _Export, select: Select, packed: Path, folder: Path) -> Iterator[tuple[int, Page]]:
+        """(rows, page) of the package's one file, as the set would answer: the same JSON, so that nothing is changed
+        by the way it came."""
         from tieout.extract.file_tables import Reading, read
         from tieout.extract.file_unpack import unpack
         from tieout.spec_transports import Csv, FileOptions
@@ -250,8 +253,8 @@ class Packages:
         for plain in plains:
             reading = Reading(plain_stream, options, plain.name, None)
             for page in read(plain, reading):
-                body = page.body if not isinstance(page.body, bytes) else None
-                yield Page(select.stream.name, self._worded(export, select, body), "arrow", broken=page.broken)
+                records = [] if isinstance(page.body, bytes) else self._worded(export, select, page.body)
+                yield len(records) + len(page.broken), _page(select, records, page.broken)
 
     def _is_package(self, export: _Export, packed: Path, name: str) -> None:
         """Before anything is unpacked. SourceError where it is no package, or which file is meant is not plain."""
@@ -268,28 +271,24 @@ class Packages:
                 f"{name}: {len(wanted)} of its files match {export.package.file!r}; it holds {', '.join(names[:10])}",
                 hint=f"export one entity as CSV, or say which: packages.{export.stream}.file")
 
-    def _worded(self, export: _Export, select: Select, batch: pa.RecordBatch | None) -> pa.RecordBatch:
-        """The batch with the set's properties: its names, and values as the set writes them."""
-        import pyarrow as pa
-
-        if batch is None:  # broken rows alone
-            return pa.RecordBatch.from_arrays([pa.array([], pa.string())] * len(select.fields), list(select.fields))
+    def _worded(self, export: _Export, select: Select, batch: pa.RecordBatch) -> list[dict[str, Any]]:
+        """The rows with the set's properties: its names, and values as the set writes them."""
         there = {name.strip().lower(): batch.column(at) for at, name in enumerate(batch.schema.names)}
-        arrays, missing = [], []
+        columns, missing = [], []
         days = {column.field for column in select.stream.columns if column.type == "date"}
         for field in select.fields:
             found = there.get(export.package.columns.get(field, field).lower())
             if found is not None:
-                arrays.append(_as_set(found, select.types[field], is_day=field in days))
+                columns.append(_as_set(found, select.types[field], is_day=field in days))
             elif field == COMPANY:  # a package is of one company, and does not say so
-                arrays.append(pa.repeat(pa.scalar(export.company.lower()), batch.num_rows))
+                columns.append([export.company.lower()] * batch.num_rows)
             else:
                 missing.append(field)
         if missing:
             raise SchemaError(
                 f"connection {self._connection.name}: the package of {_named(export)} has no {', '.join(missing)}",
                 hint=f"map them in the project, or name them under packages.{export.stream}.columns")
-        return pa.RecordBatch.from_arrays(arrays, list(select.fields))
+        return [dict(zip(select.fields, row, strict=True)) for row in zip(*columns, strict=True)]
 
     def _error(self, about: str, what: str, hint: str | None = None) -> SourceError:
         return SourceError(f"connection {self._connection.name}, stream {about}: {what}", hint=hint or "run again")
@@ -332,16 +331,24 @@ def _of_storage(answer: Answer) -> Any:
     return Verdict("fatal", reason, code=str(answer.status))
 
 
-def _as_set(texts: pa.Array, kind: str, *, is_day: bool) -> pa.Array:
-    """A column of the file as the set writes it: no zeros behind a decimal, days without a time, moments in UTC."""
+def _page(select: Select, records: list[dict[str, Any]], broken: tuple[tuple[str, str], ...]) -> Page:
+    return Page(select.stream.name, msgspec.json.encode(records), noise=MANNERS["odata"][0], broken=broken)
+
+
+def _as_set(texts: pa.Array, kind: str, *, is_day: bool) -> list[Any]:
+    """A column of the file as the set writes it: numbers without zeros behind, days as their noon, moments in UTC.
+    What is none of these stays a text, which typing refuses."""
     import pyarrow.compute as pc
 
     if kind == "Edm.Decimal":
         texts = pc.replace_substring_regex(texts, r"^(-?\d+\.\d*?)0+$", r"\1")
-        return pc.replace_substring_regex(texts, r"\.$", "")
-    if kind == "Edm.DateTimeOffset" and is_day:
+        texts = pc.replace_substring_regex(texts, r"\.$", "")
+    elif kind == "Edm.DateTimeOffset" and is_day:
         texts = pc.replace_substring_regex(texts, r"^(2154-12-31)[ T]23:59:59(\.0+)?Z?$", r"\1")
-        return pc.replace_substring_regex(texts, r"^(\d{4}-\d\d-\d\d)([ T](00|12):00:00(\.0+)?Z?)?$", r"\1")
-    if kind == "Edm.DateTimeOffset":
-        return pc.replace_substring_regex(texts, r"^(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d:\d\d(\.\d+)?)Z?$", r"\1T\2Z")
-    return texts
+        texts = pc.replace_substring_regex(texts, r"^(\d{4}-\d\d-\d\d)([ T](00|12):00:00(\.0+)?Z?)?$", r"\1T12:00:00Z")
+    elif kind == "Edm.DateTimeOffset":
+        texts = pc.replace_substring_regex(texts, r"^(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d:\d\d(\.\d+)?)Z?$", r"\1T\2Z")
+    values = texts.to_pylist()
+    if kind not in _NUMBERS:
+        return values
+    return [msgspec.Raw(text.encode()) if text is not None and _NUMBER.fullmatch(text) else text for text in values]
