@@ -8,8 +8,7 @@ select
     journalbatchnumber as journal_number,
     nullif(trim(voucher), '') as voucher,
     accounttype as account_type,
-    -- A dash within an account is escaped, because dashes part the segments of others.
-    replace(accountdisplayvalue, '\', '') as account,
+    accountdisplayvalue as account,
     currencycode as currency_code,
     coalesce(nullif(trim(paymentreference), ''), nullif(trim(markedinvoice), '')) as reference,
     exchangerate as exchange_rate,

@@ -25,7 +25,8 @@ select
     line.company,
     coalesce(line.voucher, line.journal_number) as document_number,
     line.voucher,
-    line.account,
+    -- A dash within an account is escaped by a backslash, because dashes part the segments of others.
+    replace(line.account, chr(92), '') as account,
     line.currency_code,
     line.reference,
     line.exchange_rate,
