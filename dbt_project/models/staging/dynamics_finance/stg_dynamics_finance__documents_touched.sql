@@ -285,5 +285,6 @@ select
     connection,
     document_id
 from everything
--- depends on: {{ references }}, {{ ref('base_dynamics_finance__custtrans') }}, {{ ref('base_dynamics_finance__paymentlines') }}, so that both kinds of build have the same graph
+-- so that both kinds of build have the same graph, depends on: {{ references }},
+-- {{ ref('base_dynamics_finance__custtrans') }}, {{ ref('base_dynamics_finance__paymentlines') }}
 {%- endif %}
