@@ -208,7 +208,7 @@ def _write(database: sqlite3.Connection, rows: Iterable[Row], *, replace: bool =
     for table, found in by_table.items():
         places = _key_places(table)
         found.sort(key=lambda row, places=places: [row[place] for place in places])
-        store.write(database, table, _columns(table), found, replace=replace)
+        store.write(database, table, _columns(table), found, replace=replace or tables()[table].shared)
 
 
 def _replace(database: sqlite3.Connection, before: Iterable[Row], after: Iterable[Row]) -> None:
@@ -218,7 +218,8 @@ def _replace(database: sqlite3.Connection, before: Iterable[Row], after: Iterabl
     kept = {_key(row) for row in new}
     lost: dict[str, list[tuple]] = defaultdict(list)
     for table, values in {_key(row) for row in old - new} - kept:
-        lost[table].append(values)
+        if not tables()[table].shared:
+            lost[table].append(values)
     for table, keys in lost.items():
         store.delete(database, table, keys)
 

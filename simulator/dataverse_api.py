@@ -101,7 +101,7 @@ class Wanted:
 class DataverseApi:
     """An ASGI app over one folder; see `systems.StandIn`. `environment` may be changed while it runs."""
 
-    secret_names = ("client_id", "client_secret")
+    secret_names = ("client_id", "client_secret", "private_key", "certificate")
 
     def __init__(
         self, folder: Path, keys: dict[str, str], account: DataverseEnvironment | None, habits: Habits, clock: Clock

@@ -20,6 +20,7 @@ from simulator import fno_schema
 from simulator.clock import LOCK_DAYS
 from simulator.entra import PATHS, TENANT, Entra, Refusal
 from simulator.fno_numbers import company
+from simulator.fno_packages import ACTIONS, STORAGE, DataManagement, Exports, Wrong
 from simulator.fno_schema import EntitySet
 from simulator.habits import Habits
 from simulator.odata_v4 import Filter, Invalid, NoProperty, Property, known, order_by, read, selected
@@ -42,6 +43,7 @@ class FinanceEnvironment:
     throttled_every: each n-th call is answered 429, every second time without saying for how long;
     unavailable_every: each n-th a page of maintenance; broken_every: each n-th an error of the business logic (0: no).
     hidden: sets, or properties ('CustomersV3.TaxExemptNumber'), that this release does not have.
+    packages: how data management exports.
     """
 
     rows: int = 400
@@ -51,6 +53,7 @@ class FinanceEnvironment:
     unavailable_every: int = 45
     broken_every: int = 0
     hidden: set[str] = field(default_factory=set)
+    packages: DataManagement = field(default_factory=DataManagement)
 
     @classmethod
     def calm(cls) -> FinanceEnvironment:
@@ -75,7 +78,7 @@ class FinanceError(Exception):
 class FinanceApi:
     """An ASGI app over one folder; see `systems.StandIn`. `environment` may be changed while it runs."""
 
-    secret_names = ("client_id", "client_secret")
+    secret_names = ("client_id", "client_secret", "private_key", "certificate")
 
     def __init__(
         self, folder: Path, keys: dict[str, str], account: FinanceEnvironment | None, habits: Habits, clock: Clock
@@ -83,6 +86,7 @@ class FinanceApi:
         self.environment, self.habits, self.clock = account or FinanceEnvironment(), habits, clock
         self.auth = Entra(keys, clock)
         self.database = Database(folder, lambda _connection: None)
+        self.exports = Exports(lambda: self.environment.packages, self._all, lambda: self.environment.hidden)
         self._calls, self._refusals = itertools.count(1), itertools.count()
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
@@ -104,7 +108,8 @@ class FinanceApi:
     def connection(self, url: str, unit: Unit) -> dict[str, Any]:
         """As in tieout.yml."""
         return {
-            "system": "dynamics_finance", "auth": "client_credentials", "time_zone": "UTC",
+            "system": "dynamics_finance", "time_zone": "UTC",
+            "auth": "certificate" if self.auth.has_certificate else "client_credentials",
             "legal_entity": next(iter(unit.entities)), "close_days": LOCK_DAYS,
             "legal_entities": {company(entity): entity.code for entity in unit.entities.values()},
             "options": {"base_url": url, "tenant_id": TENANT, "authority": url},
@@ -124,15 +129,21 @@ class FinanceApi:
                 form = dict(parse_qsl(body.decode("utf-8", "replace")))
                 granted = self.auth.token(path, form, f"{request.url.scheme}://{request.url.netloc}")
                 return Response(orjson.dumps(granted), 200, {"cache-control": "no-store"}, "application/json")
+            if path.startswith(STORAGE):
+                return self.exports.storage(request)
             if not self.auth.is_alive(request.headers.get("authorization", "")) or not self.environment.mapped:
                 return Response(b"", 401, {"www-authenticate": "Bearer"})
             if page := self._habits():
                 return page
+            if request.method == "POST" and path.startswith(ACTIONS):
+                return self._acted(request, path.removeprefix(ACTIONS), body)
             return self._routed(request, unquote(path))
         except Refusal as refusal:
             return Response(orjson.dumps(refusal.body), refusal.status, None, "application/json")
         except FinanceError as error:
             return error.response()
+        except Wrong as wrong:
+            return FinanceError(wrong.status, wrong.text).response()
         except NoProperty as wrong:
             return FinanceError(400, f"{wrong} on type '{wrong.args[0]}'").response()
         except Invalid as wrong:
@@ -151,6 +162,23 @@ class FinanceApi:
             page = "<!DOCTYPE html><html><head><title>We are updating this environment</title></head></html>"
             return Response(page, 503, {"retry-after": "0"}, "text/html")
         return None
+
+    # --- data management
+
+    def _acted(self, request: Request, action: str, body: bytes) -> Response:
+        try:
+            words = orjson.loads(body)
+        except orjson.JSONDecodeError:
+            raise FinanceError(400, "The request body is not valid JSON.") from None
+        root = f"{request.url.scheme}://{request.url.netloc}"
+        companies = {row["LegalEntityId"].lower() for row in self._all(fno_schema.sets()["LegalEntities"], None)}
+        value = self.exports.act(action, words, root, companies)
+        return _json({"@odata.context": f"{root}{ROOT}$metadata#Edm.String", "value": value})
+
+    def _all(self, entity: EntitySet, of: str | None) -> list[dict[str, Any]]:
+        """All rows of a set, of one company where it has any."""
+        is_one = of is not None and entity.has_company
+        return self._rows(entity, '"dataAreaId" = ?' if is_one else "1 = 1", [of] if is_one else [], "", -1, 0)
 
     # --- routes
 

@@ -1,5 +1,5 @@
 """Documents of finance and operations: sales orders, the journal of posted invoices, transactions of customers and how
-they settle each other, vouchers of the general journal.
+they settle each other, vouchers of the general journal; payments come from journals of their own (`fno_payments`).
 
 Invoices are gross, those that take back are below zero. Nothing that was posted is deleted: a reversal, which names the
 record it takes back, stands beside it. What is not posted yet is a free-text invoice and in no journal. A settlement
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from simulator import fno_master, fno_schema
+from simulator import fno_master, fno_payments, fno_schema
 from simulator.clock import date_text, month_of, stamp_text
 from simulator.customers import Party
 from simulator.documents import CREDITS, Chain, Deal, Doc, Line, gone, lines_at
@@ -44,7 +44,7 @@ class Entry:
 class DynamicsFinance:
     """The ERP's records of a company; see `systems.System`. Holds no state of its own."""
 
-    system, role, kinds = "dynamics_finance", "erp", frozenset({"ProForma"})
+    system, role, kinds = "dynamics_finance", "erp", frozenset({"ProForma", fno_payments.DRAFT})
     columns = fno_schema.columns()
 
     def __init__(self, world: World) -> None:
@@ -76,6 +76,8 @@ class DynamicsFinance:
             return str(record.id)
         if record.kind == "SalesOrd":
             return f"{area(record.entity)}|{record.id}"
+        if record.kind == fno_payments.DRAFT:
+            return f"P{fno_payments.line_id(record)}"
         prefix = "T" if record.kind == "CustPymt" else "G" if record.kind == "Journal" else "J"
         return f"{'F' if not record.approved else prefix}{record.id}"
 
@@ -110,6 +112,8 @@ class DynamicsFinance:
             yield from self._bill(doc, seen, now)
         elif doc.kind == "CustPymt":
             yield from self._payment(doc, seen, now)
+        elif doc.kind == fno_payments.DRAFT:
+            yield from fno_payments.rows(doc)
         elif doc.kind == "Journal":
             yield from self._voucher(doc, f"GJ-{doc.id}", "None", [
                 Entry("expense", "LedgerJournal", doc.amount), Entry("accrual", "LedgerJournal", -doc.amount)])
@@ -272,6 +276,7 @@ class DynamicsFinance:
         }
 
     def _payment(self, doc: Doc, seen: list[Doc], now: int) -> Iterator[Values]:
+        yield from fno_payments.rows(doc)
         changed = max([doc.created, *(b.created for b, _ in doc.applied if b.seen(now))])
         yield "CustTransBiEntities", self._trans(doc, int(doc.id), _voucher(doc), -doc.amount, "Payment", changed)
         yield from self._settlements(doc, seen, now)
@@ -390,7 +395,7 @@ def _reversal(doc: Doc) -> int:
 
 
 def _voucher(doc: Doc) -> str:
-    return f"{'CPY' if doc.kind == 'CustPymt' else 'ARI'}-{int(doc.id) - RECORDS:08d}"
+    return fno_payments.voucher(doc) if doc.kind == "CustPymt" else f"ARI-{int(doc.id) - RECORDS:08d}"
 
 
 def _sister(doc: Doc) -> str | None:

@@ -21,6 +21,7 @@ SPACE = "Microsoft.Dynamics.DataEntities"
 _STAMPS = {"SysModifiedDateTime", "CreatedOn", "OrderCreationDateTime"}  # all others mean a day
 # Sets that releases offer beside each other, over one table.
 _TWINS = {"SalesOrderHeadersV2": "SalesOrderHeadersV3"}
+_SHARED = {"CustomerPaymentJournalHeaders"}
 _INDEXES = {
     "CustInvoiceTransBiEntities": ("InvoiceId",), "SalesOrderLines": ("SalesOrderNumber",),
     "GeneralJournalAccountEntryBiEntities": ("GeneralJournalEntry",), "FreeTextInvoiceLines": ("ParentRecId",),
@@ -69,7 +70,7 @@ def tables() -> tuple[Table, ...]:
     """The tables of `sim.db`."""
     return tuple(
         Table("dynamics_finance", each.name, each.key, tuple(Field(p.name, p.kind) for p in each.properties.values()),
-              ((_INDEXES[each.name],) if each.name in _INDEXES else ()))
+              ((_INDEXES[each.name],) if each.name in _INDEXES else ()), shared=each.name in _SHARED)
         for each in sets().values() if each.name not in _TWINS)
 
 

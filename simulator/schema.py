@@ -37,13 +37,17 @@ class Field:
 
 @dataclass(frozen=True)
 class Table:
-    """`sim.db` calls it `<system>__<name>`. `key` is unique; `indexes` are what a server filters by."""
+    """`sim.db` calls it `<system>__<name>`. `key` is unique; `indexes` are what a server filters by.
+
+    shared: a row may be part of several chains, which all say the same of it; it is never taken back.
+    """
 
     system: str
     name: str
     key: tuple[str, ...]
     fields: tuple[Field, ...]
     indexes: tuple[tuple[str, ...], ...] = ()
+    shared: bool = False
 
     @property
     def sql_name(self) -> str:

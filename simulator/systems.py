@@ -46,8 +46,8 @@ class System(Protocol):
     and contracts; an ERP of customers and documents, and the numbers that people see. `key_id` is how the answer key
     names a record: the `document_id` of the staging contract. `kinds` of an ERP: which documents it has beyond the
     ordinary ones: `Delivery` and `Return` (goods that leave and come back), `ProForma`, `Adjustment` (of what a
-    customer owes, by hand); of a CRM: `Shipping`, for a shop that charges for it and gives money back. None where it
-    does not say.
+    customer owes, by hand), `PaymentDraft` (keyed and not posted); of a CRM: `Shipping`, for a shop that charges for
+    it and gives money back. None where it does not say.
     """
 
     system: ClassVar[str]

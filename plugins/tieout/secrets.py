@@ -82,9 +82,11 @@ def _from_airflow(connection: str, names: tuple[str, ...]) -> dict[str, str]:
 
 
 def _checked(connection: str, name: str, value: str) -> str:
-    if name != "private_key":
+    if name not in ("private_key", "certificate"):
         return value
     value = value.replace("\\n", "\n")  # environment files cannot hold line breaks
+    if name == "certificate":
+        return value
     logs.register_secret(value)
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
 

@@ -426,12 +426,11 @@ def _write(entry: stepbook.Entry, facts: dict[str, Any], error: str | None, clos
 
 
 def _cost(facts: Facts) -> dict[str, Any]:
-    """What an extraction cost, as facts of the step."""
+    """What an extraction cost, and what its protocol has to say, as facts of the step."""
     words = ("requests", "retries", "bytes", "token_refreshes")
     cost: dict[str, Any] = {word: getattr(facts, word) for word in words}
     cost["waited_seconds"] = round(facts.waited_seconds, 3)
-    told = ("not_offered", "api_usage", "resynchronised")
-    return cost | {word: facts.notes[word] for word in told if word in facts.notes}
+    return facts.notes | cost
 
 
 def _plain(result: Any) -> dict[str, Any]:

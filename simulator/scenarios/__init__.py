@@ -88,11 +88,13 @@ Twice, void
                      billed (A2).
   order_cancelled    G1 deal_order +N: the order has status C. It is in no other hop.
   invoice_voided     G1 order_invoice +N: the invoice is voided (amounts zero); nothing else about it anywhere.
-Out of scope       (key entries of hop order_invoice; amount −N; what counts is that the document is scoped out)
+Out of scope       (key entries of hop order_invoice; amount −N; what counts is that the document is scoped out; a
+                   payment's are of hop invoice_cash, −amount)
   intercompany       H1: an invoice to a sister company, every line eliminate = T, intercompany revenue account.
   estimate           H2: an Estimate, non-posting.
   pro_forma          H2: a pro forma invoice of an order that is then billed (where the ERP has such).
   pending_invoice    H2: an invoice that awaits approval (status D, posting F). Its order is A2.
+  pending_payment    H2: a payment that was keyed and is not posted (where the ERP has such). Its invoice is A10/B3.
 No books           pipeline: open and lost opportunities. journal: manual entries, expense against accruals.
 
 Each day that `advance` adds brings ordinary chains, and one of each of these, which start some days before:

@@ -122,3 +122,13 @@ def pro_forma(plan: Plan) -> None:
 def pending_invoice(plan: Plan) -> None:
     bill = plan.bill(plan.order(won(plan)[0]), approved=False)
     plan.plant("order_invoice", "H2", -bill.net(0), bill)
+
+
+@scenario(20, needs="PaymentDraft")
+def pending_payment(plan: Plan) -> None:
+    bill = plan.bill(plan.order(won(plan)[0]))
+    day = max(bill.due_day or 0, bill.created // 86_400 + 1)
+    draft = plan.doc("PaymentDraft", bill.party, day, [], currency=bill.currency, amount=plan.open_amount(bill),
+                     source=bill, taxed=False)
+    draft.customer = bill.customer
+    plan.plant("invoice_cash", "H2", -draft.amount, draft)

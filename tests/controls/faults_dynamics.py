@@ -53,6 +53,16 @@ FAULTS = {
         f"update {_F}custtrans set amountmst = null where sourcekey = 20",
     ("landing/dynamics_finance__custtrans", "payments_are_credits"):
         f"update {_F}custtrans set amountcur = 100 where sourcekey = 30",
+    ("landing/dynamics_finance__customerpaymentjournalheaders", "posted_known"):
+        f"update {_F}customerpaymentjournalheaders set isposted = 'Maybe' where journalbatchnumber = 'B2'",
+    ("landing/dynamics_finance__customerpaymentjournallines", "journal_present"):
+        f"update {_F}customerpaymentjournallines set journalbatchnumber = 'B9' where journalbatchnumber = 'B2'",
+    ("landing/dynamics_finance__customerpaymentjournallines", "account_type_known"):
+        f"update {_F}customerpaymentjournallines set accounttype = 'Barter'",
+    ("landing/dynamics_finance__customerpaymentjournallines", "currency_is_iso"):
+        f"update {_F}customerpaymentjournallines set currencycode = 'US$'",
+    ("landing/dynamics_finance__customerpaymentjournallines", "agrees_with_its_transactions"):
+        f"update {_F}customerpaymentjournallines set creditamount = 99.99",
     ("landing/dynamics_finance__custsettlement", "both_sides_are_there"):
         f"delete from {_F}custsettlement where sourcekey = 41",
     ("landing/dynamics_finance__generaljournalentry", "company_or_ledger_present"):
@@ -73,4 +83,8 @@ FAULTS = {
         "delete from marts.fct_revenue where document_id = 'D9'",
     ("marts/landed_dynamics_invoices", "every_invoice_in_fact"):
         "delete from marts.fct_revenue where document_id = 'J20'",
+    ("marts/landed_dynamics_payments", "every_payment_in_fact"):
+        "delete from marts.fct_revenue where document_id = 'T30'",
+    ("marts/landed_dynamics_payment_lines", "every_line_counts_once"):
+        "update marts.fct_revenue set document_id = 'Pustc|B1|1' where document_id = 'Pustc|B2|1'",
 }

@@ -246,15 +246,18 @@ def fill_marts(connection: psycopg.Connection) -> None:
     for document, source, kind, event, amount in (
         ("D9", "dynamics_sales", "deal", "booking", 100), ("J20", "dynamics_finance", "invoice", "billing", 100),
         ("J21", "dynamics_finance", "invoice_cancellation", "billing_cancel", -100),
+        ("T30", "dynamics_finance", "payment", "cash", 100), ("Pustc|B2|1", "dynamics_finance", "payment", "cash", 100),
         ("4501", "shopify", "deal", "booking", 100),
     ):
+        net = None if event == "cash" else amount
+        out = {"scope": "out", "scope_reason": "H2"} if document.startswith("P") else {"scope": "in"}
         put("fct_revenue", event_key=f"e{document}", connection=source, source_system=source, document_key=document,
             document_type=kind, document_id=document, document_number=f"N{document}", line_id="1", event_type=event,
-            leg="item", product_key="p1", net_amount=amount, tax_amount=0, total_amount=amount, source_sign=1,
-            functional_net_amount=amount, functional_total_amount=amount, group_net_amount=amount,
+            leg="item", product_key="p1", net_amount=net, tax_amount=None if net is None else 0, total_amount=amount,
+            source_sign=1, functional_net_amount=net, functional_total_amount=amount, group_net_amount=net,
             group_total_amount=amount, event_date="2026-05-04", document_date="2026-05-04", posting_period="2026-05",
-            original_period="2026-05", scope="in", basis="document", batch_id=1,
-            source_url="https://example.invalid/9", **common)
+            original_period="2026-05", basis="document", batch_id=1, source_url="https://example.invalid/9",
+            **out, **common)
     for hop, (left, left_amount, right, right_amount) in PAIRS.items():
         _hop(put, common, hop, (left, left_amount), (right, right_amount))
     put("rec_document_chain", chain_key="h1", connection="salesforce", deal_document_key="D1", deal_number="ND1",

@@ -56,7 +56,12 @@ def _finance(put: Callable[..., None]) -> None:
         transactioncurrencyamount="5.00")
     for key, kind, amount in ((20, "Sales", "100.00"), (30, "Payment", "-100.00")):
         put(f"{system}custtrans", f"ustc|{key}", dataareaid="ustc", sourcekey=key, transtype=kind, amountcur=amount,
-            amountmst=amount, currencycode="USD")
+            amountmst=amount, currencycode="USD", voucher=f"CPY-{key}")
+    for journal, posted, voucher in (("B1", "Yes", "CPY-30"), ("B2", "No", "CPY-31")):
+        put(f"{system}customerpaymentjournalheaders", f"ustc|{journal}", dataareaid="ustc", journalbatchnumber=journal,
+            isposted=posted)
+        put(f"{system}customerpaymentjournallines", f"ustc|{journal}|1", dataareaid="ustc", journalbatchnumber=journal,
+            linenumber="1", voucher=voucher, accounttype="Cust", currencycode="USD", creditamount="100.00")
     for key, record, offset, amount in ((40, 20, 30, "100.00"), (41, 30, 20, "-100.00")):
         put(f"{system}custsettlement", f"ustc|{key}", dataareaid="ustc", sourcekey=key, transrecid=record,
             offsetrecid=offset, settleamountcur=amount)

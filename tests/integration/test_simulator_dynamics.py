@@ -93,7 +93,8 @@ def stream(source: OdataExtractor, name: str) -> Stream:
 
 def token(vendors: Endpoints, system: str, **changes: str) -> httpx.Response:
     url, name = vendors.urls[system], f"{system}_technology"
-    form = {"grant_type": "client_credentials", **vendors.secrets[name], "scope": f"{url}/.default", **changes}
+    own = {word: vendors.secrets[name][word] for word in ("client_id", "client_secret")}
+    form = {"grant_type": "client_credentials", **own, "scope": f"{url}/.default", **changes}
     return httpx.post(f"{url}/{TENANT}/oauth2/v2.0/token", data=form)
 
 
@@ -333,6 +334,15 @@ def test_an_older_release_offers_an_older_set(vendors):
         wanted = stream(source, "SalesOrderHeaders")
         assert len(rows(list(source.pages(wanted, everything(source))))) == 1
         assert source.facts.notes["absent_fields"]["SalesOrderHeaders"] == ["CRMOrderId"]
+
+
+def test_a_release_without_payment_journals_is_read_without_them(vendors):
+    hidden = {"CustomerPaymentJournalHeaders", "CustomerPaymentJournalLines"}
+    with opened(vendors, FINANCE) as source:
+        assert all(source.available(stream(source, name)) for name in hidden)
+    vendors.apps["dynamics_finance"].environment.hidden |= hidden
+    with opened(vendors, FINANCE) as source:
+        assert not any(source.available(stream(source, name)) for name in hidden)
 
 
 def test_a_window_goes_by_the_stamp_where_there_is_one(vendors):

@@ -17,12 +17,11 @@ from collections.abc import Callable
 
 import msgspec
 from cryptography.hazmat.primitives.serialization import Encoding
-from cryptography.x509 import load_pem_x509_certificate
 
-from tieout.errors import ConfigError, SecretError
+from tieout.errors import ConfigError
 from tieout.extract import Facts
 from tieout.extract.address import checked_address
-from tieout.extract.auth import Basic, Bearer, Token, assertion
+from tieout.extract.auth import Basic, Bearer, Token, assertion, pem_certificate
 from tieout.extract.http import Auth, Call, Client, decode
 from tieout.spec import Connection
 
@@ -83,10 +82,7 @@ def _domain_token(
 
 def _thumbprint(connection: Connection, certificate: str) -> str:
     """Base64 of the SHA-1 of the certificate, by which the pod finds it. No security rests on the digest."""
-    try:
-        found = load_pem_x509_certificate(certificate.encode())
-    except ValueError:
-        raise SecretError(f"connection {connection.name}: the secret `certificate` is not a PEM certificate") from None
+    found = pem_certificate(connection.name, certificate)
     return b64encode(hashlib.sha1(found.public_bytes(Encoding.DER), usedforsecurity=False).digest()).decode()
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from threading import RLock
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
@@ -23,7 +23,11 @@ from oauthlib.oauth1 import SIGNATURE_HMAC_SHA256
 from oauthlib.oauth1 import Client as OAuth1Client
 
 from tieout import logs
+from tieout.errors import SecretError
 from tieout.extract import Facts
+
+if TYPE_CHECKING:
+    from cryptography.x509 import Certificate
 
 _EC_ALGORITHMS = {"secp256r1": "ES256", "secp384r1": "ES384", "secp521r1": "ES512"}
 _EARLY = 0.9  # renew when so much of a token's life is over
@@ -125,15 +129,29 @@ class OAuth1:
 
 
 def assertion(
-    private_key: str, claims: dict[str, Any], *, rsa: str, kid: str | None = None, x5t: str | None = None
+    private_key: str, claims: dict[str, Any], *, rsa: str, kid: str | None = None, x5t: str | None = None,
+    x5t_s256: str | None = None,
 ) -> str:
     """A signed JWT. `rsa`: the algorithm for an RSA key (RS256, PS256); an EC key's curve names its own.
 
-    kid, x5t: by which the verifier finds the key: its name, or its certificate's digest.
+    kid, x5t, x5t_s256: by which the verifier finds the key: its name, or its certificate's digest (SHA-1, SHA-256).
     """
     key, algorithm = _signing_key(private_key)
-    header = {"typ": "JWT", "alg": algorithm or rsa} | ({"kid": kid} if kid else {}) | ({"x5t": x5t} if x5t else {})
+    named = {"kid": kid, "x5t": x5t, "x5t#S256": x5t_s256}
+    header = {"typ": "JWT", "alg": algorithm or rsa, **{word: value for word, value in named.items() if value}}
     return jwt.encode(header, claims, key, algorithms=[header["alg"]])
+
+
+def pem_certificate(connection: str, text: str) -> Certificate:
+    """The (first) certificate in PEM form that the secret `certificate` holds. SecretError where it holds none."""
+    from cryptography.x509 import load_pem_x509_certificate
+
+    try:
+        return load_pem_x509_certificate(text.encode())
+    except ValueError:
+        raise SecretError(
+            f"connection {connection}: the secret `certificate` is not a PEM certificate",
+            hint="it begins with -----BEGIN CERTIFICATE-----; keep its line breaks, or write them as \\n") from None
 
 
 @lru_cache(maxsize=16)

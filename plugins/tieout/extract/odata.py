@@ -37,7 +37,8 @@ Words of a stream (`options` in source.yml; those of the source are their defaul
 A stream with a `partition` that is its cursor and a date is compared by window: all rows of the window's days are read,
 unchanged ones are counted, and those that are gone are closed. Its `overlap` says how far back.
 
-Options of a connection: `base_url`, `token_url` and `scope` (client_credentials), `entity_sets`, `link_hosts`, and
+Options of a connection: `packages` (see `odata_packages`), `base_url`, `token_url` and `scope` (see `odata_auth`),
+`entity_sets`, `link_hosts`, and
 those that `query` names.
 """
 
@@ -50,18 +51,19 @@ from datetime import UTC, datetime
 from typing import Any
 
 import httpx
-import msgspec
 
 from tieout import logs
 from tieout.errors import SourceError, UnsafeLinkError
 from tieout.extract import MANNERS, Facts, Page, Window, odata_delta
 from tieout.extract.address import checked_address
 from tieout.extract.ahead import read_ahead
-from tieout.extract.auth import Basic, Bearer, Token
+from tieout.extract.auth import Basic, Bearer
 from tieout.extract.deliveries import Delivery, KnownFile
-from tieout.extract.http import Answer, Call, Client, Damaged, Refused, decode
+from tieout.extract.http import Answer, Call, Client, Damaged, Refused
 from tieout.extract.loopguard import LoopGuard
+from tieout.extract.odata_auth import fetcher
 from tieout.extract.odata_errors import classifier
+from tieout.extract.odata_packages import PackageFailed, Packages
 from tieout.extract.odata_page import Batch, batch_of
 from tieout.extract.odata_select import Select, key_groups
 from tieout.extract.odata_service import Services
@@ -71,11 +73,6 @@ from tieout.spec import Connection, Stream
 log = logs.logger(__name__)
 
 _RESTARTS = 3
-
-
-class _Granted(msgspec.Struct):
-    access_token: str
-    expires_in: int | str = 3600
 
 
 @dataclass
@@ -103,7 +100,7 @@ class OdataExtractor:
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self.facts = Facts()
-        self._connection, self._secrets = connection, secrets
+        self._connection = connection
         where = f"connection {connection.name}: options"
         self._base = checked_address(str(connection.options["base_url"]), f"{where}.base_url")
         self._rows = connection.defaults.page_size
@@ -111,25 +108,33 @@ class OdataExtractor:
         self._client = Client.of(
             connection, facts=self.facts,
             classify=classifier(
-                renewable=connection.auth == "client_credentials", noted=self._throttled,
+                renewable=connection.auth != "basic", noted=self._throttled,
                 throttle_wait=self._words.get("throttle_wait"), tries_500=self._words.get("tries_500", 4)),
             origins=(self._base,), transport=transport, sleep=sleep, clock=clock)
         if connection.auth == "basic":
             self._client.auth = Basic(secrets["username"], secrets["password"])
         else:
-            token_url = filled(connection, "token_url", self._base, self._words)
-            self._token_url = checked_address(token_url or "", f"{where}.token_url")
-            self._client.allow(self._token_url)
-            self._client.auth = Bearer(self._token, self.facts)
+            told = filled(connection, "token_url", self._base, self._words)
+            token_url = checked_address(told or "", f"{where}.token_url")
+            self._client.allow(token_url)
+            self._client.auth = Bearer(
+                fetcher(connection, secrets, self._client, self.facts, url=token_url, base=self._base), self.facts)
         for address in other_hosts(connection, self._base, self._words):
             self._client.allow(checked_address(address, f"{where}.link_hosts"))
         self._services = Services(connection, self._client, self._base, self.facts)
+        self._packages = None
+        if connection.options.get("packages"):
+            root = "/".join(part.strip("/") for part in (self._base, self._words.get("path", "")))
+            self._packages = Packages(connection, self._client, root, self.facts, count=self._count,
+                                      transport=transport)
 
     def __enter__(self) -> OdataExtractor:
         return self
 
     def __exit__(self, *exc: object) -> None:
         self._client.close()
+        if self._packages:
+            self._packages.close()
 
     def now(self) -> datetime:
         """The `Date` of the latest answer: a little behind the vendor's clock, never ahead of it."""
@@ -158,9 +163,24 @@ class OdataExtractor:
             return
         if not window.full and stream.mode == "incremental" and stream.cursor:
             select = select.within(window, self._connection.zone)
+        elif self._packages and self._packages.exports(stream):
+            yield from self._exported(select)
+            return
         found = (_page(stream, batch) for batch in self._read(select))
         is_compared = stream.partition == stream.cursor and window.start is not None
         yield from with_lots(found, days_of(window, self._connection)) if is_compared else found
+
+    def _exported(self, select: Select) -> Iterator[Page]:
+        """The complete set from packages; by pages where the service could not export it. Rows may come twice then."""
+        name = select.stream.name
+        try:
+            yield from self._packages.pages(select)
+        except PackageFailed as failure:
+            log.warning("reading the set by pages", extra={"stream": name, "reason": str(failure)})
+            self.facts.notes.setdefault("package_failed", {})[name] = str(failure)
+            yield from (_page(select.stream, batch) for batch in self._read(select))
+            return
+        self.facts.notes.setdefault("packages", []).append(name)
 
     # --- what changed since a link
 
@@ -342,22 +362,6 @@ class OdataExtractor:
     def _throttled(self, code: str) -> None:
         counts = self.facts.notes.setdefault("throttled", {})
         counts[code] = counts.get(code, 0) + 1
-
-    def _token(self) -> Token:
-        """A token for the client's id and secret (RFC 6749, 4.4)."""
-        client, secret = self._secrets["client_id"], self._secrets["client_secret"]
-        words = {"grant_type": "client_credentials"}
-        for word in ("scope", "resource"):
-            if told := filled(self._connection, word, self._base, self._words):
-                words[word] = told
-        headers = {"accept": "application/json"}
-        if self._connection.selected()[0].options.get("token_client", "basic") == "basic":
-            headers["authorization"] = Basic(client, secret).header
-        else:
-            words |= {"client_id": client, "client_secret": secret}
-        call = Call("POST", self._token_url, "authentication", form=lambda: words, signed=False, headers=headers)
-        granted = self._client.request(call, lambda answer: decode(answer.body, _Granted))
-        return Token(granted.access_token, float(granted.expires_in))
 
 
 def _page(stream: Stream, batch: Batch) -> Page:

@@ -17,7 +17,19 @@ from tieout.errors import AuthError, RateLimitError
 from tieout.extract.http import Answer, Verdict, by_status
 
 _XML = re.compile(r"<error\b[^>]*>.*?<code>(.*?)</code>\s*<message[^>]*>(.*?)</message>", re.DOTALL)
+_OFF_CLOCK = "AADSTS700024"  # a signed assertion is not valid yet, or no more: our clock may be wrong
 _SECRETS = "check the connection's secrets; repeated failures lock the technical user"
+# What Entra ID says of an app's credentials: what to do about it.
+_HINTS = {
+    "AADSTS7000215": "the secret's value is wanted, not its id; make another where it is lost",
+    "AADSTS7000222": "the secret has ended; make another, or use auth: certificate",
+    "AADSTS700027": "register this certificate with the app (Certificates & secrets), or set the one that is",
+    _OFF_CLOCK: "set this machine's clock",
+    "AADSTS700016": "check client_id, and options.tenant_id: the app is not in that directory",
+    "AADSTS500011": "check options.scope, or options.base_url it comes from: the directory knows no such service",
+    "AADSTS70011": "check options.scope; it ends in /.default",
+    "AADSTS700023": "check options.token_url: the assertion is addressed to it",
+}
 _RIGHTS = "give the technical user the authorisation, or the communication scenario, of this service"
 
 
@@ -34,11 +46,13 @@ def classifier(
             return by_status(answer)
         code, text = error_of(answer)
         reason = f"{code}: {text}" if code else answer.excerpt()
+        stamped = code == "oauth" and _OFF_CLOCK in text
         if answer.status == 401:
-            return Verdict("reauth" if renewable else "fatal", reason, error=AuthError, code=code, hint=_SECRETS)
+            return Verdict("reauth" if renewable else "fatal", reason, error=AuthError, code=code,
+                           hint=_hint(text), stamped=stamped)
         if code == "oauth":
             action = "retry" if answer.status >= 500 or answer.status == 429 else "fatal"
-            return Verdict(action, text, error=AuthError, code=code, hint=_SECRETS)
+            return Verdict(action, text, error=AuthError, code=code, hint=_hint(text), stamped=stamped)
         if answer.status == 429:
             noted(code or "429")
             after = None if answer.headers.get("retry-after") else throttle_wait
@@ -71,3 +85,7 @@ def error_of(answer: Answer) -> tuple[str, str]:
     if isinstance(inner, dict) and isinstance(inner.get("message"), str) and inner["message"] != text:
         text = f"{text or ''} {inner['message']}"  # where the outer text says only that there is an error
     return str(error.get("code") or "error"), " ".join(str(text or "no text").split())
+
+
+def _hint(text: str) -> str:
+    return next((hint for code, hint in _HINTS.items() if re.search(rf"\b{code}\b", text)), _SECRETS)

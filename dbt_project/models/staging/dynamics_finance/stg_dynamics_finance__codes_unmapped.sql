@@ -17,6 +17,10 @@
         'map': 'map_dynamics_finance_posting_type', 'code': 'posting_type'
     },
     {
+        'name': 'account type of a payment', 'model': 'base_dynamics_finance__paymentlines', 'value': 'sent.account_type',
+        'map': 'map_dynamics_finance_journal_account', 'code': 'account_type'
+    },
+    {
         'name': 'account type', 'model': 'base_dynamics_finance__mainaccounts', 'value': 'sent.account_type',
         'map': 'map_dynamics_finance_account_type', 'code': 'account_type'
     },

@@ -1,7 +1,7 @@
 {#
   Sales orders; the journal of posted invoices (the one source of them: header sets and free-text invoices that are posted
   say the same again); free-text invoices that are not posted; transactions of customers and vouchers that no invoice stands
-  behind. A reversed invoice stays, beside its reversal: both are void, and the pair is nothing.
+  behind; lines of payment journals that have no transaction (see stg_dynamics_finance__payment_lines). A reversed invoice stays, beside its reversal: both are void, and the pair is nothing.
 #}
 {{ config(
     materialized='incremental', incremental_strategy='by_document', touched='stg_dynamics_finance__documents_touched',
@@ -168,7 +168,7 @@ payments as (
     select
         trans.connection,
         coalesce(kind.document_type, 'customer_document') as document_type,
-        vouchers.document_id,
+        belonging.document_id,
         trans.voucher as document_number,
         trans.company,
         trans.account,
@@ -194,16 +194,50 @@ payments as (
         trans.modified_at,
         trans.batch_id
     from {{ ref('base_dynamics_finance__custtrans') }} as trans
-    inner join {{ ref('stg_dynamics_finance__vouchers') }} as vouchers
+    inner join {{ ref('stg_dynamics_finance__transactions') }} as belonging
         on
-            trans.connection = vouchers.connection
-            and trans.company = vouchers.company
-            and trans.voucher = vouchers.voucher
-            and vouchers.document_id = 'T' || trans.id
-    {{ join_touched('stg_dynamics_finance__documents_touched', 'trans.connection', 'vouchers.document_id') }}
+            trans.connection = belonging.connection
+            and trans.id = belonging.transaction_id
+            and belonging.document_id = 'T' || trans.id
+    {{ join_touched('stg_dynamics_finance__documents_touched', 'trans.connection', 'belonging.document_id') }}
     left join {{ ref('base_dynamics_finance__ledgers') }} as own
         on trans.connection = own.connection and trans.company = own.id
     left join {{ ref('map_dynamics_finance_transaction_type') }} as kind on trans.type_code = kind.type_code
+),
+
+keyed_payments as (
+    select
+        line.connection,
+        'payment' as document_type,
+        line.document_id,
+        line.document_number,
+        line.company,
+        line.account,
+        line.currency_code,
+        {{ text }} as source_type_code,
+        {{ text }} as source_status_code,
+        case when line.is_posted then 'open' else 'pending' end as status,
+        {{ text }} as external_id,
+        line.reference,
+        line.amount as header_total_amount,
+        case when line.currency_code = own.currency then 1 else nullif(line.exchange_rate, 0) / 100 end as exchange_rate,
+        cast(null as integer) as line_count,
+        line.is_posted as is_posting,
+        false as is_voided,
+        false as is_cancelled,
+        not line.is_posted as is_pending,
+        false as is_intercompany,
+        false as has_billing_schedule,
+        line.document_date,
+        {{ day }} as due_date,
+        case when line.is_posted then line.document_date end as posting_date,
+        cast(null as timestamp with time zone) as created_at,
+        line.modified_at,
+        line.batch_id
+    from {{ ref('stg_dynamics_finance__payment_lines') }} as line
+    {{ join_touched('stg_dynamics_finance__documents_touched', 'line.connection', 'line.document_id') }}
+    left join {{ ref('base_dynamics_finance__ledgers') }} as own
+        on line.connection = own.connection and line.company = own.id
 ),
 
 posted as (
@@ -266,6 +300,8 @@ documents as (
     select * from unposted
     union all
     select * from payments
+    union all
+    select * from keyed_payments
     union all
     select * from journals
 ),

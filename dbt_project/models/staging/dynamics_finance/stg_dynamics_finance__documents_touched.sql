@@ -1,5 +1,6 @@
 {#
-  Documents of which anything that was landed changed since the last build: header, lines, transactions, settlements, vouchers.
+  Documents of which anything that was landed changed since the last build: header, lines, transactions, settlements, vouchers,
+  payment journals, whose lines come to count or cease to when their journal is posted and when their transaction comes.
   A reversal takes its original with it, and what a voucher says is part of the document that it belongs to.
 #}
 {{ config(materialized='table', pre_hook="{{ session_settings() }}") }}
@@ -32,6 +33,16 @@ everything as (
         connection,
         document_id
     from vouchers
+    union
+    select
+        connection,
+        document_id
+    from {{ ref('stg_dynamics_finance__transactions') }}
+    union
+    select
+        connection,
+        document_id
+    from {{ ref('stg_dynamics_finance__payment_lines') }}
     union
     select
         entry.connection,
@@ -101,6 +112,23 @@ landed as (
         'T' || cast(sourcekey as {{ text }})
     from {{ source(sources, 'dynamics_finance__custtrans') }}
     where {{ landed_since_last_build() }}
+    union
+    select
+        _connection,
+        'P' || _key
+    from {{ source(sources, 'dynamics_finance__customerpaymentjournallines') }}
+    where {{ landed_since_last_build() }}
+    union
+    select
+        journal._connection,
+        line.document_id
+    from {{ source(sources, 'dynamics_finance__customerpaymentjournalheaders') }} as journal
+    inner join {{ ref('base_dynamics_finance__paymentlines') }} as line
+        on
+            journal._connection = line.connection
+            and upper(journal.dataareaid) = line.journal_company
+            and journal.journalbatchnumber = line.journal_number
+    where {{ landed_since_last_build() }}
 ),
 
 -- Settlements that came or went: their documents, on both sides, by the vouchers of their transactions.
@@ -127,6 +155,30 @@ settled as (
             and upper(trans.dataareaid) = vouchers.company
             and trans.voucher = vouchers.voucher
     where {{ landed_since_last_build() }}
+),
+
+-- A voucher belongs to the first of its payments, and lines of journals count while it has no transaction: what comes to a
+-- voucher, or leaves it, touches all that it has.
+beside as (
+    {% for stream in ['custtrans', 'customerpaymentjournallines'] -%}
+    {% set company = 'dataareaid' if stream == 'custtrans' else "coalesce(nullif(trim(came.company), ''), came.dataareaid)" -%}
+    {% for model, document in [
+        ('base_dynamics_finance__custtrans', "'T' || same.id"), ('base_dynamics_finance__paymentlines', 'same.document_id')
+    ] -%}
+    select
+        came._connection as connection,
+        {{ document }} as document_id
+    from {{ source(sources, 'dynamics_finance__' ~ stream) }} as came
+    inner join {{ ref(model) }} as same
+        on
+            came._connection = same.connection
+            and upper({{ company }}) = same.company
+            and came.voucher = same.voucher
+    where {{ landed_since_last_build() }}
+    {% if not loop.last %}union{% endif %}
+    {% endfor -%}
+    {% if not loop.last %}union{% endif %}
+    {% endfor -%}
 ),
 
 entries as (
@@ -190,6 +242,11 @@ touched as (
     select
         connection,
         document_id
+    from beside
+    union
+    select
+        connection,
+        document_id
     from posted
     union
     select
@@ -228,5 +285,6 @@ select
     connection,
     document_id
 from everything
--- depends on: {{ references }}, {{ ref('stg_dynamics_finance__transactions') }}, so that both kinds of build have the same graph
+-- so that both kinds of build have the same graph, depends on: {{ references }},
+-- {{ ref('base_dynamics_finance__custtrans') }}, {{ ref('base_dynamics_finance__paymentlines') }}
 {%- endif %}

@@ -3,7 +3,8 @@
     order, billing, billing_credit, billing_cancel  lines of orders and invoices; a cancelled line of an order counts as
              nothing. What a header charges or rounds is in no line, and is a line of its own; so is an order's tax,
              which only its header has, and only where its totals were calculated.
-    cash     what customers paid; invoices with terms of cash settle themselves
+    cash     what customers paid: their transactions, and lines of payment journals that have none; invoices with terms of
+             cash settle themselves
     posting  what posted to revenue or deferred revenue, journals included
   Applications come from settlements. Pro formas and what is not posted are kept, out of scope (H2); sisters' too (H1).
 #}
@@ -178,16 +179,21 @@ cash_events as (
         case when trans.id is null then 1 else -1 end as source_sign,
         -trans.functional_amount as functional_amount,
         document.document_date as event_date,
-        document.document_date as posting_date,
+        case when document.is_posting then document.document_date end as posting_date,
         'document' as basis,
-        case when document.is_voided then 'G1' end as scope_reason,
-        case when trans.id is null then 'dynamics_finance__custinvoicejour' else 'dynamics_finance__custtrans' end
-            as source_table,
-        coalesce(trans.record_key, document.document_id) as source_key,
+        case when document.is_pending then 'H2' when document.is_voided then 'G1' end as scope_reason,
+        case
+            when trans.id is not null then 'dynamics_finance__custtrans'
+            when keyed.document_id is not null then 'dynamics_finance__customerpaymentjournallines'
+            else 'dynamics_finance__custinvoicejour'
+        end as source_table,
+        coalesce(trans.record_key, keyed.record_key, document.document_id) as source_key,
         document.batch_id
     from documents as document
     left join {{ ref('base_dynamics_finance__custtrans') }} as trans
         on document.connection = trans.connection and document.document_id = 'T' || trans.id
+    left join {{ ref('stg_dynamics_finance__payment_lines') }} as keyed
+        on document.connection = keyed.connection and document.document_id = keyed.document_id
     where document.document_type in ('payment', 'cash_sale', 'cash_refund')
 ),
 

@@ -1,6 +1,7 @@
 {#
   Which document a voucher of a company belongs to. What a reversal posted belongs to what it reversed. A voucher that no
-  invoice has is a transaction of a customer; of several the payment, else the first.
+  invoice has is a transaction of a customer; of several the first payment, else the first. One that has neither is a
+  posted line of a payment journal, whose transaction was not landed.
 #}
 {{ config(
     materialized='table', pre_hook="{{ session_settings() }}", indexes=[{'columns': ['connection', 'company', 'voucher']}]
@@ -27,6 +28,17 @@ transactions as (
             partition by connection, company, voucher order by case when type_code = 'Payment' then 0 else 1 end, id
         ) as choice
     from {{ ref('base_dynamics_finance__custtrans') }}
+),
+
+keyed as (
+    select
+        connection,
+        company,
+        voucher,
+        min(document_id) as document_id
+    from {{ ref('stg_dynamics_finance__payment_lines') }}
+    where is_posted and voucher is not null
+    group by connection, company, voucher
 )
 
 select
@@ -50,3 +62,18 @@ left join invoices
         and transactions.company = invoices.company
         and transactions.voucher = invoices.voucher
 where transactions.choice = 1 and invoices.voucher is null
+
+union all
+
+select
+    keyed.connection,
+    keyed.company,
+    keyed.voucher,
+    keyed.document_id
+from keyed
+left join invoices
+    on
+        keyed.connection = invoices.connection
+        and keyed.company = invoices.company
+        and keyed.voucher = invoices.voucher
+where invoices.voucher is null
