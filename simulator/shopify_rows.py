@@ -8,6 +8,8 @@ some lines was deleted. What is deleted is gone, and an event remembers it.
 from __future__ import annotations
 
 import json
+import sqlite3
+from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,6 +17,7 @@ from simulator.clock import DAY, FIRST_DAY, end_of, stamp_text
 from simulator.customers import Party, Record
 from simulator.documents import QUANTITY, Chain, Deal, Doc, Line, gone
 from simulator.money import CURRENCIES, ENTITIES, RATE_SCALE, Entity, amount_text, converted, tax_on
+from simulator.payouts import Payout, number_of
 from simulator.plan import LINE_BITS, World
 from simulator.schema import Table, parsed
 
@@ -28,7 +31,6 @@ shop | id | | id:integer body:text
 """
 GID = "gid://shopify/"
 SHOP_ID, GATEWAY = 61_000_001, "shopify_payments"
-WEEK = 7 * DAY
 _ORDERS, _CUSTOMERS, _PRODUCTS, _VARIANTS, _LINES = (
     5_400_000_000_000, 7_100_000_000_000, 8_200_000_000_000, 45_000_000_000_000, 14_000_000_000_000)
 _BEGIN = end_of(FIRST_DAY - 200)
@@ -157,13 +159,24 @@ class Shopify:
         for deal in chain.deals:
             if not deal.seen(now) or deal.outcome != "won" or deal.closed >= now:
                 continue
-            if gone(deal, now):
-                yield self._deleted(deal)
-                continue
             order = _Order(self, self._world, chain, deal, now)
             body = order.body()
-            yield self._row(int(deal.id), order.placed, order.changed, body)
-            yield from order.charges(body)
+            if gone(deal, now):
+                yield self._deleted(deal)
+            else:
+                yield self._row(int(deal.id), order.placed, order.changed, body)
+            yield from order.charges(body)  # what was charged was paid out, whatever became of the order
+
+    @staticmethod
+    def payouts(database: sqlite3.Connection) -> list[Payout]:
+        """What was or will be sent to the bank, by what is in the vendor's balance."""
+        sums: dict[tuple[int, str], list[int]] = defaultdict(lambda: [0, 0])
+        for number, text in database.execute("SELECT payout, body FROM shopify__balance"):
+            body = json.loads(text)
+            currency = body["amount"]["currencyCode"]
+            for place, word in enumerate(("amount", "fee")):
+                sums[number, currency][place] += _minor(body[word], currency)
+        return [Payout(number, currency, gross, fee) for (number, currency), (gross, fee) in sorted(sums.items())]
 
     @staticmethod
     def _row(number: int, placed: int, changed: int, body: dict[str, Any]) -> tuple[str, tuple]:
@@ -214,6 +227,8 @@ class Shopify:
                      "cancelledAt": at(cancelled) if cancelled else None,
                      "cancelReason": "CUSTOMER" if cancelled else None}
             yield self._row(number, placed, cancelled or placed, body)
+        # Before anything was sold, a bank took a charge back: a payout below zero.
+        yield balance(_ORDERS - 900_000, end_of(FIRST_DAY - 60), -5_000, 0, self._currency, "ADJUSTMENT")
 
 
 class _Bags:
@@ -282,11 +297,15 @@ class _Order:
         body |= {"customer": customer, "number": int(number), "lineItems": items + [item for item, _ in extras],
                  "agreements": agreements, "taxesIncluded": odd % 2 == 1, "edited": bool(self._amended),
                  "poNumber": deal.order.reference if deal.order else None,
-                 "transactions": self._transactions(total),
+                 "transactions": self._transactions(self._charged(first, extra_amount)),
                  "metafields": {"erp.order_id": self._erp_order()} if self._synced else {}}
         if odd % 3:
             body["paymentTerms"] = {"id": gid("PaymentTerms", deal.id), "dueInDays": deal.party.terms_days}
         return body
+
+    def _charged(self, lines: list[Line], extra_amount: int) -> int:
+        """What the card was charged when the order was placed: an edit asks for no more."""
+        return sum(line.amount + tax_on(line.amount, self._rate) for line in lines) + extra_amount
 
     def _erp_order(self) -> str:
         """The ERP's order as the ERP's own books name it."""
@@ -355,7 +374,7 @@ class _Order:
 def balance(number: int, moment: int, gross: int, fee: int, currency: str, kind: str, *,
             order: dict[str, Any] | None = None, transaction: int | None = None) -> tuple[str, tuple]:
     """(table, row) of a movement in the vendor's balance."""
-    payout = payout_of(moment)
+    payout = number_of(moment)
     body = {
         "__typename": "ShopifyPaymentsBalanceTransaction", "type": kind, "test": False,
         "id": gid("ShopifyPaymentsBalanceTransaction", number), "transactionDate": at(moment),
@@ -365,11 +384,6 @@ def balance(number: int, moment: int, gross: int, fee: int, currency: str, kind:
         "associatedOrder": order and {"id": order["id"], "name": order["name"]}, "adjustmentsOrders": [],
         "associatedPayout": {"id": gid("ShopifyPaymentsPayout", payout), "status": "PAID"}}
     return "shopify__balance", (number, payout, stamp_text(moment), _text(body))
-
-
-def payout_of(moment: int) -> int:
-    """The number of the payout that a moment's charges go into: weekly."""
-    return 100_000_000 + moment // WEEK
 
 
 def _less(line: Line, before: Line) -> Line:

@@ -8,12 +8,13 @@ from typing import Any
 
 from graphql import GraphQLError, GraphQLResolveInfo
 
+from simulator import payouts
 from simulator.clock import moment_of
 from simulator.served import Clock, Database
 from simulator.shopify_api.account import ShopAccount
 from simulator.shopify_api.schema import cursor_of, paged, place_of
 from simulator.shopify_api.search import parse
-from simulator.shopify_rows import GID, WEEK, _Bags, at, gid
+from simulator.shopify_rows import GID, _Bags, at, gid
 
 _TABLES = {"orders": "order", "customers": "customer", "products": "product", "events": "event"}
 _SORTS = {"UPDATED_AT": "updated_at", "CREATED_AT": "created_at", "PROCESSED_AT": "processed_at", "ID": "id"}
@@ -168,7 +169,7 @@ class Records:
 
 def payout(number: int, parts: list[dict[str, Any]], now: str) -> dict[str, Any]:
     """A payout over its movements; on its way for three days, and then there."""
-    issued = (number - 100_000_000 + 1) * WEEK + 6 * 3600
+    issued = payouts.issued(number)
     age = moment_of(now) - issued
     currency = parts[0]["net"]["currencyCode"]
 
@@ -176,17 +177,18 @@ def payout(number: int, parts: list[dict[str, Any]], now: str) -> dict[str, Any]
         cents = sum(_cents(each[word]["amount"]) for each in parts if kind in (None, each["type"]))
         return _Bags.money(cents, currency)
 
-    summary = {"chargesGross": total("amount", "CHARGE"), "chargesFee": total("fee", "CHARGE")}
-    blank = _Bags.money(0, currency)
-    for word in ("refundsFeeGross", "refundsFee", "adjustmentsGross", "adjustmentsFee", "reservedFundsGross",
-                 "reservedFundsFee", "retriedPayoutsGross", "retriedPayoutsFee", "advanceGross", "advanceFees",
+    summary = {"chargesGross": total("amount", "CHARGE"), "chargesFee": total("fee", "CHARGE"),
+               "adjustmentsGross": total("amount", "ADJUSTMENT"), "adjustmentsFee": total("fee", "ADJUSTMENT")}
+    blank, net = _Bags.money(0, currency), total("net")
+    for word in ("refundsFeeGross", "refundsFee", "reservedFundsGross", "reservedFundsFee",
+                 "retriedPayoutsGross", "retriedPayoutsFee", "advanceGross", "advanceFees",
                  "usdcRebateCreditAmount"):
         summary[word] = blank
     return {
         "__typename": "ShopifyPaymentsPayout", "id": gid("ShopifyPaymentsPayout", number),
-        "legacyResourceId": str(number), "issuedAt": at(issued), "net": total("net"), "summary": summary,
+        "legacyResourceId": str(number), "issuedAt": at(issued), "net": net, "summary": summary,
         "status": "SCHEDULED" if age < 0 else "IN_TRANSIT" if age < 3 * 86_400 else "PAID",
-        "transactionType": "DEPOSIT",
+        "transactionType": "WITHDRAWAL" if net["amount"].startswith("-") else "DEPOSIT",
         "businessEntity": {"__typename": "BusinessEntity", "id": gid("BusinessEntity", 1)}}
 
 

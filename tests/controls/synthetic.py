@@ -277,6 +277,7 @@ def fill_marts(connection: psycopg.Connection) -> None:
         window_end_date="2026-06-30", **common)
     synthetic_health.fill_marts(put, common)
     synthetic_quickbooks.fill_marts(put, common)
+    synthetic_shopify.fill_marts(put, common)
 
 
 def _hop(put: Any, common: dict[str, Any], hop: str, left: tuple[str, int], right: tuple[str, int]) -> None:

@@ -66,7 +66,7 @@ def test_nothing_is_quarantined(company):
 def test_the_rules_that_move_money_hold(company):
     report = build.test(int(rows("select max(run_id) from ops.build_watermark")[0][0]),
                         select=["path:models/staging/quickbooks", "test_type:singular"])
-    assert sum(node.resource_type == "unit_test" for node in report.nodes) == 6
+    assert sum(node.resource_type == "unit_test" for node in report.nodes) == 8
 
 
 def test_what_the_books_show_is_what_documents_make(company):
