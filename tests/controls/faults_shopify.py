@@ -36,6 +36,8 @@ FAULTS = {
         "update marts.rec_net_sales set fact_revenue_amount = 150, difference_amount = 50, unexplained_amount = 50",
     ("marts/landed_shopify_payouts", "every_payout_is_judged"):
         "update marts.rec_payout set payout_net_amount = 114 where payout_key = 'z1'",
+    ("marts/landed_netsuite_deposits", "every_deposit_is_judged"):
+        "update marts.rec_payout set deposit_amount = 29 where payout_key = 'z4'",
     ("marts/rec_payout", "key_unique"): "update marts.rec_payout set payout_key = 'z2' where payout_key = 'z3'",
     ("marts/rec_payout", "outcome_has_its_reason"):
         "update marts.rec_payout set outcome = 'broken' where payout_key = 'z2'",

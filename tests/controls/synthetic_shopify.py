@@ -67,10 +67,14 @@ def _fill_payouts(put: Callable[..., None], common: dict[str, Any]) -> None:
         **judged, **deposit, "payout_key": "z3", "side": "deposit", "connection": "quickbooks",
         "deposit_id": "Deposit-61", "deposit_gross_amount": 20, "deposit_amount": 20, "gross_difference_amount": -20,
         "difference_amount": -20, "outcome": "scoped_out", "reason": "other_deposit"})
+    put("rec_payout", **{
+        **judged, **deposit, "payout_key": "z4", "side": "deposit", "connection": "netsuite",
+        "deposit_connection": "netsuite", "deposit_id": "70", "deposit_gross_amount": 30, "deposit_amount": 30,
+        "gross_difference_amount": -30, "difference_amount": -30, "outcome": "scoped_out", "reason": "other_deposit"})
     for key, payout_key, side, member, kind, gross, fee in (
         ("z11", "z1", "payout", "92", "charge", 119, 4), ("z12", "z1", "deposit", "Deposit-60/1", "other", 119, 0),
         ("z13", "z1", "deposit", "Deposit-60/2", "fee", 0, 4), ("z21", "z2", "payout", "94", "charge", 50, 0),
-        ("z31", "z3", "deposit", "Deposit-61/1", "other", 20, 0),
+        ("z31", "z3", "deposit", "Deposit-61/1", "other", 20, 0), ("z41", "z4", "deposit", "70/1", "other", 30, 0),
     ):
         put("rec_payout_member", member_key=key, payout_key=payout_key, side=side, member_id=member, member_type=kind,
             gross_amount=gross, fee_amount=fee, net_amount=gross - fee, **common)

@@ -13,6 +13,7 @@ from simulator.score import score
 from simulator.serve import start
 from tests.conftest import clear_settings, open_folder
 from tests.integration.transform_company import own_warehouse
+from tests.payout_answers import CURRENT, amounts_are_conserved, judged_as_planted
 from tests.shop_company import NAME, shop_unit
 from tieout import steps
 from tieout.transform import build
@@ -20,7 +21,8 @@ from tieout.warehouse import connect, migrate
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 SHOP, ERP = f"shopify_{NAME}", f"netsuite_{NAME}"
-CURRENT = "superseded_run = 9223372036854775807"
+DEPOSITS = ("select count(*), sum(foreigntotal) from raw.netsuite__transaction where type = 'Deposit' "
+            "and _superseded_batch is null and not _is_deleted")
 
 
 def rows(sql: str) -> list[tuple]:
@@ -107,9 +109,15 @@ def test_a_line_whose_product_was_deleted_keeps_its_product_by_its_number(shop):
 
 
 def test_one_payout_is_many_orders_less_the_fees(shop):
-    found = rows("select count(*), sum(case when is_whole then 0 else 1 end), max(order_count), sum(fee_amount) "
-                 "from staging.stg_shopify__payouts")[0]
+    found = rows("select count(*), sum(case when movement_amount = net_amount then 0 else 1 end), max(order_count), "
+                 "sum(fee_amount) from staging.stg_shopify__payouts")[0]
     assert found[0] > 50 and found[1] == 0 and found[2] > 3 and found[3] > 0
+
+
+def test_payouts_meet_the_deposits_of_netsuite_as_planted(shop):
+    counts = judged_as_planted(rows, shop)
+    assert min(counts[reason] for reason in ("matched", "fee_differs", "deposit_missing", "deposited_twice")) >= 1
+    amounts_are_conserved(rows, DEPOSITS)
 
 
 def test_a_cancelled_order_counts_as_nothing(shop):
@@ -127,3 +135,7 @@ def test_a_day_later_changes_come_by_pages_and_a_deletion_by_the_vendors_list(sh
     assert rows("select count(*) > 0 from raw.shopify__sales where reason = 'ORDER_EDIT'") == [(True,)]
     steps.revenue()
     everything_is_explained(shop)
+    judged_as_planted(rows, shop)
+    amounts_are_conserved(rows, DEPOSITS)
+    assert rows("select sum(abs(unexplained_amount) + abs(unexplained_revenue_amount)) from marts.rec_net_sales "
+                f"where {CURRENT}") == [(0,)]
