@@ -86,10 +86,10 @@ def test_readers_see_them(company):
 
 
 def test_the_rules_that_move_money_hold(company):
-    report = build.test(int(rows("select max(run_id) from ops.build_watermark")[0][0]),
-                        select=["test_type:singular", "_payouts__unit_tests", "rec_net_sales", "fin_net_sales",
-                                "path:models/staging/shopify", "path:models/staging/quickbooks"])
-    assert report.nodes
+    report = build.test(int(rows("select max(run_id) from ops.build_watermark")[0][0]), select=[
+        "test_type:singular", "rec_net_sales", "fin_net_sales", "rec_payout", "rec_payout_member",
+        "int_payouts__paired", "path:models/staging/shopify", "path:models/staging/quickbooks"])
+    assert sum(node.resource_type == "unit_test" for node in report.nodes) == 19
 
 
 def test_days_later_a_payout_is_on_its_way_and_all_of_it_still_ties_out(company):
