@@ -6,16 +6,17 @@
     full_refresh=false
 ) }}
 
-{% set measures = {'sales': 'net_sales', 'shipping': 'shipping', 'fee': 'fee', 'duty': 'duty', 'tip': 'tip', 'gift_card': 'gift_card', 'other': 'other'} -%}
-{% set reasons = ['shipping', 'fee', 'duty', 'tip', 'gift_card', 'test', 'other'] -%}
+{% set measures = ['shipping', 'fee', 'duty', 'tip', 'gift_card', 'other'] -%}
+{% set reasons = measures + ['test'] -%}
 {% set systems = telling_systems('sales_by_day') -%}
 with parts as (
     select
         connection,
         legal_entity_id,
         document_currency_code as currency_code,
-        {% for measure, name in measures.items() -%}
-        case when measure = '{{ measure }}' and not is_test then document_net_amount else 0 end as {{ name }}_amount,
+        case when measure = 'sales' and not is_test then document_net_amount else 0 end as net_sales_amount,
+        {% for measure in measures -%}
+        case when measure = '{{ measure }}' and not is_test then document_net_amount else 0 end as {{ measure }}_amount,
         {% endfor -%}
         case when is_test then document_net_amount else 0 end as test_amount,
         0 as fact_revenue_amount,
@@ -27,8 +28,9 @@ with parts as (
         connection,
         legal_entity_id,
         currency_code,
-        {% for name in measures.values() -%}
-        0 as {{ name }}_amount,
+        0 as net_sales_amount,
+        {% for measure in measures -%}
+        0 as {{ measure }}_amount,
         {% endfor -%}
         0 as test_amount,
         case when scope = 'in' then net_amount else 0 end as fact_revenue_amount,
@@ -59,15 +61,22 @@ summed as (
 compared as (
     select
         summed.*,
+        fact_revenue_amount + fact_outside_amount - net_sales_amount as difference_amount,
+        {% for reason in reasons -%}
+        {{ reason }}_amount{{ ' as explained_amount' if loop.last else ' +' }}
+        {% endfor -%}
+    from summed
+),
+
+explained as (
+    select
+        compared.*,
         {{ hash_key(['connection', 'legal_entity_id', 'currency_code', 'sale_date']) }} as net_sales_key,
         {{ connection_unit('connection') }} as business_unit,
-        fact_revenue_amount + fact_outside_amount - net_sales_amount as difference_amount,
-        fact_revenue_amount + fact_outside_amount - net_sales_amount
-        - ({% for reason in reasons %}{{ reason }}_amount{% if not loop.last %} + {% endif %}{% endfor %})
-            as unexplained_amount,
+        difference_amount - explained_amount as unexplained_amount,
         fact_revenue_amount - net_sales_amount - shipping_amount - fee_amount - other_amount
             as unexplained_revenue_amount
-    from summed
+    from compared
 )
 
-{{ versioned('compared') }}
+{{ versioned('explained') }}

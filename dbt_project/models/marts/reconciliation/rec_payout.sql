@@ -155,6 +155,8 @@ compared as (
 found as (
     select
         compared.*,
+        case when side = 'deposit' then 'deposit' else 'payout' end as told_by,
+        case when side = 'deposit' then deposit_id else payout_id end as told_id,
         case
             when finding <> 'paired' then finding
             when fee_difference_amount <> 0 and (gross_difference_amount = 0 or difference_amount = 0) then 'fee_differs'
@@ -166,8 +168,7 @@ found as (
 
 judged as (
     select
-        {{ hash_key(["case when found.side = 'deposit' then 'deposit' else 'payout' end", 'found.connection',
-                     "case when found.side = 'deposit' then found.deposit_id else found.payout_id end"]) }} as payout_key,
+        {{ hash_key(['found.told_by', 'found.connection', 'found.told_id']) }} as payout_key,
         found.side,
         found.connection,
         found.business_unit,
