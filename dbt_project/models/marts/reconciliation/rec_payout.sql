@@ -197,7 +197,7 @@ judged as (
         case when found.reason is null then 'matched' else coalesce(reasons.outcome, 'broken') end as outcome,
         found.reason,
         found.match_pass,
-        {{ dbt.datediff('found.issued_date', 'deposits.deposit_date', 'day') }} as days_to_bank,
+        {{ dbt.datediff('found.issued_date', 'deposits.deposit_date', 'day') }} as days_to_bank,  -- noqa: LT05
         found.issued_date,
         deposits.deposit_date,
         case
