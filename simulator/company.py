@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from simulator import key, stock, store, systems
+from simulator import key, payouts, stock, store, systems
 from simulator.clock import DAY, FIRST_DAY, LAST_DAY, end_of, moment_of, stamp_text
 from simulator.customers import Party
 from simulator.documents import Chain
@@ -101,6 +101,13 @@ class Company:
         issues = database.execute("SELECT product, place, day, units FROM sim__issue")
         return list(self.world.erp.stock(stock.levels(self.world, issues, now // DAY), now))  # type: ignore[attr-defined]
 
+    def deposits(self, database: sqlite3.Connection, now: int) -> list[Row]:
+        """What the ERP's books say as of `now` of the payouts of the CRM's provider, where one has payouts."""
+        crm, erp = self._systems
+        if not (hasattr(crm, "payouts") and hasattr(erp, "deposits")):
+            return []
+        return list(erp.deposits(database, list(payouts.deposits(crm.payouts(database), now))))
+
     def issues(self, chain: Chain, now: int) -> Iterator[stock.Issue]:
         """What a chain took out of stock, where the ERP tells its stock."""
         if self.tells_stock:
@@ -140,6 +147,7 @@ def generate(folder: Path, *, seed: int = 42, size: str = "1k", level: int = 1, 
             pending = []
     _write(database, pending)
     _write(database, company.stock(database, now))
+    _write(database, company.deposits(database, now))
     key.write_key(folder, database, state, parties)
     database.execute("COMMIT")
     store.finish(database, state.tables())
@@ -161,7 +169,7 @@ def advance(folder: Path, days: int = 1) -> State:
     database = store.open_for_writing(folder)
     database.execute("BEGIN IMMEDIATE")
     _replace(database, company.reference(old), company.reference(new))
-    on_hand = company.stock(database, old)
+    on_hand, deposited = company.stock(database, old), company.deposits(database, old)
     parties = company.world.customers
     standing = {i: list(company.party(parties.parties[i], old)) for i in range(len(parties.parties))}
     for index in company.moved(old // DAY, new // DAY):
@@ -173,6 +181,7 @@ def advance(folder: Path, days: int = 1) -> State:
         _replace(database, company.rows(chain, old), company.rows(chain, new))
         _note(database, company, chain, new)
     _replace(database, on_hand, company.stock(database, new))
+    _replace(database, deposited, company.deposits(database, new))
     key.write_key(folder, database, state, parties)
     database.execute("COMMIT")
     database.close()

@@ -35,6 +35,7 @@ DEFERRED, PRODUCTS, SERVICES, SOFTWARE, SISTER_SALES, COGS, EXPENSE, FX, ORDERS,
     16,
     17,
 )
+CLEARING, MERCHANT_FEES = 18, 19
 INCOME = {"Hardware": PRODUCTS, "Services": SERVICES, "Software": SOFTWARE}
 PRIMARY, SECOND = 1, 2
 TAX_ITEM, SHIP_ITEM = 15, 16
@@ -42,6 +43,7 @@ SCHEDULE = 7
 _ACCOUNTS = (  # id, number, type, name, eliminate, special
     (BANK, "1000", "Bank", "Operating Bank", 0, None),
     (UNDEPOSITED, "1050", "OthCurrAsset", "Undeposited Funds", 0, "UndepFunds"),
+    (CLEARING, "1060", "OthCurrAsset", "Card Clearing", 0, None),
     (RECEIVABLE, "1100", "AcctRec", "Accounts Receivable", 0, "AcctRec"),
     (SISTERS, "1190", "AcctRec", "Intercompany Receivable", 1, None),
     (INVENTORY, "1400", "OthCurrAsset", "Inventory", 0, "InvtAsset"),
@@ -54,6 +56,7 @@ _ACCOUNTS = (  # id, number, type, name, eliminate, special
     (SISTER_SALES, "4900", "Income", "Intercompany Sales", 1, None),
     (COGS, "5000", "COGS", "Cost of Goods Sold", 0, "COGS"),
     (EXPENSE, "6000", "Expense", "Operating Expenses", 0, None),
+    (MERCHANT_FEES, "6100", "Expense", "Merchant Fees", 0, None),
     (FX, "7900", "OthExpense", "Realised Exchange Gain or Loss", 0, "RlzdFxGainLoss"),
     (ORDERS, "8000", "NonPosting", "Sales Orders", 0, "SalesOrders"),
     (ESTIMATES, "8010", "NonPosting", "Estimates", 0, "Estimates"),

@@ -8,10 +8,11 @@ mainline takes the sum, so that every transaction balances to zero in every book
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from simulator import netsuite_master
+from simulator import netsuite_deposits, netsuite_master
 from simulator.catalog import Product
 from simulator.clock import DAY, date_text, stamp_text
 from simulator.customers import Party
@@ -40,6 +41,7 @@ from simulator.netsuite_master import (
     UNDEPOSITED,
     period_id,
 )
+from simulator.payouts import Deposit
 from simulator.plan import LINE_BITS, World
 from simulator.schema import Table, names_in, of_system
 
@@ -181,6 +183,11 @@ class NetSuite:
                         stamp_text(doc.deleted),
                     ),
                 )
+
+    def deposits(self, database: sqlite3.Connection, found: list[Deposit]) -> Iterator[tuple[str, tuple]]:
+        """(table, row) of payouts at the bank; see `netsuite_deposits`."""
+        parent = next(iter(self._world.unit.entities.values()))
+        return netsuite_deposits.rows(self._world, found, second_base(parent.currency))
 
     def _document(self, doc: Doc, seen: list[Doc], changed: str, now: int) -> Iterator[tuple[str, tuple]]:
         entries = self._entries(doc, seen, now)

@@ -22,6 +22,7 @@ BEGIN = end_of(FIRST_DAY - 200)
 ACCOUNTS = {
     "Operating Bank": ("35", "1000", "Bank", "Checking", "Asset"),
     "Undeposited Funds": ("4", "1050", "Other Current Asset", "UndepositedFunds", "Asset"),
+    "Card Clearing": ("91", "1060", "Other Current Asset", "OtherCurrentAssets", "Asset"),
     "Accounts Receivable (A/R)": ("84", "1100", "Accounts Receivable", "AccountsReceivable", "Asset"),
     "Inventory Asset": ("81", "1400", "Other Current Asset", "Inventory", "Asset"),
     "Sales Tax Payable": ("89", "2200", "Other Current Liability", "GlobalTaxPayable", "Liability"),
@@ -33,6 +34,7 @@ ACCOUNTS = {
     "Discounts given": ("86", "4800", "Income", "DiscountsRefundsGiven", "Revenue"),
     "Cost of Goods Sold": ("80", "5000", "Cost of Goods Sold", "SuppliesMaterialsCogs", "Expense"),
     "Office Expenses": ("15", "6000", "Expense", "OfficeGeneralAdministrativeExpenses", "Expense"),
+    "Merchant Fees": ("92", "6100", "Expense", "BankCharges", "Expense"),
     "Exchange Gain or Loss": ("96", "7900", "Other Expense", "ExchangeGainOrLoss", "Expense"),
 }
 INCOME = {"Hardware": "Sales of Product Income", "Services": "Services", "Software": "Software Income"}

@@ -11,14 +11,16 @@ ledger; a company has one currency of its own, and a customer one for ever (`lac
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
 from typing import Any
 
-from simulator import quickbooks_master, quickbooks_schema
+from simulator import quickbooks_deposits, quickbooks_master, quickbooks_schema
 from simulator.clock import date_text, stamp_text
 from simulator.customers import Party
 from simulator.documents import BILLS, FREIGHT, QUANTITY, Chain, Deal, Doc, Line, lines_at
 from simulator.money import CURRENCIES, amount_text, converted, decimal_text, rate_text, tax_on
+from simulator.payouts import Deposit
 from simulator.plan import World
 from simulator.quickbooks_master import ACCOUNTS, BUNDLE, INCOME, SHIPPING, number, record, ref
 from simulator.schema import Table
@@ -282,6 +284,12 @@ class QuickBooks:
                      for place, (side, account) in enumerate(sides)]})
         yield from self._posted(doc, "JournalEntry", _id(doc), [
             ("Office Expenses", doc.amount, None), ("Accrued Liabilities", -doc.amount, None)])
+
+    # --- what reached the bank
+
+    def deposits(self, database: sqlite3.Connection, found: list[Deposit]) -> Iterator[Row]:
+        """(table, row) of deposits; see `quickbooks_deposits`."""
+        return quickbooks_deposits.rows(self._world, database, found)
 
     # --- what the ledger shows
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from simulator.clock import DAY, stamp_text
+from simulator.clock import stamp_text
 from simulator.money import CURRENCIES, Entity, amount_text, converted
+from simulator.payouts import number_of
 
 GID = "gid://shopify/"
-WEEK = 7 * DAY
 PRODUCTS, VARIANTS = 8_200_000_000_000, 45_000_000_000_000
 _SALES = {"PRODUCT": "ProductSale", "GIFT_CARD": "GiftCardSale", "TIP": "TipSale", "SHIPPING": "ShippingLineSale",
           "ADJUSTMENT": "AdjustmentSale"}
@@ -63,7 +63,7 @@ def minor(money: dict[str, str], currency: str) -> int:
 def balance(number: int, moment: int, gross: int, fee: int, currency: str, kind: str, *,
             order: dict[str, Any] | None = None, transaction: int | None = None) -> tuple[str, tuple]:
     """(table, row) of a movement in the vendor's balance."""
-    payout = payout_of(moment)
+    payout = number_of(moment)
     body = {
         "__typename": "ShopifyPaymentsBalanceTransaction", "type": kind, "test": False,
         "id": gid("ShopifyPaymentsBalanceTransaction", number), "transactionDate": at(moment),
@@ -73,11 +73,6 @@ def balance(number: int, moment: int, gross: int, fee: int, currency: str, kind:
         "associatedOrder": order and {"id": order["id"], "name": order["name"]}, "adjustmentsOrders": [],
         "associatedPayout": {"id": gid("ShopifyPaymentsPayout", payout), "status": "PAID"}}
     return "shopify__balance", (number, payout, stamp_text(moment), text(body))
-
-
-def payout_of(moment: int) -> int:
-    """The number of the payout that a moment's charges go into: weekly."""
-    return 100_000_000 + moment // WEEK
 
 
 def line_item(number: int, units: int, whole: int, amount: int, tax: int, bags: Bags, *, sku: str | None, name: str,

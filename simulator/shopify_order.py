@@ -73,6 +73,8 @@ class Order:
         agreements += back.agreements(items, shipping)
         tax = sum(tax_on(line.amount, self._rate) for line in current)
         total = sum(line.amount for line in current) + tax + extra_amount
+        # what the card was charged when the order was placed: an edit asks for no more
+        charged = sum(line.amount + tax_on(line.amount, self._rate) for line in first) + extra_amount
         number = deal.order.number if deal.order else f"9{odd:08d}"
         body = order_body(int(deal.id), f"#{number}", self.placed, self.changed, self._bags, total, tax, self._entity)
         customer = {"__typename": "Customer", "id": gid("Customer", deal.account.id),
@@ -81,18 +83,20 @@ class Order:
                  "shippingLines": [shipping] if shipping else [],
                  "agreements": agreements, "taxesIncluded": odd % 2 == 1, "edited": bool(self._amended),
                  "poNumber": deal.order.reference if deal.order else None,
-                 "transactions": self._transactions(total), "refunds": back.bodies(items, shipping),
-                 "metafields": {"erp.order_id": self._erp_order()} if self._synced else {}} | self._totals(total)
+                 "transactions": self._transactions(charged), "refunds": back.bodies(items, shipping),
+                 "metafields": {"erp.order_id": self._erp_order()} if self._synced else {},
+                 **self._totals(total, charged)}
         if odd % 3:
             body["paymentTerms"] = {"id": gid("PaymentTerms", deal.id), "dueInDays": deal.party.terms_days}
         return body
 
-    def _totals(self, total: int) -> dict[str, Any]:
+    def _totals(self, total: int, charged: int) -> dict[str, Any]:
         """What was received and given back, and what is left to pay."""
         bags, back = self._bags, self._back
-        received, returned = (total, back.amount) if self._charge else (0, 0)
+        received, returned = (charged, back.amount) if self._charge else (0, 0)
         left = total - back.amount
-        status = "PENDING" if not received else "PAID" if not returned else "PARTIALLY_REFUNDED"
+        paid = "PAID" if received >= total else "PARTIALLY_PAID"
+        status = "PENDING" if not received else paid if not returned else "PARTIALLY_REFUNDED"
         return {
             "currentTotalPriceSet": bags(left), "totalReceivedSet": bags(received), "totalRefundedSet": bags(returned),
             "netPaymentSet": bags(received - returned), "totalOutstandingSet": bags(left - received + returned),
@@ -145,12 +149,12 @@ class Order:
             found.append((item, sold))
         return found, sum(amount for _, amount in wanted)
 
-    def _transactions(self, total: int) -> list[dict[str, Any]]:
-        if self._charge is None or total <= 0:
+    def _transactions(self, charged: int) -> list[dict[str, Any]]:
+        if self._charge is None or charged <= 0:
             return []
         charge = {"__typename": "OrderTransaction", "id": self._charge, "kind": "SALE", "status": "SUCCESS",
                   "gateway": GATEWAY, "test": False, "processedAt": at(self.placed), "createdAt": at(self.placed),
-                  "amountSet": self._bags(total), "settlementCurrency": self._shop.shop_currency,
+                  "amountSet": self._bags(charged), "settlementCurrency": self._shop.shop_currency,
                   "paymentId": f"c{self._deal.id}.1", "manualPaymentGateway": False, "manuallyCapturable": False,
                   "multiCapturable": False, "fees": []}
         return [charge, *self._back.transactions(charge)]

@@ -8,6 +8,9 @@ remembers it.
 
 from __future__ import annotations
 
+import json
+import sqlite3
+from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,6 +18,7 @@ from simulator.clock import FIRST_DAY, end_of, stamp_text
 from simulator.customers import Party, Record
 from simulator.documents import Chain, Deal, Doc, gone
 from simulator.money import RATE_SCALE, amount_text
+from simulator.payouts import Payout
 from simulator.plan import LINE_BITS, World
 from simulator.schema import Table, parsed
 from simulator.shopify_objects import (
@@ -23,8 +27,10 @@ from simulator.shopify_objects import (
     Bags,
     agreement,
     at,
+    balance,
     gid,
     line_item,
+    minor,
     order_body,
     sale,
     text,
@@ -157,13 +163,24 @@ class Shopify:
         for deal in chain.deals:
             if not deal.seen(now) or deal.outcome != "won" or deal.closed >= now:
                 continue
-            if gone(deal, now):
-                yield self._deleted(deal)
-                continue
             order = Order(self, self._world, chain, deal, now)
             body = order.body()
-            yield self._row(int(deal.id), order.placed, order.changed, body)
-            yield from order.movements(body)
+            if gone(deal, now):
+                yield self._deleted(deal)
+            else:
+                yield self._row(int(deal.id), order.placed, order.changed, body)
+            yield from order.movements(body)  # what was charged was paid out, whatever became of the order
+
+    @staticmethod
+    def payouts(database: sqlite3.Connection) -> list[Payout]:
+        """What was or will be sent to the bank, by what is in the vendor's balance."""
+        sums: dict[tuple[int, str], list[int]] = defaultdict(lambda: [0, 0])
+        for number, told in database.execute("SELECT payout, body FROM shopify__balance"):
+            body = json.loads(told)
+            currency = body["amount"]["currencyCode"]
+            for place, word in enumerate(("amount", "fee")):
+                sums[number, currency][place] += minor(body[word], currency)
+        return [Payout(number, currency, gross, fee) for (number, currency), (gross, fee) in sorted(sums.items())]
 
     @staticmethod
     def _row(number: int, placed: int, changed: int, body: dict[str, Any]) -> tuple[str, tuple]:
@@ -214,3 +231,5 @@ class Shopify:
                      "cancelledAt": at(cancelled) if cancelled else None,
                      "cancelReason": "CUSTOMER" if cancelled else None}
             yield self._row(number, placed, cancelled or placed, body)
+        # Before anything was sold, a bank took a charge back: a payout below zero.
+        yield balance(_ORDERS - 900_000, end_of(FIRST_DAY - 60), -5_000, 0, self._currency, "ADJUSTMENT")

@@ -71,6 +71,7 @@ class System(Protocol):
     def contract_id(number: int) -> str: ...
 
     # A CRM whose orders are its deals has `order_of(deal_id) -> str`, how others name the order that a deal is.
+    # One that pays out has `payouts(database) -> list[payouts.Payout]`, by what is written to `sim.db`.
 
     # of an ERP
     @staticmethod
@@ -87,6 +88,7 @@ class System(Protocol):
     #   stock(levels: list[stock.Level], now: int) -> Iterator[Row], the (table, row) of what is on hand as of `now`;
     #   held_rate(base: str, transaction: str, rate: int) -> int, a rate as its books hold and post it, where that is
     #   less than eight decimals;
+    #   deposits(database, found: list[payouts.Deposit]) -> Iterator[Row], the (table, row) of payouts at the bank;
     #   cancelling_id(doc: Doc, now: int) -> str | None, the `key_id` of a bill's cancellation, where that is a record.
 
     def reference(self, now: int) -> Iterator[Row]:

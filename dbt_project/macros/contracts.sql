@@ -30,6 +30,17 @@
   claim_status 'none'. charged_amount is what was asked for, approved_amount what the payer owes of it, claim_document_key the
   document `deal` of an approved one, payer_paid_amount what the payer says it paid (cash is what the ERP received).
   A stock level is what was on hand at the end of a day: one row per product, place and day on which it was told.
+  Sales by day are a shop's own ledger, summed: one row per day, legal entity, pair of currencies, measure (sales, shipping, fee,
+  duty, tip, gift_card; other is what no seed knows), sale or return, and whether it was a test. Amounts are in currency_code,
+  the shop's, and without tax; document_net_amount is in document_currency_code, that of the documents. What was sold before
+  discount is net_amount - discount_amount.
+  A payout is what a payment provider sends to the bank (net_amount, as the provider tells it; below zero when it takes), and
+  payout_movements what it is made of: gross less fee is net. payout_state is pending until it was sent, paid, or void where
+  it never came. A bank deposit is what the ERP says of the same money: deposit_amount reached the bank, gross_amount less
+  fee_amount; both NULL where fees are kept elsewhere. `reference` is all the text in which somebody may name a payout.
+  bank_deposit_lines are what the deposit is made of; receipt_… is the payment or cash sale that a line brings to the bank.
+
+  Few systems tell sales by day, payouts or deposits: the var `told_by` lists those that do, and the others have no model.
 #}
 {% macro contract_columns(contract) -%}
     {%- set text, flag, day, instant = dbt.type_string(), 'boolean', 'date', 'timestamp with time zone' -%}
@@ -104,6 +115,31 @@
             'encounter_id': text, 'encounter_number': text, 'payer_id': text, 'legal_entity_id': text,
             'currency_code': text, 'claim_status': text, 'charged_amount': money, 'approved_amount': money,
             'payer_paid_amount': money, 'encounter_date': day, 'claimed_date': day, 'decided_date': day
+        },
+        'sales_by_day': {
+            'connection': text, 'legal_entity_id': text, 'currency_code': text, 'document_currency_code': text,
+            'measure': text, 'net_amount': money, 'discount_amount': money, 'tax_amount': money,
+            'channel_tax_amount': money, 'document_net_amount': money, 'entry_count': batch, 'is_return': flag,
+            'is_test': flag, 'sale_date': day
+        },
+        'payouts': {
+            'connection': text, 'payout_id': text, 'legal_entity_id': text, 'payout_state': text, 'currency_code': text,
+            'net_amount': money, 'gross_amount': money, 'fee_amount': money, 'movement_amount': money,
+            'movement_count': batch, 'order_count': batch, 'issued_date': day
+        },
+        'payout_movements': {
+            'connection': text, 'payout_id': text, 'movement_id': text, 'movement_type': text,
+            'order_document_key': text, 'order_number': text, 'currency_code': text, 'gross_amount': money,
+            'fee_amount': money, 'net_amount': money, 'movement_date': day
+        },
+        'bank_deposits': {
+            'document_key': text, 'connection': text, 'deposit_id': text, 'deposit_number': text,
+            'legal_entity_id': text, 'reference': text, 'source_url': text, 'currency_code': text,
+            'deposit_amount': money, 'gross_amount': money, 'fee_amount': money, 'is_voided': flag, 'deposit_date': day
+        },
+        'bank_deposit_lines': {
+            'connection': text, 'deposit_id': text, 'line_id': text, 'receipt_document_key': text,
+            'receipt_number': text, 'account_code': text, 'amount': money, 'is_fee': flag
         }
     } -%}
     {%- if contract not in contracts -%}
@@ -112,10 +148,30 @@
     {{ return(contracts[contract]) }}
 {%- endmacro %}
 
-{# All systems' rows of a contract. A system joins by one word in the var `systems`. #}
+{#
+  The company's systems that tell a contract: all of them, but for contracts that only few have anything to say about (var
+  `told_by`). Nobody asks for deposits where nobody pays out.
+#}
+{% macro telling_systems(contract) -%}
+    {%- if contract.startswith('bank_deposit') and not telling_systems('payouts') -%}{{ return([]) }}{%- endif -%}
+    {{ return(var('systems') | select('in', var('told_by').get(contract, var('systems'))) | list) }}
+{%- endmacro %}
+
+{#
+  All systems' rows of a contract; none where no system of the company tells it. A system joins by one word in the var
+  `systems`.
+#}
 {% macro union_contract(contract) -%}
     {%- set columns = contract_columns(contract) -%}
-    {%- for system in var('systems') %}
+    {%- set systems = telling_systems(contract) -%}
+    {%- if not systems %}
+    select
+        {% for column in columns %}{{ column }},
+        {% endfor -%}
+        cast(null as {{ dbt.type_string() }}) as source_system
+    from ({{ silent(contract) }}) as nobody
+    {%- endif -%}
+    {%- for system in systems %}
     select
         {% for column in columns %}{{ column }},
         {% endfor -%}

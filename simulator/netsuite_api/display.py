@@ -18,7 +18,7 @@ _DOCUMENT_TYPES = {
     "CustRfnd": "Customer Refund", "CustPymt": "Payment", "CustDep": "Customer Deposit",
     "DepAppl": "Deposit Application", "Journal": "Journal", "SalesOrd": "Sales Order", "Estimate": "Estimate",
     "Opprtnty": "Opportunity",
-    "RtnAuth": "Return Authorization", "ItemShip": "Item Fulfillment",
+    "RtnAuth": "Return Authorization", "ItemShip": "Item Fulfillment", "Deposit": "Deposit",
 }
 _STATUSES = {
     ("CustInvc", "A"): "Open", ("CustInvc", "B"): "Paid In Full", ("CustInvc", "D"): "Pending Approval",

@@ -8,12 +8,13 @@ from typing import Any
 
 from graphql import GraphQLError, GraphQLResolveInfo
 
+from simulator import payouts
 from simulator.clock import moment_of
 from simulator.served import Clock, Database
 from simulator.shopify_api.account import ShopAccount
 from simulator.shopify_api.schema import cursor_of, paged, place_of
 from simulator.shopify_api.search import parse
-from simulator.shopify_objects import GID, WEEK, Bags, at, gid
+from simulator.shopify_objects import GID, Bags, at, gid
 
 _TABLES = {"orders": "order", "customers": "customer", "products": "product", "events": "event"}
 _SORTS = {"UPDATED_AT": "updated_at", "CREATED_AT": "created_at", "PROCESSED_AT": "processed_at", "ID": "id"}
@@ -168,7 +169,7 @@ class Records:
 
 def payout(number: int, parts: list[dict[str, Any]], now: str) -> dict[str, Any]:
     """A payout over its movements; on its way for three days, and then there."""
-    issued = (number - 100_000_000 + 1) * WEEK + 6 * 3600
+    issued = payouts.issued(number)
     age = moment_of(now) - issued
     currency = parts[0]["net"]["currencyCode"]
 
@@ -177,16 +178,17 @@ def payout(number: int, parts: list[dict[str, Any]], now: str) -> dict[str, Any]
         return Bags.money(cents, currency)
 
     summary = {"chargesGross": total("amount", "CHARGE"), "chargesFee": total("fee", "CHARGE"),
-               "refundsFeeGross": total("amount", "REFUND"), "refundsFee": total("fee", "REFUND")}
-    blank = Bags.money(0, currency)
-    for word in ("adjustmentsGross", "adjustmentsFee", "reservedFundsGross", "reservedFundsFee", "retriedPayoutsGross",
-                 "retriedPayoutsFee", "advanceGross", "advanceFees", "usdcRebateCreditAmount"):
+               "refundsFeeGross": total("amount", "REFUND"), "refundsFee": total("fee", "REFUND"),
+               "adjustmentsGross": total("amount", "ADJUSTMENT"), "adjustmentsFee": total("fee", "ADJUSTMENT")}
+    blank, net = Bags.money(0, currency), total("net")
+    for word in ("reservedFundsGross", "reservedFundsFee", "retriedPayoutsGross", "retriedPayoutsFee", "advanceGross",
+                 "advanceFees", "usdcRebateCreditAmount"):
         summary[word] = blank
     return {
         "__typename": "ShopifyPaymentsPayout", "id": gid("ShopifyPaymentsPayout", number),
-        "legacyResourceId": str(number), "issuedAt": at(issued), "net": total("net"), "summary": summary,
+        "legacyResourceId": str(number), "issuedAt": at(issued), "net": net, "summary": summary,
         "status": "SCHEDULED" if age < 0 else "IN_TRANSIT" if age < 3 * 86_400 else "PAID",
-        "transactionType": "WITHDRAWAL" if total("net")["amount"].startswith("-") else "DEPOSIT",
+        "transactionType": "WITHDRAWAL" if net["amount"].startswith("-") else "DEPOSIT",
         "businessEntity": {"__typename": "BusinessEntity", "id": gid("BusinessEntity", 1)}}
 
 

@@ -20,4 +20,6 @@ FAULTS = {
         "delete from marts.fct_revenue where document_id = 'Invoice-130'",
     ("marts/landed_quickbooks_income", "income_is_what_documents_make"):
         f"update {_Q}profitandloss set amount = amount + 1",
+    ("marts/landed_quickbooks_deposits", "every_deposit_is_judged"):
+        "update marts.rec_payout set deposit_amount = 114 where payout_key = 'z1'",
 }

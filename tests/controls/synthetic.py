@@ -102,7 +102,7 @@ def unconstrain(connection: psycopg.Connection) -> None:
 def fill_ops(connection: psycopg.Connection) -> None:
     """Run 1 with one load per connection, built by run 1."""
     connection.execute("insert into ops.run (kind, label, logical_at) values ('revenue', 'revenue', '2026-07-01')")
-    loads = [("netsuite", "transaction", 3), ("salesforce", "Opportunity", 1)]
+    loads = [("netsuite", "transaction", 4), ("salesforce", "Opportunity", 1)]
     for batch, (system, stream, landed) in enumerate(loads, start=1):
         insert(connection, "ops.load", run_id=RUN, connection=system, system=system, stream=stream,
                table_name=f"{system}__{stream.lower()}", mode="incremental", state="committed", window_end="2026-07-01",
@@ -149,6 +149,8 @@ def fill_raw(connection: psycopg.Connection) -> None:
         put("netsuite__transaction", key, id=key, type=kind, status=status, currency="1", trandate="2026-05-04",
             foreigntotal=total, exchangerate="1", posting=posting, postingperiod="5" if posting else None)
         put("netsuite__transactionline", f"{key}0", uniquekey=f"{key}0", transaction=key, id="0", foreignamount=total)
+    put("netsuite__transaction", "70", id="70", type="Deposit", currency="1", trandate="2026-05-04", exchangerate="1",
+        foreigntotal="30.00", posting=True, postingperiod="5")
     for line, account, amount in (("0", "11", "100.00"), ("1", "40", "-100.00")):
         put("netsuite__transactionaccountingline", f"1|20|{line}", accountingbook="1", transaction="20",
             transactionline=line, account=account, amount=amount, posting=True)
@@ -280,6 +282,7 @@ def fill_marts(connection: psycopg.Connection) -> None:
         window_end_date="2026-06-30", **common)
     synthetic_health.fill_marts(put, common)
     synthetic_quickbooks.fill_marts(put, common)
+    synthetic_shopify.fill_marts(put, common)
 
 
 def _hop(put: Any, common: dict[str, Any], hop: str, left: tuple[str, int], right: tuple[str, int]) -> None:

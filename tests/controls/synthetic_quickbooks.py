@@ -17,6 +17,8 @@ def fill(put: Callable[..., None]) -> None:
                                 ("3", "DiscountLineDetail", "10")):
         put(f"{system}invoiceline", f"130|{place}", document="130", position=place, kind="line", detailtype=kind,
             amount=amount)
+    put(f"{system}deposit", "60", id="60", txndate="2026-05-04", currency="USD", totalamt="115.00")
+    put(f"{system}deposit", "61", id="61", txndate="2026-05-04", currency="USD", totalamt="20.00")
     put(f"{system}exchangerate", "EUR|2026-05-04", sourcecurrencycode="EUR", targetcurrencycode="USD", rate="1.1",
         asofdate="2026-05-04")
     put(f"{system}profitandloss", "79|2026-05-01", account="79", start_date="2026-05-01", amount="99", basis="Accrual")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 _AT = "2026-05-02T10:00:00Z"
 
@@ -27,4 +28,53 @@ def fill(put: Callable[..., None]) -> None:
     put("shopify__payouts", "91", id="91", issued_at=_AT, status="PAID", net="115.00", currency="USD")
     put("shopify__balance_transactions", "92", id="92", payout_id="91", type="CHARGE", amount="119.00", fee="4.00",
         net="115.00", currency="USD", transaction_date=_AT)
+    put("shopify__payouts", "93", id="93", issued_at=_AT, status="SCHEDULED", net="50.00", currency="USD")
+    put("shopify__balance_transactions", "94", id="94", payout_id="93", type="CHARGE", amount="50.00", fee="0.00",
+        net="50.00", currency="USD", transaction_date=_AT)
     put("shopify__deletions", "4400|ORDER", id="4400", type="ORDER", created_at=_AT)
+
+
+def fill_marts(put: Callable[..., None], common: dict[str, Any]) -> None:
+    """What the shop sold that day, and what the fact holds of it."""
+    nothing = {f"{word}_amount": 0 for word in (
+        "discount", "return", "shipping", "duty", "fee", "tip", "gift_card", "test", "other", "channel_tax",
+        "fact_outside", "difference", "unexplained", "unexplained_revenue")}
+    said = {**common, "net_sales_key": "y1", "connection": "shopify", "sale_date": "2026-05-02", **nothing,
+            "net_sales_amount": 100}
+    put("fin_net_sales", gross_sales_amount=100, tax_amount=19, total_sales_amount=119, entry_count=1, **said)
+    put("rec_net_sales", fact_revenue_amount=100, **said)
+    _fill_payouts(put, {**common, "connection": "shopify"})
+
+
+def _fill_payouts(put: Callable[..., None], common: dict[str, Any]) -> None:
+    """A payout with its deposit, one that is on its way, and a deposit that is none."""
+    money = {f"{word}_amount": 0 for word in (
+        "payout_gross", "payout_fee", "payout_net", "deposit_gross", "deposit_fee", "deposit", "gross_difference",
+        "fee_difference", "difference")}
+    judged = {**common, **money, "movement_count": 1, "order_count": 1, "is_fee_elsewhere": False, "period": "2026-05"}
+    payout = {"payout_connection": "shopify", "issued_date": "2026-05-02"}
+    deposit = {"deposit_connection": "quickbooks", "deposit_date": "2026-05-04"}
+    put("rec_payout", **{
+        **judged, **payout, **deposit, "payout_key": "z1", "side": "both", "payout_id": "91", "payout_state": "paid",
+        "deposit_id": "Deposit-60", "payout_gross_amount": 119, "payout_fee_amount": 4, "payout_net_amount": 115,
+        "deposit_gross_amount": 119, "deposit_fee_amount": 4, "deposit_amount": 115, "outcome": "matched",
+        "match_pass": "reference", "days_to_bank": 2})
+    put("rec_payout", **{
+        **judged, **payout, "payout_key": "z2", "side": "payout", "payout_id": "93", "payout_state": "pending",
+        "payout_gross_amount": 50, "payout_net_amount": 50, "gross_difference_amount": 50, "difference_amount": 50,
+        "outcome": "scoped_out", "reason": "in_transit"})
+    put("rec_payout", **{
+        **judged, **deposit, "payout_key": "z3", "side": "deposit", "connection": "quickbooks",
+        "deposit_id": "Deposit-61", "deposit_gross_amount": 20, "deposit_amount": 20, "gross_difference_amount": -20,
+        "difference_amount": -20, "outcome": "scoped_out", "reason": "other_deposit"})
+    put("rec_payout", **{
+        **judged, **deposit, "payout_key": "z4", "side": "deposit", "connection": "netsuite",
+        "deposit_connection": "netsuite", "deposit_id": "70", "deposit_gross_amount": 30, "deposit_amount": 30,
+        "gross_difference_amount": -30, "difference_amount": -30, "outcome": "scoped_out", "reason": "other_deposit"})
+    for key, payout_key, side, member, kind, gross, fee in (
+        ("z11", "z1", "payout", "92", "charge", 119, 4), ("z12", "z1", "deposit", "Deposit-60/1", "other", 119, 0),
+        ("z13", "z1", "deposit", "Deposit-60/2", "fee", 0, 4), ("z21", "z2", "payout", "94", "charge", 50, 0),
+        ("z31", "z3", "deposit", "Deposit-61/1", "other", 20, 0), ("z41", "z4", "deposit", "70/1", "other", 30, 0),
+    ):
+        put("rec_payout_member", member_key=key, payout_key=payout_key, side=side, member_id=member, member_type=kind,
+            gross_amount=gross, fee_amount=fee, net_amount=gross - fee, **common)

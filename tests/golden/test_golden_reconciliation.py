@@ -281,7 +281,9 @@ def answered() -> Iterator[Any]:
             run("seed")
             run(
                 "run", "--select", "+fct_revenue", "+dim_customer", "dim_currency", "+int_periods__locked",
-                "+int_stock_levels__unioned", "+int_claims__unioned", "+dim_product",
+                "+int_stock_levels__unioned", "+int_claims__unioned", "+int_sales_by_day__unioned", "+dim_product",
+                "+int_payouts__unioned", "+int_payout_movements__unioned", "+int_bank_deposits__unioned",
+                "+int_bank_deposit_lines__unioned",
                 *(f"+{name}" for name in INPUTS),
             )
             with connect("transformer", autocommit=True) as connection:

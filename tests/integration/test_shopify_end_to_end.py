@@ -16,13 +16,15 @@ from simulator.score import score
 from simulator.serve import start
 from tests.conftest import clear_settings, open_folder
 from tests.integration.transform_company import own_warehouse
+from tests.payout_answers import CURRENT, amounts_are_conserved, judged_as_planted
 from tieout import steps
 from tieout.transform import build
 from tieout.warehouse import connect, migrate
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 SHOP, ERP = "shopify_ecommerce", "netsuite_ecommerce"
-CURRENT = "superseded_run = 9223372036854775807"
+DEPOSITS = ("select count(*), sum(foreigntotal) from raw.netsuite__transaction where type = 'Deposit' "
+            "and _superseded_batch is null and not _is_deleted")
 
 
 def rows(sql: str) -> list[tuple]:
@@ -109,8 +111,8 @@ def test_a_line_whose_product_was_deleted_keeps_its_product_by_its_number(shop):
 
 
 def test_one_payout_is_many_orders_less_the_fees(shop):
-    found = rows("select count(*), sum(case when is_whole then 0 else 1 end), max(order_count), sum(fee_amount) "
-                 "from staging.stg_shopify__payouts")[0]
+    found = rows("select count(*), sum(case when movement_amount = net_amount then 0 else 1 end), max(order_count), "
+                 "sum(fee_amount) from staging.stg_shopify__payouts")[0]
     assert found[0] > 50 and found[1] == 0 and found[2] > 3 and found[3] > 0
 
 
@@ -145,6 +147,12 @@ def test_shipping_is_freight_of_deal_order_and_bill(shop):
     assert min(found["booking"], found["order"], found["billing"]) > 50
 
 
+def test_payouts_meet_the_deposits_of_netsuite_as_planted(shop):
+    counts = judged_as_planted(rows, shop)
+    assert min(counts[reason] for reason in ("matched", "fee_differs", "deposit_missing", "deposited_twice")) >= 1
+    amounts_are_conserved(rows, DEPOSITS)
+
+
 def test_a_cancelled_order_counts_as_nothing(shop):
     assert rows(f"select net_amount, is_void from intermediate.int_rec_documents where {CURRENT} "
                 "and document_number = '#CANC-3' and role = 'deal'") == [(0, True)]
@@ -163,3 +171,7 @@ def test_a_day_later_changes_come_by_pages_and_a_deletion_by_the_vendors_list(sh
     given_back(shop)
     assert rows("select count(*) from raw.shopify__refunds r where r._batch_id > (select min(_batch_id) from "
                 "raw.shopify__refunds) and _superseded_batch is null") == [(1,)]
+    judged_as_planted(rows, shop)
+    amounts_are_conserved(rows, DEPOSITS)
+    assert rows("select sum(abs(unexplained_amount) + abs(unexplained_revenue_amount)) from marts.rec_net_sales "
+                f"where {CURRENT}") == [(0,)]

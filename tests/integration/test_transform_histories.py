@@ -56,8 +56,9 @@ def recorded(run_id: int) -> dict[str, list[tuple]]:
     found = {table: rows(f"select * from {table} where recorded_run = {run_id} or superseded_run = {run_id}")
              for table in versioned()}
     return {table: changed for table, changed in found.items() if changed}
-# No system of this company tells its stock, none is a payer's.
-TOLD_BY_NOBODY = {"marts.fin_stock_cover", "marts.fin_revenue_cycle"}
+# No system of this company tells its stock, none is a payer's, none a shop.
+TOLD_BY_NOBODY = {"marts.fin_stock_cover", "marts.fin_revenue_cycle", "marts.fin_net_sales", "marts.rec_net_sales",
+                  "marts.rec_payout", "marts.rec_payout_member"}
 
 
 def day(number: int) -> str:

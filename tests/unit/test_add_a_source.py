@@ -28,6 +28,7 @@ streams:
 SOURCES = "version: 2\nsources:\n  - {name: acme, schema: raw, tables: [{name: acme__customer}]}\n"
 CUSTOMERS = "select _connection as connection, _key as customer_id, name from {{ source('acme', 'acme__customer') }}"
 CONTRACTS = re.findall(r"^ {8}'(\w+)': \{", (ROOT / "dbt_project/macros/contracts.sql").read_text("utf-8"), re.M)
+FEW = ("sales_by_day", "payouts", "payout_movements", "bank_deposits", "bank_deposit_lines")
 BESIDES = {
     "documents_touched": "select '' as connection, '' as document_id where 1 = 0",
     "codes_unmapped": "select '' as connection, '' as code_set, '' as code_value, 0 as document_count where 1 = 0",
@@ -47,7 +48,8 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, statement in (*BESIDES.items(), ("customers", CUSTOMERS)):
         (staging / f"stg_acme__{name}.sql").write_text(statement, "utf-8")
     told = (copy / "dbt_project.yml").read_text("utf-8")
-    (copy / "dbt_project.yml").write_text(re.sub(r"systems: \[(.*)\]", r"systems: [\1, acme]", told), "utf-8")
+    few = "|".join(FEW)
+    (copy / "dbt_project.yml").write_text(re.sub(rf"(systems|{few}): \[(.*)\]", r"\1: [\2, acme]", told), "utf-8")
     return copy
 
 
@@ -78,6 +80,17 @@ def test_a_contract_that_nobody_speaks_of_is_an_error(project, tmp_path):
     (lacking / "models/staging/acme/stg_acme__settlements.sql").unlink()
     with pytest.raises(BuildError, match="stg_acme__settlements"):
         manifest(lacking, tmp_path / "out", ("netsuite", "acme"))
+
+
+def test_a_contract_that_few_tell_needs_no_model_of_the_others(project, tmp_path):
+    lacking = tmp_path / "dbt_project"
+    shutil.copytree(project, lacking)
+    for contract in FEW:
+        (lacking / f"models/staging/acme/stg_acme__{contract}.sql").unlink()
+    shutil.copy(ROOT / "dbt_project/dbt_project.yml", lacking / "dbt_project.yml")
+    nodes = manifest(lacking, tmp_path / "out", ("netsuite", "acme"))
+    unions = {f"model.tieout.int_{contract}__unioned" for contract in FEW}
+    assert unions <= set(nodes) and not [read for union in unions for read in nodes[union]["reads"]]
 
 
 def test_staging_of_absent_systems_is_left_alone(project):

@@ -9,6 +9,8 @@ select
     exchangerate as exchange_rate,
     totalamt as total_amount,
     deposit_account,
+    nullif(trim(privatenote), '') as memo,
+    {{ quickbooks_is_void() }} as is_voided,
     createtime as created_at,
     _modified_at as modified_at,
     _batch_id as batch_id

@@ -12,6 +12,7 @@ select
     currency,
     source_transaction_id,
     order_id,
+    order_name,
     _modified_at as modified_at,
     _batch_id as batch_id
 from {{ source('shopify', 'shopify__balance_transactions') }}

@@ -5,6 +5,7 @@ select
     issued_at,
     status,
     transaction_type,
+    business_entity_id,
     net,
     currency,
     charges_gross,

@@ -9,6 +9,10 @@
         'map': 'map_shopify_line_type', 'code': 'line_type'
     },
     {
+        'name': 'status of a payout', 'model': 'base_shopify__payouts', 'value': 'sent.status',
+        'map': 'map_shopify_payout_status', 'code': 'status'
+    },
+    {
         'name': 'currency', 'model': 'stg_shopify__documents', 'value': 'sent.currency_code',
         'map': 'iso_currencies', 'code': 'currency_code'
     }

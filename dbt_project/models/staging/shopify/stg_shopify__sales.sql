@@ -20,6 +20,7 @@ select
     sale.order_id,
     sale.agreement_id,
     sale.line_item_id,
+    sold.business_entity_id,
     -- the variant of a line may be gone; the number on the line stays
     coalesce(line.variant_id, skus.variant_id) as product_id,
     sale.reason,

@@ -1,0 +1,3 @@
+{{ config(materialized='view', tags=['settled']) }}
+
+{{ union_contract('payout_movements') }}
