@@ -425,12 +425,20 @@ def _write(entry: stepbook.Entry, facts: dict[str, Any], error: str | None, clos
         )
 
 
+# Notes of protocols that an operator may look for; no other is written down: a note may hold what nobody should see.
+NOTED = (
+    "not_offered", "api_usage", "api_version_served", "resynchronised", "no_change_tracking", "throttled", "packages",
+    "package_failed", "bulk_failed", "bulk_jobs_left_behind", "certificate_ends", "clock_skew_seconds",
+    "deletes_withheld", "eased",
+)
+
+
 def _cost(facts: Facts) -> dict[str, Any]:
-    """What an extraction cost, and what its protocol has to say, as facts of the step."""
+    """What an extraction cost, and those of its notes that are meant for operators, as facts of the step."""
     words = ("requests", "retries", "bytes", "token_refreshes")
     cost: dict[str, Any] = {word: getattr(facts, word) for word in words}
     cost["waited_seconds"] = round(facts.waited_seconds, 3)
-    return facts.notes | cost
+    return cost | {word: facts.notes[word] for word in NOTED if word in facts.notes}
 
 
 def _plain(result: Any) -> dict[str, Any]:
