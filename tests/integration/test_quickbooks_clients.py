@@ -89,7 +89,8 @@ def test_documents_are_read_by_position_and_by_id(client):
     assert len({each.Id for each in (*first, *second)}) == 100
     one = Invoice.get(first[0].Id, qb=client)
     assert one.DocNumber == first[0].DocNumber and one.CustomerRef.value
-    lines = sum(line.Amount for line in one.Line if line.DetailType == "SalesItemLineDetail")
+    signs = {"SalesItemLineDetail": 1, "GroupLineDetail": 1, "DiscountLineDetail": -1}
+    lines = sum(signs.get(line.DetailType, 0) * (line.Amount or 0) for line in one.Line)
     assert Decimal(lines) + one.TxnTaxDetail.TotalTax == one.TotalAmt
 
 
@@ -151,7 +152,7 @@ def test_without_accept_the_answer_is_xml_and_a_batch_holds_faults_with_status_2
     base = f"{vendor.urls['quickbooks']}/v3/company/{api(vendor).realm}"
     headers = {"authorization": f"Bearer {client.auth_client.access_token}"}
     plain = requests.get(f"{base}/query", params={"query": "select * from CompanyInfo"}, headers=headers, timeout=10)
-    assert plain.text.startswith("<?xml") and "<CompanyName>Halden Goods UK</CompanyName>" in plain.text
+    assert plain.text.startswith("<?xml") and "<CompanyName>Halden Goods</CompanyName>" in plain.text
     items = [{"bId": "1", "Query": "select * from CompanyInfo"}, {"bId": "2", "Query": "select * from Nonsense"}]
     batch = requests.post(f"{base}/batch", json={"BatchItemRequest": items}, timeout=10,
                           headers={**headers, "accept": "application/json"})

@@ -121,6 +121,13 @@ def test_shipping_is_freight_in_the_books_and_in_the_ledger(company):
         (found["billing"] + found["billing_credit"],)]
 
 
+def test_a_discount_is_told_as_one_so_that_the_products_beside_it_can_be_compared(company):
+    """It has no product: taken for an item, nothing of its document could be compared with another line by line."""
+    assert rows(f"select count(*) > 10, max(net_amount) < 0 from marts.fct_revenue where {CURRENT} "
+                "and leg = 'discount' and source_system = 'quickbooks' and event_type in ('order', 'billing')"
+                ) == [(True, True)]
+
+
 def test_a_voided_invoice_stays_with_zeros(company):
     assert rows("select count(*) >= 4, sum(header_total_amount) from staging.stg_quickbooks__documents "
                 "where document_type = 'invoice' and is_voided") == [(True, 0)]

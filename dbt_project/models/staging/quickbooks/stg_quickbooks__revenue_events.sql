@@ -30,7 +30,11 @@ line_events as (
             when document.document_type in ('credit_memo', 'cash_refund') then 'billing_credit'
             else 'billing'
         end as event_type,
-        case when line.freight_amount <> 0 then 'freight' else 'item' end as leg,
+        case
+            when line.line_kind = 'discount' then 'discount'
+            when line.freight_amount <> 0 then 'freight'
+            else 'item'
+        end as leg,
         line.product_id,
         line.quantity,
         {{ text }} as unit,
