@@ -26,7 +26,7 @@ from tests.conftest import ROOT, open_folder
 
 UNIT, ERP = "technology", "dynamics_finance_technology"
 CHANGES = int(os.environ.get("REALTIME_CHANGES", "20"))
-LIMIT_SECONDS, GIVE_UP_SECONDS = 60.0, 600
+LIMIT_SECONDS, GIVE_UP_SECONDS, UP_SECONDS = 60.0, 600, 300
 PORT = 18_080
 # The publication that shows what landed after {sent}: of a run opened once the landing was committed.
 SHOWN = """
@@ -137,7 +137,7 @@ def _send(variables: dict[str, str]) -> None:
 
     from tieout.webhook import signature
 
-    body, give_up = json.dumps({"event": "change"}).encode(), time.monotonic() + 120
+    body, give_up = json.dumps({"event": "change"}).encode(), time.monotonic() + UP_SECONDS
     key = variables[f"TIEOUT_SECRET_{ERP}__WEBHOOK_SECRET".upper()]
     while True:
         stamp, nonce = str(int(time.time())), uuid.uuid4().hex
