@@ -17,6 +17,7 @@ from tests.conftest import clear_settings, open_folder
 from tests.integration.transform_company import own_warehouse
 from tests.payout_answers import CURRENT, JUDGED, amounts_are_conserved, judged_as_planted, last_of
 from tieout import steps
+from tieout.errors import BuildError
 from tieout.transform import build
 from tieout.warehouse import connect, migrate
 
@@ -180,6 +181,19 @@ def test_readers_see_them(company):
     with connect("publisher") as db:
         for mart in ("fin_net_sales", "rec_net_sales", "rec_payout", "rec_payout_member"):
             assert db.execute(f"select count(*) > 0 from reporting.{mart}").fetchone() == (True,), mart
+
+
+def test_the_rule_on_payouts_can_fail(company):
+    run_id = int(rows("select max(run_id) from ops.build_watermark")[0][0])
+    for change in ("+ 0.01", "- 0.01"):  # and back again
+        with connect("transformer", autocommit=True) as db:
+            assert db.execute(
+                f"update marts.rec_payout set payout_net_amount = payout_net_amount {change} where {CURRENT} "
+                f"and payout_key = (select min(payout_key) from {JUDGED} and side = 'both')").rowcount == 1
+        if change == "+ 0.01":
+            with pytest.raises(BuildError, match="assert_payouts_are_conserved"):
+                build.test(run_id, select="assert_payouts_are_conserved")
+    build.test(run_id, select="assert_payouts_are_conserved")
 
 
 def test_a_day_later_changes_and_deletions_come_by_change_data_capture_and_all_of_it_ties_out(company):

@@ -105,7 +105,8 @@ def test_no_mart_is_empty_and_the_singular_tests_pass(second: Built) -> None:
     for mart in MARTS:
         assert rows(f"select count(*) from marts.{mart} where {CURRENT}")[0][0] > 0, mart
     report = build.test(second.run_id, select="path:tests/reconciliation")
-    assert {node.name for node in report.nodes} == set(FAULTS)
+    # this company has no payouts: their test is shown red in a web shop (test_quickbooks_end_to_end)
+    assert {node.name for node in report.nodes} == {*FAULTS, "assert_payouts_are_conserved"}
 
 
 # What each singular test is for: the table, and SQL on it that turns the test red.
