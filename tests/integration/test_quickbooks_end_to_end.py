@@ -173,7 +173,8 @@ def test_net_sales_meet_the_fact_day_by_day(company):
                 "gross_sales_amount + discount_amount + return_amount") == [(0,)]
     assert rows(f"select sum(net_sales_amount) from marts.fin_net_sales where {CURRENT}") == rows(
         "select sum(s.total_shop - s.tax_shop) from raw.shopify__sales s join raw.shopify__orders o "
-        "on o.id = s.order_id where s.line_type in ('PRODUCT', 'ADJUSTMENT') and not o.is_test and s._superseded_batch is null "
+        "on o.id = s.order_id where s.line_type in ('PRODUCT', 'ADJUSTMENT') and not o.is_test "
+        "and s._superseded_batch is null "
         "and o._superseded_batch is null")
 
 
