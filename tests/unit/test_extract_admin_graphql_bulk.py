@@ -25,7 +25,7 @@ from tests.unit.shopify_stub import (
     shopify,
 )
 from tieout.errors import RateLimitError, SourceError, UnsafeLinkError
-from tieout.extract import Window, admin_graphql_bulk
+from tieout.extract import Window, admin_graphql_bulk, pieces
 
 ALL = Window(None, NOW, full=True)
 GID = "gid://shopify/BulkOperation/7"
@@ -114,7 +114,7 @@ def test_lines_are_put_together_whatever_their_order():
 
 
 def test_the_file_is_read_in_pieces_without_the_token(monkeypatch):
-    monkeypatch.setattr(admin_graphql_bulk, "PIECE", 700)
+    monkeypatch.setattr(pieces, "PIECE", 700)
     body, seen = b"\n".join(lines_of(1, 2, 3)), []
     assert len(read(started(), polled(told(body=body, roots=3)), files=[served(body, seen=seen)])) == 3
     assert len(seen) > 5

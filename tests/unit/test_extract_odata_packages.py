@@ -19,7 +19,7 @@ from tests.canary import Hunt
 from tests.unit.extract_stub import Sleeps, Wire, answer
 from tests.unit.test_extract_odata_dynamics import ERP, FULL, finance, granted, opened, stream
 from tieout.errors import ConfigError, SchemaError, SourceError, UnsafeLinkError
-from tieout.extract import Page, Window, odata_packages
+from tieout.extract import Page, Window, odata_packages, pieces
 from tieout.extract.odata_packages import _as_set
 
 ACTION = "/data/DataManagementDefinitionGroups/Microsoft.Dynamics.DataEntities."
@@ -294,16 +294,16 @@ def test_a_host_of_storage_is_no_host_for_tokens_nor_for_links():
 
 
 def test_a_large_package_comes_in_pieces_and_is_put_together(monkeypatch):
-    monkeypatch.setattr(odata_packages, "PIECE", 100)
+    monkeypatch.setattr(pieces, "PIECE", 100)
     wire = wired(package(table(ROW)))
     assert len(rows(read(wire)[0])) == 1
-    pieces = wire.asked("GET", "/dmf/1.zip")
-    assert len(pieces) > 3
-    assert [request.headers.get("if-match") for request in pieces[:2]] == [None, '"1"']
+    parts = wire.asked("GET", "/dmf/1.zip")
+    assert len(parts) > 3
+    assert [request.headers.get("if-match") for request in parts[:2]] == [None, '"1"']
 
 
 def test_an_address_that_ended_is_asked_for_anew_and_reading_goes_on(monkeypatch):
-    monkeypatch.setattr(odata_packages, "PIECE", 100)
+    monkeypatch.setattr(pieces, "PIECE", 100)
     whole, tries = package(table(ROW)), iter(range(100))
     wire = wired(whole)
     wire.on("GET", "/dmf/1.zip", lambda request: refused("AuthenticationFailed") if next(tries) in (0, 3)

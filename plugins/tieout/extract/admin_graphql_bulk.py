@@ -22,18 +22,17 @@ from tieout import logs
 from tieout.errors import RateLimitError, SourceError, UnsafeLinkError
 from tieout.extract import Facts
 from tieout.extract.address import is_loopback, origin, safe_url
-from tieout.extract.http import Answer, Call, Client, Damaged, Refused
+from tieout.extract.http import Client, Refused
+from tieout.extract.pieces import pieces
 
 log = logs.logger(__name__)
 
-PIECE = 16 * 1024 * 1024  # bytes that are asked for at once
 LONGEST = 24 * 3600  # seconds that an operation may take
 LONGEST_QUEUE = 2 * 3600  # seconds to wait for others' operations to end
 _FIRST_POLL, _SLOWEST_POLL = 0.25, 30.0
 _RUNNING = frozenset({"CREATED", "RUNNING", "CANCELING"})
 _BUSY = frozenset({"OPERATION_IN_PROGRESS", "LIMIT_REACHED"})
 _GID = re.compile(r"gid://shopify/BulkOperation/\d+")
-_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
 _FIELDS = ("id status errorCode createdAt objectCount rootObjectCount fileSize url partialDataUrl query")
 _START = ("mutation($query: String!, $group: Boolean!) { bulkOperationRunQuery(query: $query, groupObjects: $group) "
           "{ bulkOperation { id status } userErrors { field message code } } }")
@@ -153,44 +152,25 @@ class BulkOperations:
             yield rest
 
     def _pieces(self, about: str, done: dict[str, Any]) -> Iterator[bytes]:
-        """The file in pieces. An address that ended is asked for anew, once each time that it got further."""
-        url, at, size, renewed_at = done["url"], 0, None, -1
-        while size is None or at < size:
-            try:
-                piece, size = self._piece(about, url, at, size)
-            except Refused as refusal:
-                if refusal.status not in (400, 401, 403, 404, 410) or renewed_at == at:
-                    what = f"the file of bulk operation {done['id']} cannot be read: {refusal.reason}"
-                    raise self._error(about, what, "results are kept for seven days; run again") from None
-                renewed_at, url = at, self._poll(about, done["id"]).get("url") or url
-                continue
+        """The file in pieces."""
+        def allowed(url: str) -> str:
+            self._allow(about, url)
+            return url
+
+        def failed(refusal: Refused) -> SourceError:
+            return self._error(about, f"the file of bulk operation {done['id']} cannot be read: {refusal.reason}",
+                               "results are kept for seven days; run again")
+
+        def renew(url: str) -> str:
+            return allowed(self._poll(about, done["id"]).get("url") or url)
+
+        at = 0
+        for piece in pieces(self._client, about, allowed(done["url"]), renew, failed):
             at += len(piece)
             yield piece
         told = done.get("fileSize")
         if told is not None and int(told) != at:
             raise self._error(about, f"the file of bulk operation {done['id']} has {at} of {told} bytes")
-
-    def _piece(self, about: str, url: str, at: int, size: int | None) -> tuple[bytes, int]:
-        """(bytes from `at` on, size of the whole file)."""
-        self._allow(about, url)
-        call = Call("GET", url, about, headers={"range": f"bytes={at}-{at + PIECE - 1}", "accept-encoding": "identity"},
-                    signed=False)
-
-        def read(answer: Answer) -> tuple[bytes, int]:
-            told = _RANGE.fullmatch(answer.headers.get("content-range", ""))
-            if told is None:
-                if answer.status == 206 or at:
-                    raise Damaged("the answer does not say which part of the file it is")
-                length = answer.headers.get("content-length", "")
-                if length.isdigit() and int(length) != len(answer.body):
-                    raise Damaged(f"{len(answer.body)} of {length} bytes")
-                return answer.body, len(answer.body)
-            start, end, whole = int(told[1]), int(told[2]), int(told[3])
-            if start != at or end - start + 1 != len(answer.body) or (size is not None and whole != size):
-                raise Damaged(f"asked for bytes from {at} on, got {told[0]} in {len(answer.body)} bytes")
-            return answer.body, whole
-
-        return self._client.request(call, read)
 
     def _allow(self, about: str, url: str) -> None:
         """Only hosts that the connection names; the vendor's answer could name any."""

@@ -36,7 +36,8 @@ from tieout import logs
 from tieout.errors import ConfigError, SchemaError, SourceError
 from tieout.extract import MANNERS, Facts, Page
 from tieout.extract.address import checked_address
-from tieout.extract.http import Answer, Call, Client, Damaged, Refused, decode
+from tieout.extract.http import Answer, Call, Client, Damaged, Refused, Verdict, by_status, decode
+from tieout.extract.pieces import pieces
 from tieout.extract.private_folder import PrivateFolder
 
 if TYPE_CHECKING:
@@ -48,16 +49,13 @@ if TYPE_CHECKING:
 log = logs.logger(__name__)
 
 COMPANY = "dataAreaId"
-PIECE = 16 * 1024 * 1024  # bytes that are asked for at once
 LONGEST = 6 * 3600  # seconds that an export may take
 _FIRST_POLL, _SLOWEST_POLL = 0.5, 60.0
 _RUNNING = frozenset({"Unknown", "NotRun", "Executing"})
 _NOT_WHOLE = frozenset({"PartiallySucceeded", "Failed", "Canceled"})
-_ENDED = frozenset({400, 401, 403, 404, 410, 412})  # what storage says of an address that is over
 _ACTIONS = "DataManagementDefinitionGroups/Microsoft.Dynamics.DataEntities."
 _NUMBERS = frozenset({"Edm.Decimal", "Edm.Int64", "Edm.Int32", "Edm.Int16", "Edm.Double"})
 _NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?")
-_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
 
 
 class PackageFailed(Exception):
@@ -185,21 +183,17 @@ class Packages:
     # --- the file
 
     def _fetch(self, export: _Export, target: Path) -> None:
-        """The package, in pieces. An address that ended is asked for anew, once each time that it got further."""
-        at, size, tag, renewed_at, url = 0, None, None, -1, self._place(export)
+        """The package, into a file."""
+        def failed(refusal: Refused) -> SourceError:
+            return self._error(
+                export.stream, f"the package of {_named(export)} cannot be read: {logs.redact(refusal.reason)}")
+
+        def place(_: str = "") -> str:
+            return self._place(export)
+
         with target.open("wb") as sink:
-            while size is None or at < size:
-                try:
-                    piece, size, tag = self._piece(export, url, at, size, tag)
-                except Refused as refusal:
-                    if refusal.status not in _ENDED or renewed_at == at:
-                        reason = logs.redact(refusal.reason)
-                        raise self._error(
-                            export.stream, f"the package of {_named(export)} cannot be read: {reason}") from None
-                    renewed_at, url = at, self._place(export)
-                    continue
+            for piece in pieces(self._storage, export.stream, place(), place, failed, tagged=True):
                 sink.write(piece)
-                at += len(piece)
 
     def _place(self, export: _Export) -> str:
         """Where the package lies. UnsafeLinkError for a host that the connection does not name."""
@@ -211,27 +205,6 @@ class Packages:
             raise self._error(export.stream, f"{_named(export)} has no package")
         self._storage.check(url, f"{export.stream} (the package's host must be named under options.package_hosts)")
         return url
-
-    def _piece(
-        self, export: _Export, url: str, at: int, size: int | None, tag: str | None
-    ) -> tuple[bytes, int, str | None]:
-        """(bytes from `at` on, size of the whole file, its tag)."""
-        headers = {"range": f"bytes={at}-{at + PIECE - 1}", "accept-encoding": "identity"}
-        call = Call("GET", url, export.stream, headers=headers | ({"if-match": tag} if tag else {}), signed=False)
-
-        def read(answer: Answer) -> tuple[bytes, int, str | None]:
-            told = _RANGE.fullmatch(answer.headers.get("content-range", ""))
-            if told is None:
-                length = answer.headers.get("content-length", "")
-                if answer.status == 206 or at or (length.isdigit() and int(length) != len(answer.body)):
-                    raise Damaged("the answer does not say which part of the file it is, or is cut")
-                return answer.body, len(answer.body), None
-            start, end, whole = int(told[1]), int(told[2]), int(told[3])
-            if start != at or end - start + 1 != len(answer.body) or (size is not None and whole != size):
-                raise Damaged(f"asked for bytes from {at} on, got {told[0]} in {len(answer.body)} bytes")
-            return answer.body, whole, answer.headers.get("etag")
-
-        return self._storage.request(call, read)
 
     # --- the rows
 
@@ -317,10 +290,8 @@ def _named(export: _Export) -> str:
     return f"execution {export.execution} of project {export.package.project} ({export.company})"
 
 
-def _of_storage(answer: Answer) -> Any:
+def _of_storage(answer: Answer) -> Verdict:
     """Storage's refusals: its body is XML, of which the code is enough."""
-    from tieout.extract.http import Verdict, by_status
-
     if answer.status < 400:
         return by_status(answer)
     code = re.search(rb"<Code>(\w{1,80})</Code>", answer.body[:4000])
