@@ -14,7 +14,7 @@ from simulator.served import Clock, Database
 from simulator.shopify_api.account import ShopAccount
 from simulator.shopify_api.schema import cursor_of, paged, place_of
 from simulator.shopify_api.search import parse
-from simulator.shopify_objects import GID, Bags, at, gid
+from simulator.shopify_objects import GID, Bags, at, gid, minor
 
 _TABLES = {"orders": "order", "customers": "customer", "products": "product", "events": "event"}
 _SORTS = {"UPDATED_AT": "updated_at", "CREATED_AT": "created_at", "PROCESSED_AT": "processed_at", "ID": "id"}
@@ -174,8 +174,8 @@ def payout(number: int, parts: list[dict[str, Any]], now: str) -> dict[str, Any]
     currency = parts[0]["net"]["currencyCode"]
 
     def total(word: str, kind: str | None = None) -> dict[str, str]:
-        cents = sum(_cents(each[word]["amount"]) for each in parts if kind in (None, each["type"]))
-        return Bags.money(cents, currency)
+        amount = sum(minor(each[word], currency) for each in parts if kind in (None, each["type"]))
+        return Bags.money(amount, currency)
 
     summary = {"chargesGross": total("amount", "CHARGE"), "chargesFee": total("fee", "CHARGE"),
                "refundsFeeGross": total("amount", "REFUND"), "refundsFee": total("fee", "REFUND"),
@@ -190,9 +190,3 @@ def payout(number: int, parts: list[dict[str, Any]], now: str) -> dict[str, Any]
         "status": "SCHEDULED" if age < 0 else "IN_TRANSIT" if age < 3 * 86_400 else "PAID",
         "transactionType": "WITHDRAWAL" if net["amount"].startswith("-") else "DEPOSIT",
         "businessEntity": {"__typename": "BusinessEntity", "id": gid("BusinessEntity", 1)}}
-
-
-def _cents(text: str) -> int:
-    whole, _, rest = text.partition(".")
-    return int(whole + rest.ljust(2, "0")[:2])
-
