@@ -376,3 +376,23 @@ group by sent.connection, {{ found.value }}
     from {{ events }} as event
     inner join {{ documents }} as document on event.document_key = document.document_key
 {%- endmacro %}
+
+{# What was taken off a deposit on its way to the bank, by deposit: as a positive amount. `lines`: the model of its lines. #}
+{% macro deposit_fees(lines) -%}
+    select
+        connection,
+        deposit_id,
+        -sum(case when is_fee then amount else 0 end) as amount
+    from {{ ref(lines) }}
+    group by connection, deposit_id
+{%- endmacro %}
+
+{#
+  Columns of `bank_deposits`: what came (`total`) and the fees that were taken off it, of a left join to `fees`. With
+  options.payout_fees `elsewhere` fees are booked by another document, and a deposit does not tell them.
+#}
+{% macro deposit_gross_and_fee(connection, total) -%}
+    {%- set elsewhere = connection_says(connection, 'payout_fees', 'elsewhere', 'deposit') -%}
+        case when {{ elsewhere }} then null else {{ total }} + coalesce(fees.amount, 0) end as gross_amount,
+        case when {{ elsewhere }} then null else coalesce(fees.amount, 0) end as fee_amount
+{%- endmacro %}

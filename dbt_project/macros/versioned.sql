@@ -233,7 +233,7 @@ select * from {{ source }}
     {%- if config.get('scope') == 'document' %}
     create index if not exists {{ name }}__scope on {{ this }} ({{ config.get('scope_columns', ['connection', 'document_id']) | join(', ') }}) where superseded_run = {{ open_run() }};
     {%- endif %}
-    {#- A partial build asks how many rows it changed; a sample of some thousand says that, whatever the history. #}
+    {#- Servers that cannot be told how many rows a build changed sample some thousand, whatever the history. #}
     alter table {{ this }} alter column recorded_run set statistics 20, alter column superseded_run set statistics 20;
     {%- for column in config.get('lookups', []) %}
     create index if not exists {{ name }}__by_{{ column }} on {{ this }} ({{ column }}) where superseded_run = {{ open_run() }};

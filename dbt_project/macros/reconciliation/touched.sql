@@ -15,11 +15,11 @@
 
 {# `from` with the documents of a hop that are judged again, by their index; in a complete build with all. #}
 {% macro from_judged(relation, name, hop) -%}
+    {%- if model.resource_type != 'unit_test' -%}{%- set touched = ref('int_rec_touched') -%}{%- endif -%}
     {%- if is_partial_build() -%}
-    from {{ ref('int_rec_touched') }} as judged
+    from {{ touched }} as judged
     {{ look_up(relation, name, "judged.hop = '" ~ hop ~ "' and judged.document_key = " ~ name ~ ".document_key") }}
     {%- else -%}
-    {%- if model.resource_type != 'unit_test' %}{% set touched = ref('int_rec_touched') %}{% endif -%}
     from {{ relation }} as {{ name }}
     {%- endif -%}
 {%- endmacro %}

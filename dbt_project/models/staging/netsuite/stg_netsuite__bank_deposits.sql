@@ -1,15 +1,9 @@
 {#
   Deposits at the bank (transactions of type Deposit; CustDep is a customer's prepayment): what came, and the fees that were
-  taken off on the way. With options.payout_fees `elsewhere` fees are booked by another document, and a deposit does not tell them.
+  taken off on the way.
 #}
-{% set elsewhere = connection_says('document.connection', 'payout_fees', 'elsewhere', 'deposit') -%}
 with fees as (
-    select
-        connection,
-        deposit_id,
-        -sum(case when is_fee then amount else 0 end) as amount
-    from {{ ref('stg_netsuite__bank_deposit_lines') }}
-    group by connection, deposit_id
+    {{ deposit_fees('stg_netsuite__bank_deposit_lines') }}
 ),
 
 deposits as (
@@ -25,8 +19,7 @@ deposits as (
         document.source_url,
         document.currency_code,
         document.header_total_amount as deposit_amount,
-        case when {{ elsewhere }} then null else document.header_total_amount + coalesce(fees.amount, 0) end as gross_amount,
-        case when {{ elsewhere }} then null else coalesce(fees.amount, 0) end as fee_amount,
+        {{ deposit_gross_and_fee('document.connection', 'document.header_total_amount') }},
         document.is_voided,
         document.document_date as deposit_date
     from {{ ref('stg_netsuite__documents') }} as document

@@ -1,15 +1,8 @@
 {#
   Deposits at the bank: what came, and the fees that were taken off on the way. A company without currencies keeps its own.
-  With options.payout_fees `elsewhere` fees are booked by another document, and a deposit does not tell them.
 #}
-{% set elsewhere = connection_says('deposit.connection', 'payout_fees', 'elsewhere', 'deposit') -%}
 with fees as (
-    select
-        connection,
-        deposit_id,
-        -sum(case when is_fee then amount else 0 end) as amount
-    from {{ ref('stg_quickbooks__bank_deposit_lines') }}
-    group by connection, deposit_id
+    {{ deposit_fees('stg_quickbooks__bank_deposit_lines') }}
 ),
 
 homes as (
@@ -31,8 +24,7 @@ deposits as (
         {{ source_url('deposit.connection', 'Deposit', 'deposit.id') }} as source_url,
         coalesce(deposit.currency_code, homes.home_currency) as currency_code,
         deposit.total_amount as deposit_amount,
-        case when {{ elsewhere }} then null else deposit.total_amount + coalesce(fees.amount, 0) end as gross_amount,
-        case when {{ elsewhere }} then null else coalesce(fees.amount, 0) end as fee_amount,
+        {{ deposit_gross_and_fee('deposit.connection', 'deposit.total_amount') }},
         deposit.is_voided,
         deposit.document_date as deposit_date
     from {{ ref('base_quickbooks__deposit') }} as deposit
