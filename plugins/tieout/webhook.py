@@ -179,7 +179,9 @@ class Airflow:
 
         for is_last in (False, True):
             try:
-                answer = self.client.request(method, path, headers={"authorization": f"Bearer {self._token}"}, **more)
+                # No token yet: no header. An empty one is no header that may be sent.
+                headers = {"authorization": f"Bearer {self._token}"} if self._token else {}
+                answer = self.client.request(method, path, headers=headers, **more)
                 if answer.status_code == 401 and not is_last:
                     told = self.client.post("/auth/token", json={"username": self.user, "password": self.password})
                     self._token = told.raise_for_status().json()["access_token"]
