@@ -20,6 +20,7 @@ from tieout import (
     cli_backfill,
     cli_breaks,
     cli_demo,
+    cli_documents,
     cli_erase,
     cli_explain,
     cli_identity,
@@ -196,6 +197,7 @@ cli_erase.register(app)
 cli_operate.register(app)
 cli_quarantine.register(app)
 cli_identity.register(app)
+cli_documents.register(app)
 cli_breaks.register(app)
 cli_explain.register(app)
 cli_sources.register(app)

@@ -235,6 +235,21 @@ def link(world: World) -> None:
             return
 
 
+def decide(world: World) -> None:
+    """A person says of two documents that they belong together, that they do not, or takes that back."""
+    hop, before, after = world.dice.choice((
+        ("deal_order", some(world, "salesforce__opportunity"), some(world, "netsuite__transaction", type="SalesOrd")),
+        ("order_invoice", some(world, "netsuite__transaction", type="SalesOrd"),
+         some(world, "netsuite__transaction", type="CustInvc"))))
+    if before and after:
+        with connect("loader") as books:
+            books.execute(
+                "insert into ops.identity_decision (entity, verdict, connection_a, record_id_a, connection_b,"
+                " record_id_b, decided_by, reason) values (%s, %s, %s, %s, %s, %s, 'dice', 'chance')",
+                (hop, world.dice.choice(("SAME", "SAME", "NOT SAME", "REVOKED")), *min(before, after),
+                 *max(before, after)))
+
+
 CHILDREN = {"netsuite__transaction": (("netsuite__transactionline", "transaction"),
                                       ("netsuite__transactionaccountingline", "transaction")),
             "salesforce__opportunity": (("salesforce__opportunitylineitem", "opportunityid"),),
@@ -247,6 +262,11 @@ def remove(world: World) -> None:
     key = some(world, table)
     if key is None:
         return
+    remove_document(world, table, key)
+
+
+def remove_document(world: World, table: str, key: Key) -> None:
+    """A record goes, with its lines."""
     world.drop(table, *key)
     for child, column in CHILDREN.get(table, ()):
         for found in [k for k, row in world.rows(child).items() if k[0] == key[0] and row[column] == key[1]]:
@@ -258,7 +278,8 @@ def change(world: World, count: int) -> list[str]:
     told = []
     for _ in range(count):
         what = world.dice.choice(
-            ("new", "edit", "edit", "edit", "link", "link", "remove", "customer", "rate", "line", "period", "ship"))
+            ("new", "edit", "edit", "edit", "link", "link", "remove", "customer", "rate", "line", "period", "ship",
+             "decide"))
         told.append(what)
         if what == "new":
             world.dice.choice((deal, crm_order, transaction, transaction))(world)
@@ -272,6 +293,8 @@ def change(world: World, count: int) -> list[str]:
             link(world)
         elif what == "remove":
             remove(world)
+        elif what == "decide":
+            decide(world)
         elif what == "customer":
             customer(world, world.dice.choice((*CRMS, *ERPS)), str(world.dice.randint(1, 4)))
         elif what == "ship":

@@ -70,6 +70,8 @@ def test_partial_builds_of_a_random_history_equal_a_complete_one(home: Path, see
     world = company.begin(seed)
     _clear()
     company.land(world, new_batch())
+    for _ in range(4):
+        company.decide(world)
     today = 0
     build.run(open_run(day(today)), full_refresh=True)
     told = []
@@ -99,6 +101,7 @@ def _clear() -> None:
     with connect("owner", autocommit=True) as books:
         for (name,) in rows("select tablename from pg_tables where schemaname = 'raw'"):
             books.execute(f"truncate raw.{name}")
+        books.execute("truncate ops.identity_decision")
 
 
 def _fail_within(world: company.World, run_id: int) -> None:
@@ -119,6 +122,7 @@ def _fail_within(world: company.World, run_id: int) -> None:
 def _assert_complete_adds_nothing(when: str, told: str) -> None:
     before = {table: content(table) for table in lines()}
     empty = {table for table in versioned() if not rows(f"select count(*) from {table}")[0][0]}
+    empty.discard("intermediate.int_rec_decisions")  # people may have decided nothing
     assert len(before) >= 8 and empty == TOLD_BY_NOBODY, told
     run_id = open_run(when)
     build.run(run_id, full_refresh=True)
@@ -148,12 +152,12 @@ def test_a_deal_of_another_age_is_still_explained_by_the_order_that_carries_its_
               totalprice=700)
     world.put("netsuite__transaction", "erp_one", "9003", id="9003", tranid="SO9003", type="SalesOrd", status="F",
               approvalstatus="2", entity="92", currency="1", postingperiod="5", otherrefnum="PO-9900", externalid=None,
-              exchangerate=1, foreigntotal=700, posting=False, voided=False, duedate=closed,
+              exchangerate=1, foreigntotal=650, posting=False, voided=False, duedate=closed,
               trandate=closed + timedelta(15))
     for line in (0, 1):
         world.put("netsuite__transactionline", "erp_one", f"9003-{line}", uniquekey=f"9003-{line}", transaction="9003",
                   id=str(line), item="1" if line else None, itemtype="Service" if line else None, subsidiary="1",
-                  quantity=-line, foreignamount=-700 if line else 700, mainline=not line, taxline=False, iscogs=False,
+                  quantity=-line, foreignamount=-650 if line else 650, mainline=not line, taxline=False, iscogs=False,
                   eliminate=False, createdfrom=None)
     company.land(world, new_batch())
     build.run(open_run(day(0)), full_refresh=True)

@@ -1,4 +1,6 @@
-"""What stewards decide about pairs: written once, taken back by another row, carried out and in as CSV."""
+"""What people decide about pairs, of customers and of documents: written once, taken back by another row, carried out
+and in as CSV.
+"""
 
 from __future__ import annotations
 
@@ -106,8 +108,11 @@ def require(books: psycopg.Connection, records: Sequence[Record]) -> None:
             raise ConfigError(f"no customer record {':'.join(one)}", hint="connection:id, as in netsuite_us:1042")
 
 
-def decide(books: psycopg.Connection, a: Record, b: Record, verdict: str, reason: str, by: str) -> int | None:
-    """Write a decision about two records; its id, or None where the same one counts already.
+def decide(
+    books: psycopg.Connection, a: Record, b: Record, verdict: str, reason: str, by: str, entity: str = "customer"
+) -> int | None:
+    """Write a decision about two records; its id, or None where the same one counts already. `entity`: customer, or of
+    two documents their hop.
 
     ConfigError for a verdict that does not exist, no reason, one record twice, nothing to revoke, or a verdict that
     contradicts what other decisions amount to.
@@ -120,18 +125,18 @@ def decide(books: psycopg.Connection, a: Record, b: Record, verdict: str, reason
     if one == two:
         raise ConfigError(f"{one[0]}:{one[1]} is one record, not two", hint="name the other one")
     books.execute("select pg_advisory_xact_lock(7160, 7)")
-    standing = store.decisions(books)
+    standing = store.decisions(books, entity)
     now = {(found.a, found.b): found.same for found in standing}
     wanted = {"SAME": True, "NOT SAME": False, "REVOKED": None}[verdict]
     if now.get((one, two)) == wanted and (wanted is not None or (one, two) not in now):
         if wanted is None:
-            raise ConfigError("nothing was decided about this pair", hint="`tieout identity export` shows what was")
+            raise ConfigError("nothing was decided about this pair", hint="`export --decided` shows what was")
         return None
     _refuse_contradiction({**now, (one, two): wanted}, one, two)
     return books.execute(
-        "insert into ops.identity_decision (verdict, connection_a, record_id_a, connection_b, record_id_b, decided_by,"
-        " reason) values (%s, %s, %s, %s, %s, %s, %s) returning decision_id",
-        (verdict, *one, *two, by, reason.strip()),
+        "insert into ops.identity_decision (entity, verdict, connection_a, record_id_a, connection_b, record_id_b,"
+        " decided_by, reason) values (%s, %s, %s, %s, %s, %s, %s, %s) returning decision_id",
+        (entity, verdict, *one, *two, by, reason.strip()),
     ).fetchone()[0]
 
 
@@ -158,12 +163,17 @@ def _refuse_contradiction(decided: dict[tuple[Record, Record], bool | None], one
 
 def export(rows: Sequence[Row], path: Path) -> int:
     """Write rows as CSV for a spreadsheet; how many."""
+    return write(path, COLUMNS, [
+        (*row.a, row.name_a, *row.b, row.name_b, row.score, row.margin, row.zone, row.verdict, row.reason)
+        for row in rows])  # fmt: skip
+
+
+def write(path: Path, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> int:
+    """Write a CSV for a spreadsheet; how many rows."""
     with path.open("w", encoding="utf-8-sig", newline="") as stream:
         out = csv.writer(stream)
-        out.writerow(COLUMNS)
-        for row in rows:
-            cells = (*row.a, row.name_a, *row.b, row.name_b, row.score, row.margin, row.zone, row.verdict, row.reason)
-            out.writerow([_calm(cell) for cell in cells])
+        out.writerow(columns)
+        out.writerows([_calm(cell) for cell in row] for row in rows)
     return len(rows)
 
 
@@ -172,26 +182,28 @@ def _calm(cell: object) -> object:
     return f"'{cell}" if isinstance(cell, str) and cell[:1] in ("=", "+", "-", "@") else cell
 
 
-def take(books: psycopg.Connection, path: Path, by: str) -> Imported:
-    """Read decisions from a CSV that `export` wrote; all or none. ConfigError names file and line."""
+def take(books: psycopg.Connection, path: Path, by: str, hops: Sequence[str] = ()) -> Imported:
+    """Read decisions from a CSV that `export` wrote; all or none. ConfigError names file and line. `hops`: they are
+    about documents, each of the hop in its column `hop`, which must be one of these.
+    """
     decided = unchanged = empty = 0
     with path.open(encoding="utf-8-sig", newline="") as stream:
         reader = csv.DictReader(stream)
-        missing = {"connection_a", "record_id_a", "connection_b", "record_id_b", "verdict", "reason"} - set(
-            reader.fieldnames or ()
-        )
+        needed = {"connection_a", "record_id_a", "connection_b", "record_id_b", "verdict", "reason"}
+        missing = (needed | ({"hop"} if hops else set())) - set(reader.fieldnames or ())
         if missing:
-            raise ConfigError(
-                f"{path}: no column {', '.join(sorted(missing))}", hint="start from `tieout identity export`"
-            )
+            raise ConfigError(f"{path}: no column {', '.join(sorted(missing))}", hint="start from what `export` writes")
         for row in reader:
             verdict = (row["verdict"] or "").strip().upper()
             if not verdict:
                 empty += 1
                 continue
             a, b = ((row[f"connection_{x}"], (row[f"record_id_{x}"] or "").removeprefix("'")) for x in "ab")
+            entity = row["hop"] if hops else "customer"
             try:
-                made = decide(books, a, b, verdict, row["reason"] or "", by)
+                if hops and entity not in hops:
+                    raise ConfigError(f"{entity!r} is no hop to decide about", hint=", ".join(hops))
+                made = decide(books, a, b, verdict, row["reason"] or "", by, entity)
             except ConfigError as error:
                 raise ConfigError(f"{path}:{reader.line_num}: {error.message}", hint=error.hint) from error
             decided += made is not None

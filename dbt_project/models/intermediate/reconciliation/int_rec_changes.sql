@@ -5,9 +5,11 @@
 {% set looked_at = ref('int_documents__touched') %}
 {% set links = ref('int_document_links__unioned') %}
 {% set current = ref_current('int_rec_documents') %}
+{% set decisions = ref_current('int_rec_decisions') %}
 {% set columns %}
     document.document_key, document.role, document.business_unit, document.document_type, document.document_id, document.external_id,
-    document.number_token, document.reference_token, document.customer_key, document.currency_code, document.net_amount
+    document.number_token, document.reference_token, document.customer_key, document.currency_code, document.net_amount,
+    document.document_date
 {% endset %}
 {% if is_partial_build() -%}
 with named as (
@@ -25,6 +27,25 @@ with named as (
     select document.document_key
     from {{ left_behind('rec_document') }} as document
     where {{ changed_since_last_build() }}
+    -- what people decided of it, or took back
+    {% for one in ['a', 'b'] -%}
+    union
+    select document.document_key
+    from {{ ref_changed('int_rec_decisions') }} as decision
+    {{ look_up(current, 'document', 'decision.connection_' ~ one ~ ' = document.connection and decision.document_id_' ~ one ~ ' = document.document_id') }}
+    {% endfor %}
+),
+
+-- Of two documents of which somebody decided, neither is judged without the other.
+decided as (
+    {% for one, other in [('a', 'b'), ('b', 'a')] -%}
+    select partner.document_key
+    from named
+    {{ look_up(current, 'document', 'named.document_key = document.document_key') }}
+    {{ look_up(decisions, 'decision', 'decision.connection_' ~ one ~ ' = document.connection and decision.document_id_' ~ one ~ ' = document.document_id') }}
+    {{ look_up(current, 'partner', 'decision.connection_' ~ other ~ ' = partner.connection and decision.document_id_' ~ other ~ ' = partner.document_id') }}
+    {% if not loop.last %}union{% endif %}
+    {% endfor %}
 ),
 
 of_deals as (
@@ -38,6 +59,8 @@ concerned as (
     select document_key from named
     union
     select document_key from of_deals
+    union
+    select document_key from decided
 )
 
 select {{ columns }}
@@ -56,7 +79,8 @@ select
     {% for column in ['role', 'business_unit', 'document_type', 'document_id', 'external_id', 'number_token', 'reference_token', 'customer_key', 'currency_code'] -%}
     cast(null as {{ dbt.type_string() }}) as {{ column }},
     {% endfor -%}
-    cast(null as numeric(28, 4)) as net_amount
+    cast(null as numeric(28, 4)) as net_amount,
+    cast(null as date) as document_date
 from named
 {%- else -%}
 select {{ columns }}

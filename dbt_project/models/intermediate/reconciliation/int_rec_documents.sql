@@ -5,7 +5,8 @@
     scope='document', scope_columns=['connection', 'document_id'], scope_model='int_documents__touched',
     on_schema_change='append_new_columns', contract={'enforced': true},
     lookups=[
-        'external_id', 'document_id', 'number_token', 'reference_token', 'document_date', 'due_date'
+        'external_id', 'document_id', 'number_token', 'reference_token', 'document_date', 'due_date',
+        'customer_key, net_amount'
     ]
 ) }}
 

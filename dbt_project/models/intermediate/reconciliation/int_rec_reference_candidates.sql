@@ -17,7 +17,8 @@ looking as (
         customer_key,
         currency_code,
         reference_token,
-        net_amount
+        net_amount,
+        document_date
     from {{ documents }} as document
     where
         scope_reason is null
@@ -26,8 +27,11 @@ looking as (
 ),
 
 searching as (
-    select looking.*
+    select
+        looking.*,
+        tolerance.figures_days
     from looking
+    inner join {{ ref('rec_hop_tolerances') }} as tolerance on looking.hop = tolerance.hop
     {{ join_judged('looking.hop', 'looking.document_key') }}
     left join placed on looking.hop = placed.hop and looking.document_key = placed.right_document_key
     where placed.right_document_key is null
@@ -42,7 +46,8 @@ found as (
         searching.document_key as right_document_key,
         coalesce(searching.customer_key = deal.customer_key, false) as is_same_customer,
         searching.currency_code = deal.currency_code as is_same_currency,
-        searching.net_amount = deal.net_amount as is_same_amount
+        searching.net_amount = deal.net_amount as is_same_amount,
+        {{ is_telling('searching', 'deal') }} as is_telling
     from searching
     inner join {{ documents }} as copy
         on searching.reference_token = copy.{{ token }} and searching.business_unit = copy.business_unit
@@ -60,7 +65,8 @@ found as (
         searching.document_key as right_document_key,
         coalesce(searching.customer_key = origin.customer_key, false) as is_same_customer,
         searching.currency_code = origin.currency_code as is_same_currency,
-        searching.net_amount = origin.net_amount as is_same_amount
+        searching.net_amount = origin.net_amount as is_same_amount,
+        {{ is_telling('searching', 'origin') }} as is_telling
     from searching
     inner join {{ documents }} as origin
         on searching.reference_token = origin.{{ token }} and searching.business_unit = origin.business_unit
@@ -79,5 +85,6 @@ select
     right_document_key,
     is_same_customer,
     is_same_currency,
-    is_same_amount
+    is_same_amount,
+    is_telling
 from found

@@ -15,6 +15,7 @@
 {# What the marts held when the build before this one had ended, by document and by group. #}
 {% set stored = left_current('rec_document') %}
 {% set breaks = left_current('rec_break') %}
+{% set matches = left_current('rec_match') %}
 {% if is_partial_build() -%}
 with changed as (
     select distinct document_key from {{ changes }}
@@ -301,6 +302,74 @@ judged as (
     where groups.hop in ('deal_order', 'order_invoice')
 ),
 
+-- Who may be taken for the counterpart of one of them by figures alone, or may not any more: within twice the hop's days, as
+-- both ends of such a match have theirs. Who is matched by anything better stays so.
+figures as (
+    select
+        judged.hop,
+        document.business_unit,
+        document.customer_key,
+        document.currency_code,
+        document.net_amount,
+        document.document_date
+    from judged
+    {{ look_up(current, 'document', 'judged.document_key = document.document_key') }}
+    where judged.hop in ('deal_order', 'order_invoice')
+    {% for hop in ['deal_order', 'order_invoice'] -%}
+    union
+    select
+        '{{ hop }}' as hop,
+        business_unit,
+        customer_key,
+        currency_code,
+        net_amount,
+        document_date
+    from {{ changes }}
+    {% endfor %}
+),
+
+peers as (
+    select
+        document.hop,
+        document.document_key,
+        document.group_key
+    from (
+        select
+            figures.*,
+            tolerance.figures_days
+        from figures
+        inner join {{ ref('rec_hop_tolerances') }} as tolerance on figures.hop = tolerance.hop
+        where figures.net_amount > 0
+    ) as marked
+    {{ look_up(current, 'peer', 'marked.customer_key = peer.customer_key and marked.net_amount = peer.net_amount') }}
+    {{ look_up(stored, 'document', 'peer.document_key = document.document_key') }}
+    {{ look_up(matches, 'matches', 'document.match_key = matches.match_key', 'left') }}
+    where
+        marked.hop = document.hop
+        and marked.currency_code = peer.currency_code
+        and marked.business_unit = peer.business_unit
+        and {{ within_days('peer.document_date', 'marked.document_date', '2 * marked.figures_days') }}
+        and coalesce(matches.match_pass, 7) = 7
+),
+
+considered as (
+    select
+        hop,
+        document_key
+    from judged
+    union
+    select
+        hop,
+        document_key
+    from peers
+    union
+    select
+        member.hop,
+        member.document_key
+    from peers
+    {{ look_up(stored, 'member', 'peers.hop = member.hop and peers.group_key = member.group_key') }}
+),
+
 -- What a judged order or deal is called: by its own tokens, or by those of the CRM's copies of it.
 names as (
     {% for token in ['number_token', 'reference_token'] -%}
@@ -308,18 +377,18 @@ names as (
         'order_invoice' as hop,
         origin.business_unit,
         origin.{{ token }} as token
-    from judged
-    {{ look_up(current, 'origin', 'judged.document_key = origin.document_key') }}
-    where judged.hop = 'order_invoice' and origin.document_type = 'order'
+    from considered
+    {{ look_up(current, 'origin', 'considered.document_key = origin.document_key') }}
+    where considered.hop = 'order_invoice' and origin.document_type = 'order'
     union
     select
         'deal_order' as hop,
         copy.business_unit,
         copy.{{ token }} as token
-    from judged
-    {{ look_up(links, 'link', 'judged.document_key = link.from_document_key') }}
+    from considered
+    {{ look_up(links, 'link', 'considered.document_key = link.from_document_key') }}
     {{ look_up(current, 'copy', 'link.to_document_key = copy.document_key') }}
-    where judged.hop = 'deal_order' and link.link_type = 'deal_order'
+    where considered.hop = 'deal_order' and link.link_type = 'deal_order'
     {% if not loop.last %}union{% endif %}
     {% endfor %}
 )
@@ -327,7 +396,7 @@ names as (
 select
     hop,
     document_key
-from judged
+from considered
 union
 -- who stands alone and names one of them: whether it is another customer's is asked again
 select
@@ -342,6 +411,6 @@ select
     hop,
     document_key
 from {{ affected }}
--- depends on {{ documents }}, {{ links }}, {{ settlements }}, {{ deliveries }}, {{ locks }}: both kinds of build have the same graph
+-- depends on {{ ref('rec_hop_tolerances') }}, {{ documents }}, {{ links }}, {{ settlements }}, {{ deliveries }}, {{ locks }}: both kinds of build have the same graph
 where 1 = 0
 {%- endif %}

@@ -45,10 +45,14 @@ matches as (
         hop,
         match_pass,
         case match_pass
-            when 2 then 'explicit link' when 4 then 'customer, reference and currency' else 'sum by key'
+            when 1 then 'decided by a person'
+            when 2 then 'explicit link'
+            when 4 then 'customer, reference and currency'
+            when 7 then 'customer, amount and date'
+            else 'sum by key'
         end as pass_name,
         'confirmed' as status,
-        case when linked_pass = 4 then 0.98 else 1 end as confidence,
+        case linked_pass when 4 then 0.98 when 7 then 0.95 else 1 end as confidence,
         legal_entity_id,
         coalesce(anchor_customer_key, customer_key) as customer_key,
         currency_code,

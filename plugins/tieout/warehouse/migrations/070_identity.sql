@@ -3,7 +3,7 @@
 -- Decisions about pairs of records. Append-only: the newest about a pair counts; REVOKED takes it back.
 create table if not exists ops.identity_decision (
     decision_id   bigint generated always as identity primary key,
-    entity        text not null default 'customer' check (entity in ('customer', 'product')),
+    entity        text not null default 'customer' check (entity in ('customer', 'product', 'deal_order', 'order_invoice')),
     verdict       text not null check (verdict in ('SAME', 'NOT SAME', 'REVOKED')),
     connection_a  text not null,
     record_id_a   text not null,
@@ -14,6 +14,18 @@ create table if not exists ops.identity_decision (
     reason        text not null check (reason <> ''),
     check ((connection_a, record_id_a) < (connection_b, record_id_b))
 );
+-- Documents of a hop are decided like records: SAME, they belong together.
+do $$
+begin
+    if not exists (
+        select from pg_constraint
+         where conrelid = 'ops.identity_decision'::regclass and conname = 'identity_decision_entity_check'
+           and pg_get_constraintdef(oid) like '%order_invoice%') then
+        alter table ops.identity_decision drop constraint if exists identity_decision_entity_check;
+        alter table ops.identity_decision add constraint identity_decision_entity_check
+            check (entity in ('customer', 'product', 'deal_order', 'order_invoice'));
+    end if;
+end $$;
 create index if not exists identity_decision_pair
     on ops.identity_decision (entity, connection_a, record_id_a, connection_b, record_id_b, decision_id);
 
