@@ -13,7 +13,8 @@
                     'document': only rows with the same values in `scope_columns` (default connection, document_id)
     scope_model     the model that lists the touched scope values, so that a document without any row left is closed too
                     (default: the values among the candidates)
-    lookups         columns by which other models look up current rows: each gets an index; 'a, b' is one of both
+    lookups         columns by which other models look up current rows: each gets an index; 'a, b where c' is one
+                    of both and of such rows
     hash_exclude    columns that say where a row came from, not what it says: a change in them is no new version
   With previous_batch_id = -1 every scope is 'all'. Never drops history: `full_refresh` is false for these models.
 #}
@@ -235,7 +236,8 @@ select * from {{ source }}
     {%- endif %}
     {#- Servers that cannot be told how many rows a build changed sample some thousand, whatever the history. #}
     alter table {{ this }} alter column recorded_run set statistics 20, alter column superseded_run set statistics 20;
-    {%- for column in config.get('lookups', []) %}
-    create index if not exists {{ name }}__by_{{ column | replace(', ', '__') }} on {{ this }} ({{ column }}) where superseded_run = {{ open_run() }};
+    {%- for lookup in config.get('lookups', []) %}
+    {%- set columns, _, condition = lookup.partition(' where ') %}
+    create index if not exists {{ name }}__by_{{ columns | replace(', ', '__') }} on {{ this }} ({{ columns }}) where superseded_run = {{ open_run() }}{{ ' and ' ~ condition if condition }};
     {%- endfor %}
 {%- endmacro %}

@@ -17,20 +17,13 @@ of_deals as (
 ),
 
 -- What says from what it was made is not looked for by figures.
-made as (
-    select link.to_document_key as document_key
-    from {{ ref('int_document_links__unioned') }} as link
-    {{ join_judged("'order_invoice'", 'link.to_document_key') }}
-    where link.link_type = 'created_from'
-),
-
 of_orders as (
     select
         'order_invoice' as hop,
         document.*
     {{ from_judged(documents, 'document', 'order_invoice') }}
-    left join made on document.document_key = made.document_key
-    where document.role = 'billing' and made.document_key is null
+    {{ look_up(ref('int_document_links__unioned'), 'link', "document.document_key = link.to_document_key and link.link_type = 'created_from'", 'left') }}
+    where document.role = 'billing' and link.to_document_key is null
 ),
 
 looking as (
@@ -70,32 +63,44 @@ rights as (
         and looking.net_amount > 0
 ),
 
-candidates as (
+lefts as (
+    {% for hop in ['deal_order', 'order_invoice'] -%}
     select
-        rights.*,
-        left_document.document_key as left_document_key,
-        left_document.document_date as left_date
-    from rights
-    {{ look_up(documents, 'left_document', same_figures.format('left_document', 'rights')) }}
-    {{ join_judged('rights.hop', 'left_document.document_key') }}
+        '{{ hop }}' as hop,
+        document.*
+    {{ from_judged(documents, 'document', hop) }}
+    where document.role = '{{ {'deal_order': 'deal', 'order_invoice': 'order'}[hop] }}'
+    {% if not loop.last %}union all{% endif %}
+    {% endfor %}
+),
+
+open_lefts as (
+    select lefts.*
+    from lefts
     left join (
         select distinct
             hop,
             left_document_key
         from named
-    ) as taken on rights.hop = taken.hop and left_document.document_key = taken.left_document_key
+    ) as taken on lefts.hop = taken.hop and lefts.document_key = taken.left_document_key
+    where taken.hop is null and lefts.scope_reason is null and not lefts.is_void and lefts.net_amount > 0
+),
+
+candidates as (
+    select
+        rights.*,
+        open_lefts.document_key as left_document_key,
+        open_lefts.document_date as left_date
+    from rights
+    inner join open_lefts on rights.hop = open_lefts.hop and {{ same_figures.format('open_lefts', 'rights') }}
     left join {{ ref('int_rec_pairs__decided') }} as refused
         on
             rights.hop = refused.hop
-            and left_document.document_key = refused.left_document_key
+            and open_lefts.document_key = refused.left_document_key
             and rights.document_key = refused.right_document_key
     where
-        taken.hop is null
-        and refused.hop is null
-        and left_document.scope_reason is null
-        and not left_document.is_void
-        and {{ is_on_side('rights.hop', 'left', 'left_document') }}
-        and {{ within_days('left_document.document_date', 'rights.document_date', 'rights.figures_days') }}
+        refused.hop is null
+        and {{ within_days('open_lefts.document_date', 'rights.document_date', 'rights.figures_days') }}
 ),
 
 rivals as (

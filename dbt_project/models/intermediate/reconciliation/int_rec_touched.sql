@@ -16,6 +16,7 @@
 {% set stored = left_current('rec_document') %}
 {% set breaks = left_current('rec_break') %}
 {% set matches = left_current('rec_match') %}
+{% set members = left_current('rec_match_member') %}
 {% if is_partial_build() -%}
 with changed as (
     select distinct document_key from {{ changes }}
@@ -303,10 +304,11 @@ judged as (
 ),
 
 -- Who may be taken for the counterpart of one of them by figures alone, or may not any more: within twice the hop's days, as
--- both ends of such a match have theirs. Who is matched by anything better stays so.
+-- both ends of such a match have theirs. Who stands alone, and who is matched by figures.
 figures as (
     select
         judged.hop,
+        document.role,
         document.business_unit,
         document.customer_key,
         document.currency_code,
@@ -319,6 +321,7 @@ figures as (
     union
     select
         '{{ hop }}' as hop,
+        role,
         business_unit,
         customer_key,
         currency_code,
@@ -328,28 +331,39 @@ figures as (
     {% endfor %}
 ),
 
+marked as (
+    select
+        figures.*,
+        2 * tolerance.figures_days as most_days
+    from figures
+    inner join {{ ref('rec_hop_tolerances') }} as tolerance on figures.hop = tolerance.hop
+    where
+        figures.net_amount > 0
+        and (
+            {{ is_on_side('figures.hop', 'left', 'figures') }}
+            or {{ is_on_side('figures.hop', 'right', 'figures') }}
+        )
+),
+
 peers as (
     select
         document.hop,
-        document.document_key,
-        document.group_key
-    from (
-        select
-            figures.*,
-            tolerance.figures_days
-        from figures
-        inner join {{ ref('rec_hop_tolerances') }} as tolerance on figures.hop = tolerance.hop
-        where figures.net_amount > 0
-    ) as marked
-    {{ look_up(current, 'peer', 'marked.customer_key = peer.customer_key and marked.net_amount = peer.net_amount') }}
-    {{ look_up(stored, 'document', 'peer.document_key = document.document_key') }}
-    {{ look_up(matches, 'matches', 'document.match_key = matches.match_key', 'left') }}
+        document.document_key
+    from marked
+    {{ look_up(stored, 'document', 'marked.customer_key = document.customer_key and marked.net_amount = document.amount and document.match_key is null') }}
     where
         marked.hop = document.hop
-        and marked.currency_code = peer.currency_code
-        and marked.business_unit = peer.business_unit
-        and {{ within_days('peer.document_date', 'marked.document_date', '2 * marked.figures_days') }}
-        and coalesce(matches.match_pass, 7) = 7
+        and marked.currency_code = document.currency_code
+        and marked.business_unit = document.business_unit
+        and {{ within_days('document.document_date', 'marked.document_date', 'marked.most_days') }}
+    union
+    select
+        member.hop,
+        member.document_key
+    from marked
+    {{ look_up(matches, 'matches', 'marked.customer_key = matches.customer_key and marked.net_amount = matches.left_amount and matches.match_pass = 7') }}
+    {{ look_up(members, 'member', 'matches.match_key = member.match_key') }}
+    where marked.hop = matches.hop and marked.currency_code = matches.currency_code
 ),
 
 considered as (
@@ -362,12 +376,6 @@ considered as (
         hop,
         document_key
     from peers
-    union
-    select
-        member.hop,
-        member.document_key
-    from peers
-    {{ look_up(stored, 'member', 'peers.hop = member.hop and peers.group_key = member.group_key') }}
 ),
 
 -- What a judged order or deal is called: by its own tokens, or by those of the CRM's copies of it.

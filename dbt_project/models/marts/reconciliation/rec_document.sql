@@ -2,7 +2,7 @@
 {{ config(
     materialized='incremental', incremental_strategy='versioned', unique_key='document_hop_key', full_refresh=false,
     scope='document', scope_columns=['hop', 'group_key'], scope_model='int_rec_groups__touched',
-    lookups=['document_key', 'piece_key']
+    lookups=['document_key', 'piece_key', 'customer_key, amount where match_key is null']
 ) }}
 -- depends on: {{ ref('int_rec_groups__touched') }}
 

@@ -1,7 +1,8 @@
 -- A match: the documents of both sides of a hop that belong together, whether their amounts agree or not.
 {{ config(
     materialized='incremental', incremental_strategy='versioned', unique_key='match_key', full_refresh=false,
-    scope='document', scope_columns=['match_key'], scope_model='int_rec_groups__touched'
+    scope='document', scope_columns=['match_key'], scope_model='int_rec_groups__touched',
+    lookups=['customer_key, left_amount where match_pass = 7']
 ) }}
 -- depends on: {{ ref('int_rec_groups__touched') }}
 
