@@ -4,6 +4,7 @@
 {% set documents = ref_current('int_rec_documents') %}
 {% set same_figures = "{0}.customer_key = {1}.customer_key and {0}.net_amount = {1}.net_amount"
     ~ " and {0}.currency_code = {1}.currency_code and {0}.business_unit = {1}.business_unit" %}
+{% set came_from = "document.document_key = link.to_document_key and link.link_type = 'created_from'" %}
 with named as (
     select * from {{ ref('int_rec_pairs__named') }}
 ),
@@ -22,7 +23,7 @@ of_orders as (
         'order_invoice' as hop,
         document.*
     {{ from_judged(documents, 'document', 'order_invoice') }}
-    {{ look_up(ref('int_document_links__unioned'), 'link', "document.document_key = link.to_document_key and link.link_type = 'created_from'", 'left') }}
+    {{ look_up(ref('int_document_links__unioned'), 'link', came_from, 'left') }}
     where document.role = 'billing' and link.to_document_key is null
 ),
 

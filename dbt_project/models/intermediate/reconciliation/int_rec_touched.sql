@@ -17,6 +17,11 @@
 {% set breaks = left_current('rec_break') %}
 {% set matches = left_current('rec_match') %}
 {% set members = left_current('rec_match_member') %}
+{# By the indexes of what stands alone, and of what figures matched. #}
+{% set same_alone = 'marked.customer_key = document.customer_key and marked.net_amount = document.amount'
+    ~ ' and document.match_key is null' %}
+{% set same_left = 'marked.customer_key = matches.customer_key and marked.net_amount = matches.left_amount'
+    ~ ' and matches.match_pass = 7' %}
 {% if is_partial_build() -%}
 with changed as (
     select distinct document_key from {{ changes }}
@@ -350,7 +355,7 @@ peers as (
         document.hop,
         document.document_key
     from marked
-    {{ look_up(stored, 'document', 'marked.customer_key = document.customer_key and marked.net_amount = document.amount and document.match_key is null') }}
+    {{ look_up(stored, 'document', same_alone) }}
     where
         marked.hop = document.hop
         and marked.currency_code = document.currency_code
@@ -361,7 +366,7 @@ peers as (
         member.hop,
         member.document_key
     from marked
-    {{ look_up(matches, 'matches', 'marked.customer_key = matches.customer_key and marked.net_amount = matches.left_amount and matches.match_pass = 7') }}
+    {{ look_up(matches, 'matches', same_left) }}
     {{ look_up(members, 'member', 'matches.match_key = member.match_key') }}
     where marked.hop = matches.hop and marked.currency_code = matches.currency_code
 ),
@@ -419,6 +424,7 @@ select
     hop,
     document_key
 from {{ affected }}
--- depends on {{ ref('rec_hop_tolerances') }}, {{ documents }}, {{ links }}, {{ settlements }}, {{ deliveries }}, {{ locks }}: both kinds of build have the same graph
+-- depends on {{ ref('rec_hop_tolerances') }},
+-- {{ documents }}, {{ links }}, {{ settlements }}, {{ deliveries }}, {{ locks }}: both kinds of build have the same graph
 where 1 = 0
 {%- endif %}

@@ -37,7 +37,7 @@ customers as (
         partner.external_id as external_customer_id,
         coalesce(partner.category_code = '1', false) as is_person,
         partner.partner_company is not null as is_intercompany,
-        not (
+        not (  -- noqa: LT01, LT06
             partner.is_blocked or partner.is_archived or coalesce(customer.is_blocked, false)
             or coalesce(customer.is_deleted, false)
         ) as is_active,
