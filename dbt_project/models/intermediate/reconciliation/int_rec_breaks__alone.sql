@@ -54,6 +54,15 @@ loose as (
         min(reference) as reference
     from {{ ref('int_rec_loose_ends') }}
     group by hop, document_key
+),
+
+-- Whatever it refers to: a person said that it does not belong there.
+refused as (
+    select distinct
+        hop,
+        right_document_key
+    from {{ ref('int_rec_pairs__decided') }}
+    where not is_match
 )
 
 select
@@ -63,6 +72,7 @@ select
     coalesce(copies.twin_document_key, loose.predecessor_key, loose.mistaken_key) as counter_document_key,
     case
         when copies.twin_document_key is not null then 'F1'
+        when refused.hop is not null then 'A4'
         when own.is_credit and predecessor.role = 'billing' then 'C5'
         when predecessor.document_type = 'crm_order' then 'A8'
         when loose.document_key is null or loose.predecessor_key is not null then 'A4'
@@ -75,6 +85,7 @@ select
     case when loose.elsewhere_count > 0 then 0.8 else 1 end as confidence,
     case
         when copies.twin_document_key is not null then 'same customer, amount, currency and reference within days'
+        when refused.hop is not null then 'a person decided that it does not belong to what it was taken for'
         when own.is_credit and predecessor.role = 'billing' then 'credits an invoice that has no order'
         when loose.document_key is null then 'no reference to a predecessor'
         when predecessor.document_type = 'crm_order' then 'its deal is lost, reopened or deleted'
@@ -87,4 +98,5 @@ from alone
 inner join {{ ref_current('int_rec_documents') }} as own on alone.document_key = own.document_key
 left join copies on alone.hop = copies.hop and alone.document_key = copies.document_key
 left join loose on alone.hop = loose.hop and alone.document_key = loose.document_key
+left join refused on alone.hop = refused.hop and alone.document_key = refused.right_document_key
 left join {{ ref_current('int_rec_documents') }} as predecessor on loose.predecessor_key = predecessor.document_key
