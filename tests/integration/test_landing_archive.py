@@ -212,3 +212,26 @@ def test_thousands_of_refused_records_cost_no_memory_and_lose_nothing(netsuite: 
     result = land(netsuite, "item", [json_page("item", bad)])
     assert (result.quarantined, result.landed) == (20_000, 0)
     assert rows("select count(distinct record_key), min(value) from ops.quarantine") == [(20_000, '"\n\\,=?')]
+
+
+def test_what_a_killed_load_left_goes_even_if_who_removes_it_is_killed(
+    netsuite: Connection, loader: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A load writes its file and dies; the next one takes the lock and dies before it has removed the file."""
+    path = local(land(netsuite, "item", [json_page("item", [item("1")])]).archive_uri)
+    batch_id = int(path.name.partition("-")[0])
+    loader.execute("update ops.load set state = 'running', finished_at = null where batch_id = %s", (batch_id,))
+    loader.commit()
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as dying:
+        dying.setattr(archive_room, "remove_leavings", killed)
+        with pytest.raises(KeyboardInterrupt):
+            land(netsuite, "item", [json_page("item", [item("2")])])
+    assert path.exists()
+    land(netsuite, "item", [json_page("item", [item("2")])])
+    assert not path.exists()
+    state = loader.execute("select state, error from ops.load where batch_id = %s", (batch_id,)).fetchone()
+    assert state[0] == "failed" and state[1].startswith("interrupted")

@@ -142,18 +142,20 @@ def summed(results: list[LoadResult]) -> LoadResult:
 def stream_lock(db: psycopg.Connection, connection: str, streams: list[str]) -> Iterator[None]:
     """Hold the (connection, stream) locks; another process waits. `db` in autocommit. Taken in one order: no deadlock.
 
-    Whoever holds the lock is alone, so a load that still reads 'running' was cut off: it is recorded as failed, and
-    what it left in the archive is removed.
+    Whoever holds the lock is alone, so a load that still reads 'running' was cut off: what it left in the archive is
+    removed, and then it is recorded as failed. In this order: killed in between, the next one does both again.
     """
     for stream in sorted(streams):
         db.execute("select pg_advisory_lock(ops.stream_lock(%s, %s))", (connection, stream))
     try:
         cut_off = db.execute(
-            "update ops.load set state = 'failed', error = 'interrupted: its process ended before it could commit', "
-            "finished_at = clock_timestamp() where state = 'running' and connection = %s and stream = any(%s) "
-            "returning stream, batch_id, window_end, started_at", (connection, streams)).fetchall()
+            "select stream, batch_id, window_end, started_at from ops.load"
+            " where state = 'running' and connection = %s and stream = any(%s)", (connection, streams)).fetchall()
         for stream, batch_id, *moments in cut_off:
             archive.remove_leavings(settings.settings().archive, connection, stream, batch_id, filter(None, moments))
+            db.execute(
+                "update ops.load set state = 'failed', error = 'interrupted: its process ended before it could commit', "
+                "finished_at = clock_timestamp() where batch_id = %s and state = 'running'", (batch_id,))
         yield
     finally:
         if not db.closed and not db.broken:
