@@ -154,8 +154,9 @@ def stream_lock(db: psycopg.Connection, connection: str, streams: list[str]) -> 
         for stream, batch_id, *moments in cut_off:
             archive.remove_leavings(settings.settings().archive, connection, stream, batch_id, filter(None, moments))
             db.execute(
-                "update ops.load set state = 'failed', error = 'interrupted: its process ended before it could commit', "
-                "finished_at = clock_timestamp() where batch_id = %s and state = 'running'", (batch_id,))
+                "update ops.load set state = 'failed', finished_at = clock_timestamp(),"
+                " error = 'interrupted: its process ended before it could commit'"
+                " where batch_id = %s and state = 'running'", (batch_id,))
         yield
     finally:
         if not db.closed and not db.broken:
