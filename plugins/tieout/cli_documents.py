@@ -12,14 +12,13 @@ from typing import Annotated, Any
 import typer
 
 from tieout import show
-from tieout.cli_work import Json, at_work, say
+from tieout.cli_work import By, Json, at_work, decider, say, warehouse_as
 from tieout.errors import ConfigError
 
 documents = typer.Typer(
     no_args_is_help=True, help="What belongs together: proposals for what is open, and what people decide about them."
 )
 
-By = Annotated[str | None, typer.Option("--by", help="Who decided. Default: this account.", show_default=False)]
 Document = Annotated[str, typer.Argument(help="A document's number, connection:id, id, or key.")]
 Hop = Annotated[str | None, typer.Option("--hop", help="deal_order, order_invoice or invoice_cash. Default: all.")]
 
@@ -35,7 +34,7 @@ def review(hop: Hop = None, limit: Annotated[int, typer.Option("--limit", min=1)
 
     Nothing is changed. Deals, orders and billing are decided about here; cash is applied in the books.
     """
-    with at_work(json) as out, _reading() as books:
+    with at_work(json) as out, warehouse_as("transformer", "documents") as books:
         found = _proposals(books, hop)[:limit]
         if json:
             show.as_json(found)
@@ -70,10 +69,10 @@ def decide(
     with at_work(json) as out:
         with as_of(role="publisher") as db:
             a, b = ((found.connection, found.document_id) for found in (explain.find(db, one), explain.find(db, other)))
-        with _reading() as books:
+        with warehouse_as("transformer", "documents") as books:
             hop = document_review.hop_of(books, a, b)
-        with _deciding() as books:
-            made = identity_decisions.decide(books, a, b, verdicts[0], reason, by or _who(), hop)
+        with warehouse_as("loader", "documents") as books:
+            made = identity_decisions.decide(books, a, b, verdicts[0], reason, decider(by), hop)
         text = f"decision {made}: the next build applies it" if made else "the same decision counts already"
         say(out, json, {"decision_id": made, "hop": hop}, text=text)
 
@@ -85,7 +84,7 @@ def export(
     """Write proposals as CSV, one row a pair: fill in `verdict` (SAME, NOT SAME, REVOKED) and `reason`, then import."""
     from tieout.matching import document_review, identity_decisions
 
-    with at_work(json) as out, _reading() as books:
+    with at_work(json) as out, warehouse_as("transformer", "documents") as books:
         found = _proposals(books, hop)
         count = identity_decisions.write(path, document_review.COLUMNS, document_review.rows(found))
         say(out, json, {"rows": count, "proposals": len(found), "path": path},
@@ -99,8 +98,8 @@ def import_(
     """Read decisions from a CSV that `export` wrote. All or none."""
     from tieout.matching import document_review, identity_decisions
 
-    with at_work(json) as out, _deciding() as books:
-        done = identity_decisions.take(books, path, by or _who(), document_review.DECIDED)
+    with at_work(json) as out, warehouse_as("loader", "documents") as books:
+        done = identity_decisions.take(books, path, decider(by), document_review.DECIDED)
         say(out, json, done, text=f"{done.decided} decided, {done.unchanged} as before, {done.empty} left open")
 
 
@@ -109,7 +108,7 @@ def list_(json: Json = False) -> None:
     """The decisions that count, newest first."""
     from tieout.matching import document_review, identity_store
 
-    with at_work(json) as out, _reading() as books:
+    with at_work(json) as out, warehouse_as("transformer", "documents") as books:
         found = [(hop, each) for hop in document_review.DECIDED for each in identity_store.decisions(books, hop)]
         if json:
             show.as_json([{"hop": hop, "decision_id": each.decision_id, "a": each.a, "b": each.b, "same": each.same}
@@ -132,21 +131,3 @@ def _named(found: Any) -> str:
     """Documents by their numbers; of many the first."""
     words = [one.document_number or str(one) for one in found]
     return ", ".join(words[:3]) + (f" and {len(words) - 3} more" if len(words) > 3 else "")
-
-
-def _reading() -> Any:
-    from tieout.warehouse import connect
-
-    return connect("transformer", application="tieout documents")
-
-
-def _deciding() -> Any:
-    from tieout.warehouse import connect
-
-    return connect("loader", application="tieout documents")
-
-
-def _who() -> str:
-    from tieout.landing.quarantine import who
-
-    return who()

@@ -12,14 +12,12 @@ from typing import Annotated, Any
 import typer
 
 from tieout import show
-from tieout.cli_work import at_work, say
+from tieout.cli_work import By, Json, at_work, decider, say, warehouse_as
 from tieout.errors import ConfigError
 from tieout.settings import settings
 
 identity = typer.Typer(no_args_is_help=True, help="Who is who: pairs to review, decisions, explanations, weights.")
 
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
-By = Annotated[str | None, typer.Option("--by", help="Who decided. Default: this account.", show_default=False)]
 Record = Annotated[str, typer.Argument(help="connection:id, as in netsuite_us:1042")]
 
 
@@ -33,7 +31,7 @@ def review(limit: Annotated[int, typer.Option("--limit", min=1)] = 50, json: Jso
     """The pairs that wait for a person, best first."""
     from tieout.matching import identity_decisions as room
 
-    with at_work(json) as out, _reading() as books:
+    with at_work(json) as out, warehouse_as("transformer", "identity") as books:
         found = room.review(books, limit)
         if json:
             show.as_json([_plain(row) for row in found])
@@ -65,10 +63,10 @@ def decide(
         raise ConfigError("which is it?", hint="exactly one of --same, --not-same, --revoke")
     with at_work(json) as out:
         one, two = room.record(a), room.record(b)
-        with _reading() as books:
+        with warehouse_as("transformer", "identity") as books:
             room.require(books, (one, two))
-        with _deciding() as books:
-            made = room.decide(books, one, two, verdicts[0], reason, by or _who())
+        with warehouse_as("loader", "identity") as books:
+            made = room.decide(books, one, two, verdicts[0], reason, decider(by))
         say(out, json, {"decision_id": made}, text=f"decision {made}" if made else "the same decision counts already")
 
 
@@ -81,7 +79,7 @@ def export(
     """Write the pairs in review as CSV: fill in `verdict` (SAME, NOT SAME, REVOKED) and `reason`, then import it."""
     from tieout.matching import identity_decisions as room
 
-    with at_work(json) as out, _reading() as books:
+    with at_work(json) as out, warehouse_as("transformer", "identity") as books:
         count = room.export(room.review(books, decided=decided), path)
         say(out, json, {"rows": count, "path": path}, text=f"{count} pairs in {path}")
 
@@ -93,8 +91,8 @@ def import_(
     """Read decisions from a CSV that `export` wrote. All or none."""
     from tieout.matching import identity_decisions as room
 
-    with at_work(json) as out, _deciding() as books:
-        done = room.take(books, path, by or _who())
+    with at_work(json) as out, warehouse_as("loader", "identity") as books:
+        done = room.take(books, path, decider(by))
         say(out, json, done, text=f"{done.decided} decided, {done.unchanged} as before, {done.empty} left open")
 
 
@@ -107,7 +105,7 @@ def explain(
     """Why two records are one customer or two; or what a record belongs to, and why."""
     from tieout.matching import identity_decisions, identity_explain
 
-    with at_work(json) as out, _reading() as books:
+    with at_work(json) as out, warehouse_as("transformer", "identity") as books:
         units = {found.name: found.unit for found in settings().company.connections.values()}
         one = identity_decisions.record(a)
         if b is not None:
@@ -136,22 +134,7 @@ def _plain(row: Any) -> dict[str, Any]:
     return {name: getattr(row, name) for name in ("a", "name_a", "b", "name_b", "score", "margin", "zone")}
 
 
-def _reading() -> Any:
-    from tieout.warehouse import connect
 
-    return connect("transformer", application="tieout identity")
-
-
-def _deciding() -> Any:
-    from tieout.warehouse import connect
-
-    return connect("loader", application="tieout identity")
-
-
-def _who() -> str:
-    from tieout.landing.quarantine import who
-
-    return who()
 
 
 @identity.command()
@@ -166,7 +149,7 @@ def train(
     from tieout.matching import identity_records, identity_score, identity_store, identity_train
 
     seed = settings().dbt_project / "seeds" / "reconciliation" / "rec_identity_weights.csv"
-    with at_work(json) as console, _reading() as books:
+    with at_work(json) as console, warehouse_as("transformer", "identity") as books:
         units = {found.name: found.unit for found in settings().company.connections.values()}
         records = identity_records.read(identity_store.rows(books)[0], units)
         found = identity_train.propose(records, identity_score.weights(identity_store.weights(books)))

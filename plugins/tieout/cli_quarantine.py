@@ -14,7 +14,7 @@ from typing import Annotated, Any
 import typer
 
 from tieout import settings, show
-from tieout.cli_work import enter
+from tieout.cli_work import By, enter
 from tieout.errors import ConfigError
 
 quarantine = typer.Typer(
@@ -31,7 +31,6 @@ Field = Annotated[str | None, typer.Option("--field", help="The vendor's word.")
 Since = Annotated[str | None, typer.Option("--since", help="First seen then or later: YYYY-MM-DD, in UTC.")]
 Status = Annotated[str, typer.Option("--status", help="open, replayed, waived, superseded or all")]
 Note = Annotated[str, typer.Option("--note", help="Why.")]
-By = Annotated[str | None, typer.Option("--by", help="Who decided. Default: this account.", show_default=False)]
 STATES = ("open", "replayed", "waived", "superseded", "all")
 
 

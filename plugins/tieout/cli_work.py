@@ -15,6 +15,7 @@ from tieout.place import Place
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done; change nothing.")]
+By = Annotated[str | None, typer.Option("--by", help="Who decided. Default: this account.", show_default=False)]
 Streams = Annotated[list[str] | None, typer.Option("--stream", help="Only this stream; may be repeated.")]
 
 
@@ -59,3 +60,17 @@ def say(out: Any, json: bool, value: Any, *, text: str = "", quiet: bool = False
         out.print(text, markup=False, soft_wrap=True)
     elif not quiet:
         out.print_json(data=value, default=show.plain)
+
+
+def warehouse_as(role: str, verb: str) -> Any:
+    """A connection to the warehouse as `role`, named after the verb. Its driver is imported when one is wanted."""
+    from tieout.warehouse import connect
+
+    return connect(role, application=f"tieout {verb}")
+
+
+def decider(by: str | None) -> str:
+    """Who decides: who is named, or this account."""
+    from tieout.landing.quarantine import who
+
+    return by or who()

@@ -137,6 +137,8 @@ def test_what_people_decide_wins_and_is_taken_back(case: Case, tieout: Tieout) -
     case.build()
     assert case.matches() == {(1, ("1002", "2002"))}
     assert case.reasons() == {"1001": "A1", "2001": "A4"}
+    case.build()  # nothing changed, and nothing is judged again
+    assert json.loads(tieout("review", "--hop", "deal_order", "--json")) == []
     assert {each["same"] for each in json.loads(tieout("list", "--json"))} == {True, False}
     tieout("decide", "1001", "N2001", "--revoke", "--reason", "that was wrong")
     case.build()

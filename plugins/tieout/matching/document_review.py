@@ -13,7 +13,9 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from tieout.errors import ConfigError
+from tieout.matching import identity_store as store
 from tieout.matching.engine import Decisions, Result, match
+from tieout.matching.identity_cluster import Record
 from tieout.matching.items import items_of
 from tieout.matching.money import units
 from tieout.matching.rules import Rules
@@ -32,6 +34,11 @@ OPEN = {
     "invoice_cash": (("A10", "B3"), ("A7",)),
 }
 KINDS = {"deal_order": "documents", "order_invoice": "documents", "invoice_cash": "payments"}
+COLUMNS = (
+    "hop", "proposal", "pass", "is_sure", "confidence", "connection_a", "record_id_a", "number_a", "date_a", "open_a",
+    "connection_b", "record_id_b", "number_b", "date_b", "open_b", "currency", "customer", "difference", "explained_by",
+    "verdict", "reason",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -85,11 +92,11 @@ def propose(books: psycopg.Connection, hops: Sequence[str] = HOPS) -> list[Propo
         sides: dict[str, tuple[list[Open], list[Open]]] = {}
         for one in filter(_is_exact, _open(books, hop)):
             sides.setdefault(one.business_unit, ([], []))[one.side == "right"].append(one)
-        refused = _refused(books, hop)
+        parted = [(each.a, each.b) for each in store.decisions(books, hop) if not each.same]
         for unit in sorted(sides):
             left, right = sides[unit]
             if left and right:
-                found += _proposals(hop, unit, left, right, refused)
+                found += _proposals(hop, unit, left, right, parted)
     return sorted(found, key=lambda each: (not each.is_sure, -each.confidence, -each.amount, str(each.left[0])))
 
 
@@ -137,25 +144,19 @@ def _open(books: psycopg.Connection, hop: str) -> Iterator[Open]:
         )  # fmt: skip
 
 
-def _refused(books: psycopg.Connection, hop: str) -> tuple[tuple[str, str], ...]:
-    """Pairs that people parted, as (left, right) keys."""
-    if hop not in DECIDED:
-        return ()
-    return tuple(books.execute(
-        "select left_document_key, right_document_key from intermediate.int_rec_pairs__decided"
-        " where hop = %s and not is_match", (hop,)).fetchall())  # fmt: skip
-
-
 def _proposals(
-    hop: str, unit: str, left: list[Open], right: list[Open], refused: tuple[tuple[str, str], ...]
+    hop: str, unit: str, left: list[Open], right: list[Open], parted: Sequence[tuple[Record, Record]]
 ) -> Iterable[Proposal]:
+    keys = {(one.connection, one.document_id): one.document_key for one in (*left, *right)}
+    # In both orders: a decision does not say which of two documents stands on which side.
+    never = [(keys[a], keys[b]) for pair in parted for a, b in (pair, pair[::-1]) if a in keys and b in keys]
     # An invoice is what a payment names; of two documents the later one names the earlier.
     mine, theirs = (right, left) if KINDS[hop] == "payments" else (left, right)
     result = match(
         items_of([_record(one) for one in mine]),
         items_of([_record(one) for one in theirs]),
         Rules.model_validate({"kind": KINDS[hop], "window": {"before": 120, "after": 120}, "off": ["voids"]}),
-        decisions=Decisions(never=refused if mine is left else tuple((b, a) for a, b in refused)),
+        decisions=Decisions(never=tuple(never)),
     )
     for is_sure, found in ((True, result.confirmed), (False, result.suggested)):
         for name, made in found:
@@ -181,13 +182,6 @@ def _proposal(
     return Proposal(
         hop, unit, name, is_sure, confidence, left[0].currency_code, difference, reason, left, right
     )  # fmt: skip
-
-
-COLUMNS = (
-    "hop", "proposal", "pass", "is_sure", "confidence", "connection_a", "record_id_a", "number_a", "date_a", "open_a",
-    "connection_b", "record_id_b", "number_b", "date_b", "open_b", "currency", "customer", "difference", "explained_by",
-    "verdict", "reason",
-)  # fmt: skip
 
 
 def rows(proposals: Sequence[Proposal]) -> list[tuple[object, ...]]:

@@ -1,35 +1,25 @@
 -- What people decided (pass 1), each document on its side. A document that is gone, or on no side of the hop, decides nothing.
 {% set documents = ref_current('int_rec_documents') %}
-with sides as (
-    {% for one, other in [('a', 'b'), ('b', 'a')] -%}
-    select
-        decision.hop,
-        decision.is_match,
-        left_document.document_key as left_document_key,
-        right_document.document_key as right_document_key,
-        left_document.role as left_role,
-        right_document.role as right_role
-    from {{ ref_current('int_rec_decisions') }} as decision
-    inner join {{ documents }} as left_document
-        on
-            decision.connection_{{ one }} = left_document.connection
-            and decision.document_id_{{ one }} = left_document.document_id
-    inner join {{ documents }} as right_document
-        on
-            decision.connection_{{ other }} = right_document.connection
-            and decision.document_id_{{ other }} = right_document.document_id
-    {{ join_judged('decision.hop', 'right_document.document_key') }}
-    where left_document.scope_reason is null and right_document.scope_reason is null
-    {% if not loop.last %}union all{% endif %}
-    {% endfor %}
-)
-
+{% for one, other in [('a', 'b'), ('b', 'a')] -%}
 select
-    hop,
-    left_document_key,
-    right_document_key,
-    is_match
-from sides
+    decision.hop,
+    left_document.document_key as left_document_key,
+    right_document.document_key as right_document_key,
+    decision.is_match
+from {{ ref_current('int_rec_decisions') }} as decision
+inner join {{ documents }} as left_document
+    on
+        decision.connection_{{ one }} = left_document.connection
+        and decision.document_id_{{ one }} = left_document.document_id
+inner join {{ documents }} as right_document
+    on
+        decision.connection_{{ other }} = right_document.connection
+        and decision.document_id_{{ other }} = right_document.document_id
+{{ join_judged('decision.hop', 'right_document.document_key') }}
 where
-    (hop = 'deal_order' and left_role = 'deal' and right_role = 'order')
-    or (hop = 'order_invoice' and left_role = 'order' and right_role = 'billing')
+    left_document.scope_reason is null
+    and right_document.scope_reason is null
+    and {{ is_on_side('decision.hop', 'left', 'left_document') }}
+    and {{ is_on_side('decision.hop', 'right', 'right_document') }}
+{% if not loop.last %}union all{% endif %}
+{% endfor %}

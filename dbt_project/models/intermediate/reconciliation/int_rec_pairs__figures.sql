@@ -70,7 +70,7 @@ lefts as (
         '{{ hop }}' as hop,
         document.*
     {{ from_judged(documents, 'document', hop) }}
-    where document.role = '{{ {'deal_order': 'deal', 'order_invoice': 'order'}[hop] }}'
+    where {{ is_on_side("'" ~ hop ~ "'", 'left', 'document') }}
     {% if not loop.last %}union all{% endif %}
     {% endfor %}
 ),
