@@ -271,6 +271,11 @@ FAULTS: dict[tuple[str, str], str] = {
         "update marts.rec_match set difference_amount = 1 where hop = 'deal_order'",
     ("marts/rec_match", "members_sum_to_the_match"):
         "update marts.rec_match_member set amount = 99.99 where hop = 'deal_order' and side = 'left'",
+    ("marts/rec_match", "sides_apply_the_same"):
+        "update marts.rec_match_member set applied_minor_units = 1 where hop = 'deal_order' and side = 'left'",
+    ("marts/rec_match_member", "applied_within_the_amount"):
+        "update marts.rec_match_member set applied_minor_units = -applied_minor_units where hop = 'deal_order'; "
+        "update marts.rec_match set applied_minor_units = -applied_minor_units where hop = 'deal_order'",
     ("marts/rec_match_member", "key_unique"):
         "insert into marts.rec_match_member select * from marts.rec_match_member "
         "where hop = 'deal_order' and side = 'left'",

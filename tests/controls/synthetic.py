@@ -288,7 +288,7 @@ def fill_marts(connection: psycopg.Connection) -> None:
 def _hop(put: Any, common: dict[str, Any], hop: str, left: tuple[str, int], right: tuple[str, int]) -> None:
     gap = left[1] - right[1]
     outcome = "broken" if gap else "matched"
-    match = f"m_{hop}"
+    match, applied = f"m_{hop}", 100 * min(left[1], right[1])
     cell = {**common, "hop": hop, "period": "2026-05", "group_key": left[0]}
     for side, (document, amount) in (("left", left), ("right", right)):
         source, kind, _ = TYPES[document]
@@ -297,10 +297,10 @@ def _hop(put: Any, common: dict[str, Any], hop: str, left: tuple[str, int], righ
             amount=amount, functional_amount=amount, group_amount=amount, outcome=outcome,
             reason_code="A10" if gap else None, match_key=match, **cell)
         put("rec_match_member", member_key=f"{hop}_{side}", match_key=match, side=side, document_key=document,
-            amount=amount, group_amount=amount, **cell)
-    put("rec_match", match_key=match, match_pass=2, pass_name="link", status="confirmed", confidence=1, left_count=1,
-        right_count=1, left_amount=left[1], right_amount=right[1], difference_amount=gap, group_left_amount=left[1],
-        group_right_amount=right[1], **cell)
+            amount=amount, group_amount=amount, applied_minor_units=applied, **cell)
+    put("rec_match", match_key=match, match_pass=2, pass_name="link", status="confirmed", confidence=1, margin=1,
+        left_count=1, right_count=1, left_amount=left[1], right_amount=right[1], difference_amount=gap,
+        applied_minor_units=applied, group_left_amount=left[1], group_right_amount=right[1], **cell)
     if gap:
         source, kind, _ = TYPES[left[0]]
         said = {"reason_code": "A10", "amount": gap, "group_amount": gap, **cell}

@@ -32,7 +32,6 @@ def compared():
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
 def test_ten_days_backfilled_equal_ten_days_scheduled(compared):
     assert {name: len(states) for name, states in compared["runs"].items()} == {
         "salesforce_global": 10, "netsuite_global": 10}  # fmt: skip

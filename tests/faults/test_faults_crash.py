@@ -10,7 +10,7 @@ import pytest
 from tests.faults import campaign_crash, campaign_postgres, crash_content, crash_runner
 from tests.faults.crash_world import SHORT_STEPS, STEPS, World, start_again, world
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,6 @@ from tieout.landing import loader
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
 def test_pairs_end_as_one_after_the_other():
     found = pairs.run(pairs.SHORT, 1, lambda line: None)
     assert found.failures == []
@@ -37,7 +36,6 @@ def test_another_content_another_error_and_a_hanging_process_are_failures():
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
 def test_a_lost_update_is_found(monkeypatch):
     """As if a batch from the archive did not know which versions are younger: accounts without a stamp fall back."""
     monkeypatch.setattr(loader.Target, "_stays", lambda self: loader.sql.SQL("false"))

@@ -20,7 +20,7 @@ from tieout import steps
 from tieout.transform import build
 from tieout.warehouse import connect, migrate
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = pytest.mark.slow
 SALES, FINANCE = "dynamics_sales_technology", "dynamics_finance_technology"
 CURRENT = "superseded_run = 9223372036854775807"
 

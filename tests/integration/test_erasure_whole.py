@@ -30,7 +30,7 @@ from tieout.publish.exports import export
 from tieout.register import log
 from tieout.warehouse import connect, migrate
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = pytest.mark.slow
 
 CRM, ERP = "salesforce_global", "netsuite_global"
 KEY = "a key of hashes that nobody guesses, for tests"

@@ -21,7 +21,7 @@ from tieout.errors import BuildError
 from tieout.transform import build
 from tieout.warehouse import connect, migrate
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = pytest.mark.slow
 CARE, BOOKS = "health_cloud_healthcare", "sap_healthcare"
 CURRENT = "superseded_run = 9223372036854775807"
 

@@ -26,7 +26,7 @@ from tieout.settings import settings
 from tieout.transform import build
 from tieout.warehouse import connect, migrate
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = pytest.mark.slow
 LINES = "arbiccextractam_transactionlineextractpvo-batch"
 KEYED = ("TransactionHeader", "TransactionLine", "TransactionDistribution", "PaymentSchedule", "ReceiptHeader",
          "ReceivableApplication", "JournalBatch", "JournalHeader", "JournalLine", "DailyRate")

@@ -17,7 +17,7 @@ from tieout import steps
 from tieout.transform import build
 from tieout.warehouse import connect, migrate
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = pytest.mark.slow
 CONNECTIONS = ("oracle_retail", "generic_retail")
 CURRENT = "superseded_run = 9223372036854775807"
 

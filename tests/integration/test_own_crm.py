@@ -26,7 +26,7 @@ from tieout.settings import settings
 from tieout.transform import build
 from tieout.warehouse import connect, migrate
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = pytest.mark.slow
 OPEN = "superseded_run = 9223372036854775807"
 CURRENT = "_superseded_batch is null and not _is_deleted"
 UNIT = units.Unit("trial", "A CRM of its own beside NetSuite", "generic", "netsuite", "01")

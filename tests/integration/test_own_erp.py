@@ -16,7 +16,7 @@ from tieout.transform import build
 from tieout.warehouse import connect, migrate
 
 EXAMPLE = ROOT / "docs" / "examples" / "own-erp"
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = pytest.mark.slow
 OPEN = "superseded_run = 9223372036854775807"
 
 

@@ -21,7 +21,7 @@ from tieout.errors import BuildError
 from tieout.transform import build
 from tieout.warehouse import connect, migrate
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = pytest.mark.slow
 CRM, ERP = "shopify_web_shop", "quickbooks_web_shop"
 DEPOSITS = "select count(*), sum(totalamt) from raw.quickbooks__deposit where _superseded_batch is null"
 

@@ -25,7 +25,7 @@ from tieout.publish import views
 from tieout.transform import build
 from tieout.warehouse import connect, migrate
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = pytest.mark.slow
 CURRENT = "superseded_run = 9223372036854775807"
 ODATA, TABLES, UNIVERSAL = "sap_manufacturing", "sap_tables_manufacturing", "sap_acdoca_manufacturing"
 # What of each contract must be the same, whichever way it came. An extract's header may hold no amount.

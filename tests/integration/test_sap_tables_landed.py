@@ -20,7 +20,6 @@ from tieout.landing.windows import land_connection
 from tieout.spec import Column, load_source
 from tieout.warehouse import connect, migrate
 
-pytestmark = pytest.mark.timeout(900)
 TABLES, UNIVERSAL = "sap_tables_plain", "sap_tables_universal"
 STREAMS = {stream.name: stream for stream in load_source("sap_tables").streams}
 TIEOUT_YML = """

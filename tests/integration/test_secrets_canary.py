@@ -31,7 +31,7 @@ from tests.canary import Hunt, Leak, forms
 from tests.conftest import ROOT, open_folder
 from tieout import localpg
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.slow
 
 FAILING = """\
 version: 1

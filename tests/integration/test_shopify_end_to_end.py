@@ -21,7 +21,7 @@ from tieout import steps
 from tieout.transform import build
 from tieout.warehouse import connect, migrate
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = pytest.mark.slow
 SHOP, ERP = "shopify_ecommerce", "netsuite_ecommerce"
 DEPOSITS = ("select count(*), sum(foreigntotal) from raw.netsuite__transaction where type = 'Deposit' "
             "and _superseded_batch is null and not _is_deleted")

@@ -19,7 +19,6 @@ from simulator.shopify_api import ShopAccount
 from simulator.shopify_api.schema import resolve, schema_of
 from tests.conftest import open_folder
 
-pytestmark = pytest.mark.timeout(300)
 VERSION = "2026-07"
 ONE = "{ orders(first: 1) { nodes { id name } } }"
 BULK = "{ orders { edges { node { __typename id lineItems { edges { node { __typename id quantity } } } } } } }"

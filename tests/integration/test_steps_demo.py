@@ -16,7 +16,7 @@ from simulator.units import UNITS
 from tests.conftest import open_folder
 from tieout import localpg, stack
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
+pytestmark = pytest.mark.slow
 HOPS = ["deal_order", "order_invoice", "invoice_cash", "invoice_ledger"]
 # Two units that have no system in common; the others have end-to-end tests of their own, and the demo has them all.
 TRIED = ("global", "retail")

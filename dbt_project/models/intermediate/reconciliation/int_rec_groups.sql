@@ -8,6 +8,7 @@ with pairs as (
         left_document_key,
         right_document_key,
         match_pass,
+        has_rival,
         left_document_key as label
     from {{ ref('int_rec_pairs') }}
 ),
@@ -18,6 +19,7 @@ first_right as (
         left_document_key,
         right_document_key,
         match_pass,
+        has_rival,
         min(label) over (partition by hop, right_document_key) as label
     from pairs
 ),
@@ -28,6 +30,7 @@ first_left as (
         left_document_key,
         right_document_key,
         match_pass,
+        has_rival,
         min(label) over (partition by hop, left_document_key) as label
     from first_right
 ),
@@ -38,6 +41,7 @@ second_right as (
         left_document_key,
         right_document_key,
         match_pass,
+        has_rival,
         min(label) over (partition by hop, right_document_key) as label
     from first_left
 ),
@@ -48,6 +52,7 @@ second_left as (
         left_document_key,
         right_document_key,
         match_pass,
+        has_rival,
         min(label) over (partition by hop, left_document_key) as label
     from second_right
 ),
@@ -58,6 +63,7 @@ third_right as (
         left_document_key,
         right_document_key,
         match_pass,
+        has_rival,
         min(label) over (partition by hop, right_document_key) as label
     from second_left
 ),
@@ -68,6 +74,7 @@ labelled as (
         left_document_key,
         right_document_key,
         match_pass,
+        has_rival,
         min(label) over (partition by hop, left_document_key) as label
     from third_right
 ),
@@ -78,7 +85,8 @@ documents as (
         'left' as side,
         left_document_key as document_key,
         min(label) as label,
-        max(match_pass) as match_pass
+        max(match_pass) as match_pass,
+        max(has_rival) as has_rival
     from labelled
     group by hop, left_document_key
     union all
@@ -87,7 +95,8 @@ documents as (
         'right' as side,
         right_document_key as document_key,
         min(label) as label,
-        max(match_pass) as match_pass
+        max(match_pass) as match_pass,
+        max(has_rival) as has_rival
     from labelled
     group by hop, right_document_key
 )
@@ -100,6 +109,7 @@ select
         partition by documents.hop, documents.label
         order by documents.side, described.document_date, described.document_id, documents.document_key
     ) as group_key,
-    max(documents.match_pass) over (partition by documents.hop, documents.label) as match_pass
+    max(documents.match_pass) over (partition by documents.hop, documents.label) as match_pass,
+    max(documents.has_rival) over (partition by documents.hop, documents.label) as has_rival
 from documents
 inner join {{ ref_current('int_rec_documents') }} as described on documents.document_key = described.document_key

@@ -22,7 +22,8 @@ scoped as (
         case
             when populations.hop in ('invoice_cash', 'invoice_ledger') then 2
             else grouped.match_pass
-        end as match_pass
+        end as match_pass,
+        coalesce(grouped.has_rival, 0) as has_rival
     from populations
     inner join {{ ref_current('int_rec_documents') }} as own on populations.document_key = own.document_key
     left join {{ ref_current('int_rec_documents') }} as settled
@@ -43,6 +44,7 @@ placed as (
         scoped.piece,
         scoped.group_key,
         scoped.match_pass,
+        scoped.has_rival,
         scoped.currency_code,
         scoped.amount,
         own.document_date,
@@ -95,6 +97,7 @@ select
     running.piece,
     running.group_key,
     running.match_pass,
+    running.has_rival,
     running.business_unit,
     running.legal_entity_id,
     running.customer_key,

@@ -131,7 +131,8 @@ select
     candidates.hop,
     candidates.left_document_key,
     candidates.document_key as right_document_key,
-    7 as match_pass
+    7 as match_pass,
+    0 as has_rival
 from candidates
 left join rivals
     on

@@ -66,7 +66,8 @@ found as (
         linked.hop,
         linked.left_document_key,
         linked.right_document_key,
-        2 as match_pass
+        2 as match_pass,
+        0 as has_rival
     from linked
     left join refused
         on
@@ -79,7 +80,8 @@ found as (
         hop,
         left_document_key,
         right_document_key,
-        4 as match_pass
+        4 as match_pass,
+        case when candidate_count > 1 then 1 else 0 end as has_rival
     from counted
     where candidate_count = 1 or (same_amount_count = 1 and is_same_amount)
 ),
@@ -89,7 +91,8 @@ believed as (
         found.hop,
         found.left_document_key,
         found.right_document_key,
-        found.match_pass
+        found.match_pass,
+        found.has_rival
     from found
     left join placed on found.hop = placed.hop and found.right_document_key = placed.right_document_key
     where placed.hop is null
@@ -98,7 +101,8 @@ believed as (
         hop,
         left_document_key,
         right_document_key,
-        1 as match_pass
+        1 as match_pass,
+        0 as has_rival
     from decided
     where is_match
 ),
@@ -127,13 +131,15 @@ select
     hop,
     left_document_key,
     right_document_key,
-    match_pass
+    match_pass,
+    has_rival
 from believed
 union all
 select
     hop,
     left_document_key,
     right_document_key,
-    4 as match_pass
+    4 as match_pass,
+    0 as has_rival
 from strangers
 where is_like and left_count = 1 and right_count = 1
