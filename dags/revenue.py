@@ -4,7 +4,7 @@ Runs when every connection has landed anew (`&` of their assets): both sides of 
 
 - `open_run` draws the run id that stamps every version in the marts. Fails: the warehouse is away, see `tieout doctor`.
 - `build_marts`: dbt in this process, under a lock: two builds never overlap. Fails: `ops.model_run` names the model.
-- `match_documents`: the door for matching in Python.
+- `match_documents`: what the build left open, looked at by all passes of the matching library: `rec_suggestion`.
 - `check_marts`: suites over the candidate, before anybody can read it. Fails: `ops.gate_result` has counts and sample
   keys; mend the data or the model and clear the task. Readers keep the last publication.
 - `publish_marts` moves one pointer, in one transaction.

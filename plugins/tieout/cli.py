@@ -130,8 +130,8 @@ def build(
 
 
 @app.command()
-def match(run_id: RunId = None, json: Json = False) -> None:
-    """Match documents in Python. Every rule is SQL so far: does nothing."""
+def suggest(run_id: RunId = None, json: Json = False) -> None:
+    """Suggest what belongs together among the documents that the build left open: fills rec_suggestion."""
     with _at_work(json) as out:
         _say(out, json, steps.match(_run(run_id)), quiet=True)
 

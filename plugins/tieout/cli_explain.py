@@ -70,3 +70,8 @@ def _show_group(out: Any, group: Any, document_key: str) -> None:
                 entry.evidence or "", f"{entry.status.replace('_', ' ')}, {entry.owner}, due {entry.due_date}",
                 entry.comment or "", f"break {entry.break_key[:12]}"]  # fmt: skip
         out.print("  " + " · ".join(filter(None, said)), markup=False, soft_wrap=True)
+    for each in group.suggestions:
+        sure = f"{each.confidence:.2f}" if each.is_sure else "perhaps"
+        out.print(f"  {each.left} and {each.right} may belong together ({each.pass_name}, {sure}), difference "
+                  f"{show.money(each.difference)} {each.currency_code}: tieout documents decide",
+                  markup=False, soft_wrap=True)  # fmt: skip

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from tieout.extract import Facts
     from tieout.landing.land import LoadResult
     from tieout.landing.retention import Gone
+    from tieout.matching.suggestions import Suggested
     from tieout.publish.pointer import Publication
     from tieout.quality.gate import Verdict
     from tieout.transform.build import BuildReport
@@ -202,10 +203,26 @@ def build(run_id: int, *, full_refresh: bool = False) -> BuildReport:
     return result
 
 
-def match(run_id: int) -> None:
-    """The door for matching in Python, between two dbt selections. Every rule is SQL so far: nothing to do."""
-    with _recording(run_id, "match"):
-        log.debug("no Python matching in this version")
+def match(run_id: int) -> Suggested:
+    """Look at what the build left open, with all passes of the matching library, and suggest what belongs together.
+
+    PublishError where another run was built since: what is suggested belongs to one state of the marts.
+    """
+    from tieout.matching import suggestions
+    from tieout.warehouse import BUILD_LOCK, connect, present
+
+    with (
+        timed("match", f"run {run_id}") as step,
+        _recording(run_id, "match") as facts,
+        present("matching"),
+        connect("transformer", application="tieout match") as books,
+    ):
+        books.execute("select pg_advisory_xact_lock(%s, %s)", BUILD_LOCK)  # no build changes the marts meanwhile
+        _newest_build(run_id)
+        found = suggestions.refresh(books, run_id)
+        facts |= _plain(found)
+        step.facts = f"{found.suggestions:,} suggestions for {found.documents:,} open documents, {found.sure:,} sure"
+    return found
 
 
 def publish(run_id: int) -> Publication:

@@ -284,6 +284,14 @@ FAULTS: dict[tuple[str, str], str] = {
         "values ('m2', 'deal_order', 'confirmed', 1, 9223372036854775807); "
         "insert into marts.rec_match_member (member_key, match_key, hop, side, document_key, recorded_run, "
         "superseded_run) values ('x', 'm2', 'deal_order', 'left', 'D1', 1, 9223372036854775807)",
+    ("marts/rec_suggestion", "key_unique"): "insert into marts.rec_suggestion select * from marts.rec_suggestion",
+    ("marts/rec_suggestion", "documents_are_open"): "update marts.rec_suggestion set document_key = 'D1'",
+    ("marts/rec_suggestion", "difference_is_left_less_right"):
+        "update marts.rec_suggestion set difference_amount = difference_amount + 0.01",
+    ("marts/rec_suggestion", "sure_of_one_thing"):
+        "insert into marts.rec_suggestion (member_key, suggestion_key, hop, side, is_sure, document_key, open_amount, "
+        "difference_amount, recorded_run, superseded_run) select 'g2', 's2', hop, side, true, document_key, "
+        "open_amount, difference_amount, recorded_run, superseded_run from marts.rec_suggestion",
     ("marts/rec_break", "key_unique"):
         "insert into marts.rec_break select * from marts.rec_break",
     ("marts/rec_break", "reason_known"): "update marts.rec_break set reason_code = 'Z9'",
@@ -354,6 +362,7 @@ ALSO: dict[tuple[str, str], set[str]] = {
     ("landing/every_table", "one_current_version_per_key"): {
         "what_was_landed_is_stored", "items_sum_to_their_claim", "agrees_with_its_transactions"},
     ("landing/every_table", "batch_is_committed"): {"what_was_landed_is_stored"},
+    ("marts/rec_suggestion", "key_unique"): {"difference_is_left_less_right"},
     ("landing/loads", "quarantine_share"): {"nothing_is_quarantined"},
     # What an instalment's schedule was adjusted by is no longer found, where its invoice is not.
     ("landing/oracle__invoice_parts", "invoice_present"): {"every_adjustment_is_landed"},

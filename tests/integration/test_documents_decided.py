@@ -11,7 +11,7 @@ import pytest
 
 from tests.integration import random_company as company
 from tests.integration.transform_company import new_batch, open_run, own_warehouse
-from tieout import cli
+from tieout import cli, steps
 from tieout.publish import pointer
 from tieout.transform import build
 from tieout.warehouse import connect
@@ -68,6 +68,7 @@ class Case:
         report = build.run(run_id, full_refresh=self.is_first)
         assert report.is_full == self.is_first, report.reason
         self.is_first = False
+        self.suggested = steps.match(run_id)
         with connect("transformer") as db:
             for suite, expectation in (("marts.rec_break", "key_unique"), ("gate", "all_declared_evaluated")):
                 db.execute("insert into ops.gate_result (run_id, stage, suite, expectation, severity, passed)"
@@ -82,6 +83,14 @@ class Case:
                 " join marts.rec_document d using (match_key) where m.superseded_run = %(open)s"
                 " and d.superseded_run = %(open)s and m.hop = %(hop)s group by m.match_key, m.match_pass",
                 {"open": OPEN, "hop": hop})}
+
+    def suggestions(self) -> dict[str, tuple[str, ...]]:
+        """{hop, pass and whether it is sure: ids, the left ones first}, as readers see them."""
+        with connect("publisher") as db:
+            return {" ".join(key): tuple(ids) for *key, ids in db.execute(
+                "select hop, pass_name, case when is_sure then 'sure' else 'perhaps' end,"
+                " array_agg(document_id order by side, document_id) from reporting.rec_suggestion"
+                " group by suggestion_key, 1, 2, 3")}
 
     def reasons(self, hop: str = "deal_order") -> dict[str, str]:
         with connect("transformer") as db:
@@ -163,7 +172,9 @@ def test_a_decision_wins_over_a_link(case: Case, tieout: Tieout) -> None:
     assert (2, ("2004", "3004")) in case.matches("order_invoice")
 
 
-def test_what_all_passes_would_take_is_proposed_and_imported(case: Case, tieout: Tieout, tmp_path) -> None:
+def test_what_all_passes_would_take_is_proposed_and_imported(
+    case: Case, tieout: Tieout, tmp_path, capfd: pytest.CaptureFixture
+) -> None:
     """A deal of 900 and two orders of 513 and 387 are one sum; figures alone never say so in a build."""
     case.deal("1010", 900)
     case.document("SalesOrd", "2010", 513, DAY + timedelta(3))
@@ -173,6 +184,10 @@ def test_what_all_passes_would_take_is_proposed_and_imported(case: Case, tieout:
     found = [each for each in json.loads(tieout("review", "--hop", "deal_order", "--json"))
              if {one["document_id"] for one in each["left"]} == {"1010"}]
     assert [{one["document_id"] for one in each["right"]} for each in found] == [{"2010", "2011"}]
+    suggested = [name for name, ids in case.suggestions().items() if ids == ("1010", "2010", "2011")]
+    assert len(suggested) == 1 and case.suggested.recorded >= 3
+    assert cli.main(["explain", "N2010"]) == 0
+    assert "Deal 1010 and N2010 + N2011 may belong together (balance, " in " ".join(capfd.readouterr().out.split())
     path = tmp_path / "open.csv"
     tieout("export", str(path), "--hop", "deal_order")
     with path.open(encoding="utf-8-sig", newline="") as stream:
@@ -187,6 +202,7 @@ def test_what_all_passes_would_take_is_proposed_and_imported(case: Case, tieout:
     assert json.loads(tieout("import", str(path), "--json"))["decided"] == 2
     case.build()
     assert (5, ("1010", "2010", "2011")) in case.matches()
+    assert not [ids for ids in case.suggestions().values() if "1010" in ids] and case.suggested.closed >= 3
 
 
 @pytest.mark.parametrize(("words", "said"), [
@@ -211,7 +227,10 @@ def test_a_complete_build_adds_nothing(case: Case) -> None:
     case.build()
     run_id = open_run("2026-06-01 12:00Z")
     build.run(run_id, full_refresh=True)
+    for _ in range(2):  # a step may be repeated
+        found = steps.match(run_id)
+        assert (found.recorded, found.closed) == (0, 0)
     with connect("transformer") as db:
-        for table in ("rec_match", "rec_match_member", "rec_document", "rec_break"):
+        for table in ("rec_match", "rec_match_member", "rec_document", "rec_break", "rec_suggestion"):
             assert db.execute(f"select count(*) from marts.{table} where %s in (recorded_run, superseded_run)",
                               (run_id,)).fetchone() == (0,), table

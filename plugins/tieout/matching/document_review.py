@@ -54,6 +54,8 @@ class Open:
     document_id: str
     document_number: str | None
     document_date: date | None
+    legal_entity_id: str | None
+    customer_key: str | None
     customer: str | None
     amount: Decimal
     currency_code: str
@@ -117,8 +119,8 @@ def _open(books: psycopg.Connection, hop: str) -> Iterator[Open]:
              group by document_key
         )
         select b.document_key, case when b.amount > 0 then 'left' else 'right' end, coalesce(d.business_unit, ''),
-               d.connection, d.document_type, d.document_id, d.document_number, d.document_date, c.name, abs(b.amount),
-               b.currency_code, d.reference, d.external_id,
+               d.connection, d.document_type, d.document_id, d.document_number, d.document_date, d.legal_entity_id,
+               d.customer_key, c.name, abs(b.amount), b.currency_code, d.reference, d.external_id,
                array(select copy.document_number
                        from intermediate.int_document_links__unioned as link
                        join intermediate.int_rec_documents as copy on copy.document_key = link.to_document_key

@@ -58,6 +58,19 @@ class Member:
 
 
 @dataclass(frozen=True)
+class Suggestion:
+    """Documents of both sides that stand open and may belong together: their numbers. Nobody has decided."""
+
+    left: str
+    right: str
+    pass_name: str
+    is_sure: bool
+    confidence: Decimal
+    difference: Decimal
+    currency_code: str
+
+
+@dataclass(frozen=True)
 class Group:
     """Documents of one hop that belong together, and what they differ by. No `pass_name`: nothing was matched.
 
@@ -76,6 +89,7 @@ class Group:
     members: tuple[Member, ...]
     more: int
     breaks: tuple[Entry, ...]
+    suggestions: tuple[Suggestion, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -229,7 +243,20 @@ def _group(db: psycopg.Connection, hop: str, group_key: str) -> Group:
     members = tuple(Member(row[0], Document(*row[1:6]), *row[6:13]) for row in rows[:MOST_MEMBERS])
     broken = tuple(book.find(db, book.Filter(hop=hop, document_keys=tuple(sorted({row[1] for row in rows})))))
     title = HOPS[hop][0] if hop in HOPS else hop
-    return Group(hop, title, group_key, match_key, *match, members, max(len(rows) - MOST_MEMBERS, 0), broken)
+    suggested = _suggestions(db, hop, [row[1] for row in rows])
+    return Group(hop, title, group_key, match_key, *match, members, max(len(rows) - MOST_MEMBERS, 0), broken, suggested)
+
+
+def _suggestions(db: psycopg.Connection, hop: str, document_keys: list[str]) -> tuple[Suggestion, ...]:
+    numbers = ("string_agg(coalesce(document_number, document_id), ' + ' order by document_date, document_number)"
+               " filter (where side = '{}')")
+    rows = db.execute(
+        f"select {numbers.format('left')}, {numbers.format('right')}, pass_name, is_sure, confidence,"
+        " difference_amount, currency_code from reporting.rec_suggestion where suggestion_key in ("
+        "select suggestion_key from reporting.rec_suggestion where hop = %s and document_key = any(%s))"
+        " group by suggestion_key, 3, 4, 5, 6, 7 order by is_sure desc, confidence desc, 1, 2 limit %s",
+        (hop, document_keys, MOST_MEMBERS)).fetchall()
+    return tuple(Suggestion(*row) for row in rows)
 
 
 # --- the records ------------------------------------------------------------------------------------------------------

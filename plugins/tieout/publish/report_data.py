@@ -82,7 +82,7 @@ class Party:
 @dataclass(frozen=True)
 class Break:
     """One row of the register. `parties`: the documents that it is between, of which `more` are not listed; `match`:
-    the pass that put them together, or None.
+    the pass that put them together, or None; `suggested`: what the document may belong to, and nobody has decided.
     """
 
     hop: str
@@ -107,6 +107,7 @@ class Break:
     overdue: bool
     comment: str | None
     match: str | None
+    suggested: str | None
     parties: tuple[Party, ...] = ()
     more: int = 0
 
@@ -262,7 +263,10 @@ def _breaks(connection: psycopg.Connection) -> list[Break]:
         "select b.hop, b.reason_code, coalesce(b.reason_name, b.reason_code), b.document_type, b.document_number, "
         "b.counter_document_number, b.customer_name, b.legal_entity_id, b.currency_code, b.amount, b.group_amount, "
         "b.age_days, b.owner, b.status, coalesce(b.is_expected, false), b.source_url, b.evidence, b.break_key, "
-        "b.due_date, b.is_overdue, b.comment, m.pass_name || ', confidence ' || round(m.confidence, 2), b.group_key "
+        "b.due_date, b.is_overdue, b.comment, m.pass_name || ', confidence ' || round(m.confidence, 2), "
+        "(select string_agg(distinct coalesce(o.document_number, o.document_id), ', ') from reporting.rec_suggestion s "
+        "join reporting.rec_suggestion o on o.suggestion_key = s.suggestion_key and o.side <> s.side "
+        "where s.hop = b.hop and s.document_key = b.document_key), b.group_key "
         "from (select * from reporting.rec_break order by coalesce(is_expected, false), "
         "abs(group_amount) desc nulls last, break_key limit %s) b "
         "left join reporting.rec_match m on m.match_key = b.match_key "
