@@ -311,8 +311,8 @@ def _hop(put: Any, common: dict[str, Any], hop: str, left: tuple[str, int], righ
             period_opened="2026-05", source_url="https://example.invalid/20", evidence="due 2026-06-03", **said)
         put("rec_break_effect", effect_key=f"f_{hop}", break_key=f"k_{hop}", **said)
         put("rec_suggestion", member_key=f"g_{hop}", suggestion_key=f"s_{hop}", side="left", pass_name="scored",
-            is_sure=True, document_key=left[0], document_id=left[0], open_amount=gap, difference_amount=gap,
-            **{**said, "reason_code": None})
+            is_sure=True, confidence=0.9, document_key=left[0], document_id=left[0], open_amount=gap,
+            difference_amount=gap, **{**said, "reason_code": None})
     sums = {f"{word}_{side}_{what}": 0 for word in ("matched", "broken", "scoped") for side in ("left", "right")
             for what in ("count", "amount")}
     for side, (_, amount) in (("left", left), ("right", right)):

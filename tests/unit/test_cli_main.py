@@ -14,7 +14,7 @@ from tieout import cli, errors, place, progress, show, status, steps
 VERBS = (
     "demo", "land", "build", "check", "match", "publish", "run", "backfill", "status", "sources", "quarantine", "score",
     "report", "prune", "erase", "identity", "documents", "doctor", "up", "down", "setup", "psql", "breaks", "explain",
-    "webhook",
+    "webhook", "suggest",
 )  # fmt: skip
 
 
