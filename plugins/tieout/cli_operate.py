@@ -79,7 +79,8 @@ def up(json: Json = False) -> None:
     where = here.home / "airflow" / "passwords.json"
     out.print(
         f"Airflow is healthy after {seconds:.0f} s: {url}, user admin, "
-        + (f"password {secret} (shown once; kept in {where})" if fresh else f"password in {where}"),
+        + (f"password {secret} (shown once; kept in {where})" if fresh else f"password in {where}")
+        + (f"; {len(chosen.airflow_users.split(','))} more by TIEOUT_AIRFLOW_USERS" if chosen.airflow_users else ""),
         soft_wrap=True,
     )
     out.print(
@@ -163,7 +164,8 @@ def _airflow(here: Place) -> dict[str, str]:
 
     chosen = settings.settings()
     if here.embedded or not settings.is_set("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"):
-        settings.apply(airflow_home.variables(here.home, port=chosen.airflow_port, log_port=chosen.airflow_log_port))
+        settings.apply(airflow_home.variables(
+            here.home, port=chosen.airflow_port, log_port=chosen.airflow_log_port, users=chosen.airflow_users))
     with cli_demo.quiet(here.home / "logs" / "setup.log"):
         migrate()
         cli_demo.airflow_metadata(here.home)

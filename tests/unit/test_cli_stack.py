@@ -133,5 +133,10 @@ def test_airflows_keys_are_generated_once_and_private(tmp_path):
     assert other["AIRFLOW__API_AUTH__JWT_SECRET"] != first["AIRFLOW__API_AUTH__JWT_SECRET"]
     secret, fresh = airflow_home.password(tmp_path)
     assert fresh and airflow_home.password(tmp_path) == (secret, False)
+    two = airflow_home.variables(tmp_path, port=8080, log_port=8793, users="ana:user,ben:op")
+    assert two["AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS"] == "admin:admin,ana:user,ben:op"
+    assert airflow_home.password(tmp_path, "ana:user,ben:op") == (secret, False)
+    told = json.loads((tmp_path / "airflow" / "passwords.json").read_text())
+    assert set(told) == {"admin", "ana", "ben"} and len(set(told.values())) == 3, "else Airflow logs those it generates"
     for name in ("keys.json", "passwords.json"):
         assert (tmp_path / "airflow" / name).stat().st_mode & 0o777 == 0o600
