@@ -57,7 +57,8 @@ def password(home: Path, users: str = "") -> tuple[str, bool]:
     """
     path = home / "airflow" / "passwords.json"
     known = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    names = [USER, *(user.split(":")[0] for user in users.split(",") if user)]
+    names = [USER, *(user.strip().split(":")[0] for user in users.split(",") if user)]
+    path.parent.mkdir(parents=True, exist_ok=True)
     if fresh := {name: secrets.token_urlsafe(12) for name in names if name not in known}:
         _write_secret(path, json.dumps(known | fresh))
     return (known | fresh)[USER], USER in fresh

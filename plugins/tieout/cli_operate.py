@@ -115,12 +115,14 @@ def down(
 def setup(json: Json = False) -> None:
     """Make what a warehouse and its connections need: schemas, raw tables, Airflow's metadata and pools. Repeatable."""
     here = enter()
-    from tieout import airflow_support, dag_words
+    from tieout import airflow_home, airflow_support, dag_words
     from tieout.warehouse import migrate
 
     done = migrate()
     if here.kind != "environment":
         settings.apply(_airflow(here))
+    elif users := settings.child_environment().get("AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS"):
+        airflow_home.password(here.home, users)
     pools = [dag_words.pool(name) for name in settings.settings().company.connections]
     airflow_support.migrate_metadata()
     airflow_support.ensure_pools(pools)
