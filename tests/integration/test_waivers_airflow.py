@@ -122,7 +122,7 @@ ANSWERS: dict[str, list[tuple[str | None, Any]]] = {
     "aaaaaa": [(None, chosen("Approve")), ("eve", chosen("Approve")), ("ben", chosen("Approve", "seen")),
                ("ben", chosen("Refuse"))],
     "bbbbbb": [("ben", chosen("Refuse", "bill it again"))],
-    "cccccc": [("ana", chosen("Approve", "mine"))],
+    "cccccc": [("ana", chosen("Approve", "mine", responded_by={"id": "ben", "name": "ben"}))],
     "dddddd": [("ben", chosen("Later"))],
     "eeeeee": [],
     "ffffff": [("ben", chosen("Approve"))],
