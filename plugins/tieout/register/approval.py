@@ -14,8 +14,7 @@ if TYPE_CHECKING:
     from tieout.register.book import Entry
     from tieout.spec import BreakPolicy
 
-APPROVE, REFUSE, LATER = "Approve", "Refuse", "Later"
-
+APPROVE, LATER = "Approve", "Later"  # and Refuse
 
 # Airflow makes a task of each; from 1,024 on it would make none.
 MOST = 200
