@@ -13,10 +13,11 @@ from tieout.settings import ROOT
 USER = "admin"
 
 
-def variables(home: Path, *, port: int, log_port: int) -> dict[str, str]:
+def variables(home: Path, *, port: int, log_port: int, users: str = "") -> dict[str, str]:
     """AIRFLOW_* for `home`/airflow, with keys that are generated once and kept in a file of mode 0600.
 
-    port: the api-server's; log_port: the scheduler's log server, the triggerer's is the next one.
+    port: the api-server's; log_port: the scheduler's log server, the triggerer's is the next one. users: who may log in
+    beside the admin, as `name:role,…`.
     """
     folder = home / "airflow"
     folder.mkdir(parents=True, exist_ok=True)
@@ -30,7 +31,7 @@ def variables(home: Path, *, port: int, log_port: int) -> dict[str, str]:
         "AIRFLOW__CORE__PARALLELISM": "4",
         "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
         "AIRFLOW__CORE__FERNET_KEY": keys["fernet"],
-        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{USER}:admin",
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": ",".join(filter(None, (f"{USER}:admin", users))),
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(folder / "passwords.json"),
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"http://127.0.0.1:{port}/execution/",
         "AIRFLOW__API__HOST": "127.0.0.1",
@@ -49,14 +50,18 @@ def variables(home: Path, *, port: int, log_port: int) -> dict[str, str]:
     }
 
 
-def password(home: Path) -> tuple[str, bool]:
-    """The admin's password, and whether it was generated just now. Airflow's own file holds it (mode 0600)."""
+def password(home: Path, users: str = "") -> tuple[str, bool]:
+    """The admin's password, and whether it was generated just now. Airflow's own file holds it (mode 0600).
+
+    Those of `users` are in it afterwards, too: Airflow would generate them, and print them into its log.
+    """
     path = home / "airflow" / "passwords.json"
-    if path.is_file():
-        return json.loads(path.read_text(encoding="utf-8"))[USER], False
-    fresh = secrets.token_urlsafe(12)
-    _write_secret(path, json.dumps({USER: fresh}))
-    return fresh, True
+    known = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    names = [USER, *(user.strip().split(":")[0] for user in users.split(",") if user)]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if fresh := {name: secrets.token_urlsafe(12) for name in names if name not in known}:
+        _write_secret(path, json.dumps(known | fresh))
+    return (known | fresh)[USER], USER in fresh
 
 
 def _keys(folder: Path) -> dict[str, str]:

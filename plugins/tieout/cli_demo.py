@@ -215,7 +215,7 @@ def airflow_metadata(home: Path) -> str:
 
 def password(home: Path) -> tuple[str, bool]:
     """Airflow's admin password, and whether it is new."""
-    return airflow_home.password(home)
+    return airflow_home.password(home, settings.settings().airflow_users)
 
 
 def remove(home: Path) -> None:

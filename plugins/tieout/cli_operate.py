@@ -79,7 +79,8 @@ def up(json: Json = False) -> None:
     where = here.home / "airflow" / "passwords.json"
     out.print(
         f"Airflow is healthy after {seconds:.0f} s: {url}, user admin, "
-        + (f"password {secret} (shown once; kept in {where})" if fresh else f"password in {where}"),
+        + (f"password {secret} (shown once; kept in {where})" if fresh else f"password in {where}")
+        + (f"; {len(chosen.airflow_users.split(','))} more by TIEOUT_AIRFLOW_USERS" if chosen.airflow_users else ""),
         soft_wrap=True,
     )
     out.print(
@@ -114,12 +115,14 @@ def down(
 def setup(json: Json = False) -> None:
     """Make what a warehouse and its connections need: schemas, raw tables, Airflow's metadata and pools. Repeatable."""
     here = enter()
-    from tieout import airflow_support, dag_words
+    from tieout import airflow_home, airflow_support, dag_words
     from tieout.warehouse import migrate
 
     done = migrate()
     if here.kind != "environment":
         settings.apply(_airflow(here))
+    elif users := settings.child_environment().get("AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS"):
+        airflow_home.password(here.home, users)
     pools = [dag_words.pool(name) for name in settings.settings().company.connections]
     airflow_support.migrate_metadata()
     airflow_support.ensure_pools(pools)
@@ -163,7 +166,8 @@ def _airflow(here: Place) -> dict[str, str]:
 
     chosen = settings.settings()
     if here.embedded or not settings.is_set("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"):
-        settings.apply(airflow_home.variables(here.home, port=chosen.airflow_port, log_port=chosen.airflow_log_port))
+        settings.apply(airflow_home.variables(
+            here.home, port=chosen.airflow_port, log_port=chosen.airflow_log_port, users=chosen.airflow_users))
     with cli_demo.quiet(here.home / "logs" / "setup.log"):
         migrate()
         cli_demo.airflow_metadata(here.home)

@@ -39,6 +39,10 @@ class Warehouse(BaseSettings):
     superuser_dsn: SecretStr | None = None  # only `python -m tieout.warehouse bootstrap` uses it
 
 
+# A person and a role, in the words of Airflow's simple auth manager.
+_USER = r"\w[\w.@+-]*:(viewer|user|op|admin)"
+
+
 class Settings(BaseSettings):
     """Paths and behaviour. `home` holds all that a run writes outside the warehouse."""
 
@@ -58,6 +62,8 @@ class Settings(BaseSettings):
     openlineage_namespace: str = "tieout"
     openlineage_seconds: float = Field(default=3, gt=0, le=60)
     airflow_port: int = Field(default=8080, ge=1, le=65535)
+    # Who else may log in at `make up`, beside admin; a waiver needs two people.
+    airflow_users: str = Field(default="", pattern=f"^({_USER}(,{_USER})*)?$")
     airflow_url: str = ""  # where `tieout webhook` finds Airflow; default: `make up` on this machine
     airflow_user: str = "admin"
     airflow_password: SecretStr | None = None  # default: what `make up` generated

@@ -290,10 +290,17 @@ def erase(record: str | None = None, customer: str | None = None, *, reason: str
 
 
 def waiting_waivers() -> list[dict[str, str]]:
-    """The waivers that wait for a second person: what to ask, and by which words the answer finds its request."""
+    """The waivers that wait for a second person: {break_key, request_id} of each."""
     from tieout.register import approval
 
-    return approval.questions()
+    return approval.requests()
+
+
+def waiver_question(request: dict[str, str]) -> dict[str, str] | None:
+    """What to ask about a request; None where it does not wait any more."""
+    from tieout.register import approval
+
+    return approval.question(request)
 
 
 def answer_waiver(question: dict[str, str], answer: dict[str, Any]) -> str:

@@ -104,7 +104,7 @@ def test_waivers_are_asked_every_hour_each_with_its_own_answer(bag):
     dag = bag["dags"]["waivers"]
     assert dag["schedule"] == ["0 * * * *", "UTC"] and dag["timetable"] == "CronDataIntervalTimetable"
     assert {task_id: facts["after"] for task_id, facts in dag["tasks"].items()} == {
-        "waiting": [], "ask.put": ["waiting"], "ask.record": ["ask.put", "waiting"]}  # fmt: skip
+        "waiting": [], "ask_person": ["waiting"]}  # fmt: skip
     assert dag["tags"] == ["register"]
 
 
@@ -123,7 +123,7 @@ def test_each_vendor_has_a_pool(bag):
 
 def test_every_task_retries_ends_and_alerts(bag):
     tasks = {(d, t): facts for d, dag in bag["dags"].items() for t, facts in dag["tasks"].items()}
-    assert len(tasks) == 15
+    assert len(tasks) == 14
     for where, facts in tasks.items():
         assert facts["retries"] == 3, where
         assert facts["timeout"] == 7200, where

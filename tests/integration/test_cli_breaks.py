@@ -180,7 +180,8 @@ def test_airflow_asks_and_its_answer_is_recorded(books, tieout):
     from tieout.errors import RegisterError
 
     tieout("waive", "aaaaaa", "--reason", "a [link](http://x) <b>", "--by", "ana")
-    (question,) = steps.waiting_waivers()
+    (request,) = steps.waiting_waivers()
+    question = steps.waiver_question(request)
     assert "100.00 USD" in question["subject"] and "ana" in question["subject"]
     assert r"a \[link\](http://x) \<b\>" in question["body"], "a source's text is text"
 
@@ -199,6 +200,31 @@ def test_airflow_asks_and_its_answer_is_recorded(books, tieout):
     with log.opened() as db:
         last = db.execute("select actor, account, comment from ops.break_event order by event_id desc").fetchone()
     assert last == ("ben", "airflow:id-ben", "fine")
+    assert steps.waiver_question(request) is None, "it does not wait any more"
+
+
+def test_airflow_believes_the_account_that_asked_and_not_the_name_that_was_typed(books, tieout):
+    from tieout import steps
+    from tieout.errors import RegisterError
+
+    tieout("waive", "aaaaaa", "--reason", "mine", "--by", "zoe")
+    question = steps.waiver_question(*steps.waiting_waivers())
+    mine = {"chosen_options": ["Approve"], "responded_by_user": {"id": "7", "name": log.account().upper()}}
+    with pytest.raises(RegisterError, match="another person"):
+        steps.answer_waiver(question, mine)
+    assert "waiver refused" in steps.answer_waiver(question, mine | {"chosen_options": ["Refuse"]}), "taken back"
+
+
+def test_of_more_requests_than_airflow_bears_the_largest_are_asked(books, tieout, monkeypatch):
+    from tieout import steps
+    from tieout.register import approval
+
+    assert approval.MOST < 1_024  # core.max_map_length: a list that is longer fails the run
+    monkeypatch.setattr(approval, "MOST", 1)
+    books.publish({"aaaaaa": 100, "bbbbbb": 700, "cccccc": 60})
+    for name in ("aaaaaa", "bbbbbb", "cccccc"):
+        tieout("waive", name, "--reason", "many", "--by", "ana")
+    assert [one["break_key"] for one in steps.waiting_waivers()] == [key("bbbbbb")]
 
 
 def test_the_rules_are_shown(books, tieout):

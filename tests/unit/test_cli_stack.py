@@ -14,7 +14,8 @@ import time
 import psutil
 import pytest
 
-from tieout import airflow_home, stack
+from tests.conftest import clear_settings, demo_company
+from tieout import airflow_home, airflow_support, cli_operate, place, stack, warehouse
 from tieout.errors import ConfigError
 
 # Starts a child in its own session (as Airflow's workers do), says so, and waits.
@@ -133,5 +134,28 @@ def test_airflows_keys_are_generated_once_and_private(tmp_path):
     assert other["AIRFLOW__API_AUTH__JWT_SECRET"] != first["AIRFLOW__API_AUTH__JWT_SECRET"]
     secret, fresh = airflow_home.password(tmp_path)
     assert fresh and airflow_home.password(tmp_path) == (secret, False)
+    two = airflow_home.variables(tmp_path, port=8080, log_port=8793, users="ana:user,ben:op")
+    assert two["AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS"] == "admin:admin,ana:user,ben:op"
+    assert airflow_home.password(tmp_path, "ana:user,ben:op") == (secret, False)
+    told = json.loads((tmp_path / "airflow" / "passwords.json").read_text())
+    assert set(told) == {"admin", "ana", "ben"} and len(set(told.values())) == 3, "else Airflow logs those it generates"
     for name in ("keys.json", "passwords.json"):
         assert (tmp_path / "airflow" / name).stat().st_mode & 0o777 == 0o600
+
+
+def test_setup_in_a_container_leaves_airflow_no_password_to_print(tmp_path, monkeypatch):
+    """Airflow's simple auth manager prints each password that it generates, which is the container's log."""
+    told = demo_company().model_dump(mode="json", exclude={"connections": {"__all__": {"name"}}})
+    (tmp_path / "tieout.yml").write_text(json.dumps(told))
+    monkeypatch.setenv("TIEOUT_CONFIG", str(tmp_path / "tieout.yml"))
+    monkeypatch.setenv("AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS", "admin:admin, ana:user")
+    monkeypatch.setattr(cli_operate, "enter", lambda: place.Place("environment", tmp_path, embedded=False))
+    monkeypatch.setattr(warehouse, "migrate", list)
+    monkeypatch.setattr(airflow_support, "migrate_metadata", lambda: "")
+    monkeypatch.setattr(airflow_support, "ensure_pools", lambda names: None)
+    clear_settings()
+    try:
+        cli_operate.setup()
+    finally:
+        clear_settings()
+    assert set(json.loads((tmp_path / "airflow" / "passwords.json").read_text())) == {"admin", "ana"}

@@ -36,6 +36,9 @@ def test_defaults_are_inside_the_repository(root):
         ("TIEOUT_RELOAD_GUARD_PCT", "101"),
         ("TIEOUT_LOG_FORMAT", "xml"),
         ("TIEOUT_AIRFLOW_PORT", "0"),
+        ("TIEOUT_AIRFLOW_USERS", "ana,ben"),
+        ("TIEOUT_AIRFLOW_USERS", "ana:user,"),
+        ("TIEOUT_AIRFLOW_USERS", "ana:owner"),
     ],
 )
 def test_a_wrong_setting_names_its_variable(monkeypatch, variable, value):

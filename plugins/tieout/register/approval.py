@@ -9,16 +9,31 @@ from tieout.register import acts, book, log
 from tieout.register.acts import Act
 
 if TYPE_CHECKING:
+    import psycopg
+
     from tieout.register.book import Entry
     from tieout.spec import BreakPolicy
 
-APPROVE, REFUSE, LATER = "Approve", "Refuse", "Later"
+APPROVE, LATER = "Approve", "Later"  # and Refuse
+
+# Airflow makes a task of each; from 1,024 on it would make none.
+MOST = 200
 
 
-def questions() -> list[dict[str, str]]:
-    """One question for each waiting request, the largest first; plain words, so that they travel between tasks."""
+def requests() -> list[dict[str, str]]:
+    """{break_key, request_id} of the waiting requests, the largest first; plain words, so that they travel."""
     with log.opened() as db:
-        return [_question(entry, _said(book.history(db, entry.break_key), entry)) for entry in acts.waiting(db)]
+        return [{"break_key": entry.break_key, "request_id": str(entry.request_id)}
+                for entry in acts.waiting(db)[:MOST]]  # fmt: skip
+
+
+def question(request: dict[str, str]) -> dict[str, str] | None:
+    """The request with `subject` and `body`, as the register has it now; None where it does not wait any more."""
+    with log.opened() as db:
+        entry = book.get(db, request["break_key"])
+        if str(entry.request_id) != request["request_id"]:
+            return None
+        return _question(entry, _asked(db, entry).reason or "")
 
 
 def _question(entry: Entry, reason: str) -> dict[str, str]:
@@ -37,8 +52,9 @@ def _question(entry: Entry, reason: str) -> dict[str, str]:
     }  # fmt: skip
 
 
-def _said(history: list[book.Event], entry: Entry) -> str:
-    return next((event.reason or "" for event in history if event.event_id == entry.request_id), "")
+def _asked(db: psycopg.Connection, entry: Entry) -> book.Event:
+    """The request that waits."""
+    return next(event for event in book.history(db, entry.break_key) if event.event_id == entry.request_id)
 
 
 def _plain(text: str) -> str:
@@ -52,7 +68,8 @@ def record(question: dict[str, str], answer: dict[str, Any], policy: BreakPolicy
     """Record an answer of Airflow's (`chosen_options`, `responded_by_user` {id, name}, `params_input`).
 
     Airflow says who answered; nobody types it. A request that was settled meanwhile is left alone. RegisterError where
-    the person asked for the waiver, where the amount moved, or where nobody is named.
+    the person asked for the waiver, by name or from an account of that name, where the amount moved, or where nobody is
+    named.
     """
     chosen = (answer.get("chosen_options") or [LATER])[0]
     if chosen == LATER:
@@ -66,9 +83,11 @@ def record(question: dict[str, str], answer: dict[str, Any], policy: BreakPolicy
         entry = book.get(db, question["break_key"])
         if str(entry.request_id) != question["request_id"]:
             return f"request {question['request_id']} does not wait any more: the break is {entry.status}"
-        if chosen == APPROVE and (entry.requested_by or "").lower() in [name.lower() for name in names]:
+        asked = _asked(db, entry)
+        if chosen == APPROVE and {asked.actor.lower(), asked.account.lower()} & {name.lower() for name in names}:
             raise RegisterError(f"{names[0]} asked for this waiver: another person approves it", hint="four eyes")
-        act = Act("approve" if chosen == APPROVE else "refuse", names[0], f"airflow:{names[-1]}", comment=said or None,
-                  reason="refused in Airflow" if chosen == REFUSE and not said else said or None)
+        account = f"airflow:{names[-1]}"
+        act = (Act("approve", names[0], account, comment=said or None) if chosen == APPROVE else
+               Act("refuse", names[0], account, reason=said or "refused in Airflow"))
         done = acts.carry_out(db, entry, act, policy)
     return f"break {done.break_key}: {done.kind.replace('_', ' ')} by {names[0]} (event {done.event_id})"
