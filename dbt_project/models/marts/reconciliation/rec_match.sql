@@ -48,6 +48,7 @@ matches as (
         case match_pass
             when 1 then 'decided by a person'
             when 2 then 'explicit link'
+            when 3 then 'cross-reference table'
             when 4 then 'customer, reference and currency'
             when 7 then 'customer, amount and date'
             else 'sum by key'
