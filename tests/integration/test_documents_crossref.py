@@ -57,10 +57,10 @@ def case() -> Iterator[Case]:
 
 
 def test_the_next_build_matches_what_the_table_says(case: Case, tieout: Tieout) -> None:
-    """The invoice carries the customer's word; the table says which order it means, whatever its amount and customer."""
+    """The invoice carries the customer's word; the table says which order it means, whatever amount and customer."""
     case.document("SalesOrd", "2001", 700)
-    case.document("CustInvc", "3001", 650, DAY + timedelta(5), "PO ALPHA-7")
-    case.document("CustInvc", "3002", 80, DAY + timedelta(6), "PO ALPHA-8")
+    case.document("CustInvc", "3001", 650, DAY + timedelta(5), "PO 9107")
+    case.document("CustInvc", "3002", 80, DAY + timedelta(6), "PO 9108")
     case.world.put("netsuite__customer", "erp_one", "93", id="93", companyname="Omega Mills", externalid=None,
                    url="omega.example", isperson=False)
     case.world.rows("netsuite__transaction")["erp_one", "2001"]["entity"] = "93"
@@ -68,7 +68,7 @@ def test_the_next_build_matches_what_the_table_says(case: Case, tieout: Tieout) 
     assert case.matches("order_invoice") == set()
     assert case.reasons("order_invoice") == {"2001": "A2", "3001": "A9", "3002": "A9"}
 
-    row = "order_invoice,,po-alpha 7,N2001,,"
+    row = "order_invoice,,po-0009107,N2001,,"
     assert case.table(tieout, row) == {"added": 1, "removed": 0, "unchanged": 0}
     case.build()
     assert case.matches("order_invoice") == {(3, ("2001", "3001"))}
@@ -84,7 +84,7 @@ def test_the_next_build_matches_what_the_table_says(case: Case, tieout: Tieout) 
 
 
 def test_tokens_are_those_of_the_build(case: Case, tieout: Tieout) -> None:
-    words = ("PO ALPHA-7", "po-00012345", "0001 2345", "A12B", "über 7", "RE-2026/001", "abc", "x-0-0")
+    words = ("PO 9107", "po-00012345", "0001 2345", "A12B", "über 7", "RE-2026/001", "abc", "x-0-1")
     case.table(tieout, *(f"order_invoice,,{word},N2001,," for word in words))
     case.build()
     with connect("transformer") as db:
@@ -113,22 +113,22 @@ def test_days_belong_to_it_on_both_ends(case: Case, tieout: Tieout) -> None:
 
 def test_an_entry_that_ends_gives_way_to_the_next(case: Case, tieout: Tieout) -> None:
     case.document("SalesOrd", "2002", 650)
-    case.table(tieout, "order_invoice,,PO ALPHA-7,N2001,,2026-05-05", "order_invoice,,PO ALPHA-7,N2002,2026-05-06,")
+    case.table(tieout, "order_invoice,,PO 9107,N2001,,2026-05-05", "order_invoice,,PO 9107,N2002,2026-05-06,")
     case.build()
     assert (3, ("2002", "3001")) in case.matches("order_invoice")
 
 
 def test_what_it_names_is_not_there(case: Case, tieout: Tieout) -> None:
     """Then nothing else is taken for it, by figures either, and the break says what was looked for."""
-    case.document("CustInvc", "3003", 31, DAY, "PO BETA-1")
+    case.document("CustInvc", "3003", 31, DAY, "PO 9201")
     case.document("SalesOrd", "2003", 31, DAY)
     case.table(tieout)
     case.build()
     assert (7, ("2003", "3003")) in case.matches("order_invoice")
-    case.table(tieout, "order_invoice,,PO BETA-1,N7777,,")
+    case.table(tieout, "order_invoice,,PO 9201,N7777,,")
     case.build()
     assert case.reasons("order_invoice")["3003"] == "A9"
-    assert case.evidence("3003") == "refers to PO BETA-1, by the cross-reference table 7777, which no document carries"
+    assert case.evidence("3003") == "refers to PO 9201, by the cross-reference table 7777, which no document carries"
     case.document("SalesOrd", "7777", 31, DAY - timedelta(300))  # it arrives later
     case.build()
     assert (3, ("7777", "3003")) in case.matches("order_invoice")
@@ -138,35 +138,35 @@ def test_a_deal_is_named_by_its_order_in_the_crm(case: Case, tieout: Tieout) -> 
     """An order's own reference stays its name, by which its invoice finds it."""
     case.deal("1001", 900)
     case.crm_order("5001", "1001", "WEB-77")
-    case.document("SalesOrd", "2010", 890, DAY, "PO GAMMA-3")
-    case.document("CustInvc", "3010", 890, DAY, "PO GAMMA-3")
+    case.document("SalesOrd", "2010", 890, DAY, "PO 9303")
+    case.document("CustInvc", "3010", 890, DAY, "PO 9303")
     case.build()
     assert case.matches() == set() and (4, ("2010", "3010")) in case.matches("order_invoice")
     for means in ("C5001", "WEB-77"):
-        case.table(tieout, f"deal_order,,PO GAMMA-3,{means},,")
+        case.table(tieout, f"deal_order,,PO 9303,{means},,")
         case.build()
         assert case.matches() == {(3, ("1001", "2010"))}
         assert (4, ("2010", "3010")) in case.matches("order_invoice"), "an entry of the other hop says nothing of it"
 
 
 def test_several_of_that_name_are_nobody_but_by_amount(case: Case, tieout: Tieout) -> None:
-    case.document("SalesOrd", "2021", 10, DAY, "LOT-5")
-    case.document("SalesOrd", "2022", 20, DAY, "LOT-5")
-    case.document("CustInvc", "3021", 30, DAY, "PO DELTA-1")
-    case.document("CustInvc", "3022", 20, DAY, "PO DELTA-2")
-    case.table(tieout, "order_invoice,,PO DELTA-1,LOT-5,,", "order_invoice,,PO DELTA-2,LOT-5,,")
+    case.document("SalesOrd", "2021", 10, DAY, "LOT-5X")
+    case.document("SalesOrd", "2022", 20, DAY, "LOT-5X")
+    case.document("CustInvc", "3021", 30, DAY, "PO 9401")
+    case.document("CustInvc", "3022", 20, DAY, "PO 9402")
+    case.table(tieout, "order_invoice,,PO 9401,LOT-5X,,", "order_invoice,,PO 9402,LOT-5X,,")
     case.build()
     assert (3, ("2022", "3022")) in case.matches("order_invoice")
     assert case.reasons("order_invoice")["3021"] == "A4"
     assert case.evidence("3021") == (
-        "refers to PO DELTA-1, by the cross-reference table LOT5, which several documents carry")
+        "refers to PO 9401, by the cross-reference table LOT5X, which several documents carry")
 
 
 def test_people_and_links_go_before_it(case: Case, tieout: Tieout) -> None:
     case.document("SalesOrd", "2031", 40)
     case.document("SalesOrd", "2032", 40)
-    case.document("CustInvc", "3031", 40, DAY, "PO EPSILON-1")
-    case.table(tieout, "order_invoice,,PO EPSILON-1,N2031,,")
+    case.document("CustInvc", "3031", 40, DAY, "PO 9501")
+    case.table(tieout, "order_invoice,,PO 9501,N2031,,")
     case.build()
     assert (3, ("2031", "3031")) in case.matches("order_invoice")
     case.link("2032", "3031")

@@ -154,26 +154,26 @@ described as (
     left join {{ ref('dim_currency') }} as functional on summed.functional_currency_code = functional.currency_code
 ),
 
--- What its unit says of a reference goes before what is said for all.
+-- What is said for its unit goes before what is said for all.
 told as (
     select
-        described.document_key,
+        described.*,
         crossref.means_token,
         row_number() over (
             partition by described.document_key
             order by case when crossref.business_unit is null then 1 else 0 end, crossref.means_token
         ) as choice
     from described
-    inner join {{ ref_current('int_rec_crossrefs') }} as crossref on {{ speaks_of('crossref', 'described') }}
+    left join {{ ref_current('int_rec_crossrefs') }} as crossref on {{ speaks_of('crossref', 'described') }}
 ),
 
 documents as (
     select
-        described.*,
-        coalesce(told.means_token, described.reference_token) as sought_token,
-        told.means_token is not null as is_cross_referenced
-    from described
-    left join told on described.document_key = told.document_key and told.choice = 1
+        *,
+        coalesce(means_token, reference_token) as sought_token,
+        means_token is not null as is_cross_referenced
+    from told
+    where choice = 1
 )
 
 {{ versioned('documents') }}

@@ -124,8 +124,14 @@ strangers as (
             left_document_key
         from believed
     ) as taken on candidates.hop = taken.hop and candidates.left_document_key = taken.left_document_key
-    left join placed on candidates.hop = placed.hop and candidates.right_document_key = placed.right_document_key
-    where taken.hop is null and placed.hop is null
+    -- Who has a left side of its own disputes no other.
+    left join (
+        select distinct
+            hop,
+            right_document_key
+        from believed
+    ) as settled on candidates.hop = settled.hop and candidates.right_document_key = settled.right_document_key
+    where taken.hop is null and settled.hop is null
 )
 
 select
