@@ -257,12 +257,26 @@ def crossref(world: World) -> None:
         table = {(one.hop, one.business_unit, crossrefs.token(one.reference)): one for one in crossrefs.now(books)}
         if table and world.dice.random() < 0.3:
             table.pop(world.dice.choice(sorted(table, key=str)))
-        elif (reference := _reference(world)) and (means := _reference(world)):
-            days = [None if world.dice.random() < 0.4 else _day(world) for _ in range(2)]
-            first, last = sorted(days) if None not in days else days
-            hop, unit = world.dice.choice(crossrefs.HOPS), world.dice.choice((None, None, "south"))
-            table[hop, unit, crossrefs.token(reference)] = crossrefs.Entry(hop, unit, reference, means, first, last)
+        elif entry := _entry(world):
+            table[entry.hop, entry.business_unit, crossrefs.token(entry.reference)] = entry
         crossrefs.replace(books, table.values(), "dice")
+
+
+def _entry(world: World) -> crossrefs.Entry | None:
+    """What some document says means the number of another, or nothing that is there."""
+    hop, table, word, kind = world.dice.choice((
+        ("deal_order", "salesforce__order", "C", {}),
+        ("order_invoice", "netsuite__transaction", "SO", {"type": "SalesOrd"})))
+    written = sorted(row["otherrefnum"] for row in world.rows("netsuite__transaction").values()
+                     if row.get("otherrefnum"))
+    found = some(world, table, **kind)
+    means = f"{word}{found[1]}" if found and world.dice.random() < 0.7 else _reference(world)
+    if not written or not means:
+        return None
+    days = [None if world.dice.random() < 0.6 else _day(world) for _ in range(2)]
+    first, last = sorted(days) if None not in days else days
+    unit, reference = world.dice.choice((None, None, "south")), world.dice.choice(written)
+    return crossrefs.Entry(hop, unit, reference, means, first, last)
 
 
 CHILDREN = {"netsuite__transaction": (("netsuite__transactionline", "transaction"),
