@@ -264,16 +264,16 @@ def crossref(world: World) -> None:
 
 def _entry(world: World) -> crossrefs.Entry | None:
     """What some document says means the number of another, or nothing that is there."""
-    hop, table, word, kind = world.dice.choice((
-        ("deal_order", "salesforce__order", "C", {}),
-        ("order_invoice", "netsuite__transaction", "SO", {"type": "SalesOrd"})))
+    hop, table, word, kind, writes = world.dice.choice((
+        ("deal_order", "salesforce__order", "C", {}, ("SalesOrd",)),
+        ("order_invoice", "netsuite__transaction", "SO", {"type": "SalesOrd"}, ("CustInvc", "CustCred", "CashSale"))))
     written = sorted(row["otherrefnum"] for row in world.rows("netsuite__transaction").values()
-                     if row.get("otherrefnum"))
+                     if row.get("otherrefnum") and row["type"] in writes)
     found = some(world, table, **kind)
-    means = f"{word}{found[1]}" if found and world.dice.random() < 0.7 else _reference(world)
+    means = f"{word}{found[1]}" if found and world.dice.random() < 0.8 else _reference(world)
     if not written or not means:
         return None
-    days = [None if world.dice.random() < 0.6 else _day(world) for _ in range(2)]
+    days = [None if world.dice.random() < 0.75 else _day(world) for _ in range(2)]
     first, last = sorted(days) if None not in days else days
     unit, reference = world.dice.choice((None, None, "south")), world.dice.choice(written)
     return crossrefs.Entry(hop, unit, reference, means, first, last)

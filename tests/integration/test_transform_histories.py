@@ -72,6 +72,7 @@ def test_partial_builds_of_a_random_history_equal_a_complete_one(home: Path, see
     company.land(world, new_batch())
     for _ in range(4):
         company.decide(world)
+    for _ in range(16):
         company.crossref(world)
     today = 0
     build.run(open_run(day(today)), full_refresh=True)
