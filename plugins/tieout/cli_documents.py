@@ -12,12 +12,14 @@ from typing import Annotated, Any
 import typer
 
 from tieout import show
+from tieout.cli_crossref import crossref
 from tieout.cli_work import By, Json, at_work, decider, say, warehouse_as
 from tieout.errors import ConfigError
 
 documents = typer.Typer(
     no_args_is_help=True, help="What belongs together: proposals for what is open, and what people decide about them."
 )
+documents.add_typer(crossref, name="crossref")
 
 Document = Annotated[str, typer.Argument(help="A document's number, connection:id, id, or key.")]
 Hop = Annotated[str | None, typer.Option("--hop", help="deal_order, order_invoice or invoice_cash. Default: all.")]

@@ -14,6 +14,7 @@ from datetime import date, timedelta
 from random import Random
 from typing import Any
 
+from tieout.matching import crossrefs
 from tieout.warehouse import connect
 
 TIEOUT_YML = """
@@ -250,6 +251,34 @@ def decide(world: World) -> None:
                  *max(before, after)))
 
 
+def crossref(world: World) -> None:
+    """The company's table of what references mean gets an entry, another one, or loses one."""
+    with connect("loader") as books:
+        table = {(one.hop, one.business_unit, crossrefs.token(one.reference)): one for one in crossrefs.now(books)}
+        if table and world.dice.random() < 0.3:
+            table.pop(world.dice.choice(sorted(table, key=str)))
+        elif entry := _entry(world):
+            table[entry.hop, entry.business_unit, crossrefs.token(entry.reference)] = entry
+        crossrefs.replace(books, table.values(), "dice")
+
+
+def _entry(world: World) -> crossrefs.Entry | None:
+    """What some document says means the number of another, or nothing that is there."""
+    hop, table, word, kind, writes = world.dice.choice((
+        ("deal_order", "salesforce__order", "C", {}, ("SalesOrd",)),
+        ("order_invoice", "netsuite__transaction", "SO", {"type": "SalesOrd"}, ("CustInvc", "CustCred", "CashSale"))))
+    written = sorted(row["otherrefnum"] for row in world.rows("netsuite__transaction").values()
+                     if row.get("otherrefnum") and row["type"] in writes)
+    found = some(world, table, **kind)
+    means = f"{word}{found[1]}" if found and world.dice.random() < 0.8 else _reference(world)
+    if not written or not means:
+        return None
+    days = [None if world.dice.random() < 0.75 else _day(world) for _ in range(2)]
+    first, last = sorted(days) if None not in days else days
+    unit, reference = world.dice.choice((None, None, "south")), world.dice.choice(written)
+    return crossrefs.Entry(hop, unit, reference, means, first, last)
+
+
 CHILDREN = {"netsuite__transaction": (("netsuite__transactionline", "transaction"),
                                       ("netsuite__transactionaccountingline", "transaction")),
             "salesforce__opportunity": (("salesforce__opportunitylineitem", "opportunityid"),),
@@ -279,7 +308,7 @@ def change(world: World, count: int) -> list[str]:
     for _ in range(count):
         what = world.dice.choice(
             ("new", "edit", "edit", "edit", "link", "link", "remove", "customer", "rate", "line", "period", "ship",
-             "decide"))
+             "decide", "crossref", "crossref"))
         told.append(what)
         if what == "new":
             world.dice.choice((deal, crm_order, transaction, transaction))(world)
@@ -295,6 +324,8 @@ def change(world: World, count: int) -> list[str]:
             remove(world)
         elif what == "decide":
             decide(world)
+        elif what == "crossref":
+            crossref(world)
         elif what == "customer":
             customer(world, world.dice.choice((*CRMS, *ERPS)), str(world.dice.randint(1, 4)))
         elif what == "ship":

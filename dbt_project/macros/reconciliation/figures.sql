@@ -17,6 +17,6 @@
   at least, and within the hop's days.
 #}
 {% macro is_telling(referring, predecessor) -%}
-    length({{ referring }}.reference_token) >= 4
+    length({{ referring }}.sought_token) >= 4
     and {{ within_days(predecessor ~ '.document_date', referring ~ '.document_date', referring ~ '.figures_days') }}
 {%- endmacro %}

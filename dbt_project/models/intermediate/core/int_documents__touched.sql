@@ -1,7 +1,7 @@
 {#
   Documents that the marts look at again in this build: whose landed rows changed, whose customer found another
-  identity, for whose day the rate that they take changed, or the group's; and those of a day to come, which take the as-of
-  date's rate. All documents in a complete build.
+  identity, for whose day the rate that they take changed, or the group's; of whose reference the cross-reference table says
+  something else; and those of a day to come, which take the as-of date's rate. All documents in a complete build.
 #}
 with landed as (
     {% for system in var('systems') %}
@@ -111,6 +111,15 @@ of_rates as (
     inner join changed_rates as rate
         on document.document_date = rate.rate_date and document.functional_currency_code = rate.from_currency_code
     where rate.is_group_choice and rate.to_currency_code = {{ group_currency() }}
+),
+
+-- By the references that the build before left: one that changed itself has landed.
+of_crossrefs as (
+    select
+        document.connection,
+        document.document_id
+    from {{ ref_changed('int_rec_crossrefs') }} as crossref
+    {{ look_up(left_current('int_rec_documents'), 'document', speaks_of('crossref', 'document')) }}
 )
 {%- else -%}
 of_rates as (
@@ -118,6 +127,15 @@ of_rates as (
         cast(null as {{ dbt.type_string() }}) as connection,
         cast(null as {{ dbt.type_string() }}) as document_id
     from changed_rates
+    where 1 = 0
+),
+
+of_crossrefs as (
+    select
+        connection,
+        document_id
+    from of_rates
+    -- depends on {{ ref('int_rec_crossrefs') }}: both kinds of build have the same graph
     where 1 = 0
 )
 {%- endif %}
@@ -136,6 +154,11 @@ select
     connection,
     document_id
 from of_rates
+union
+select
+    connection,
+    document_id
+from of_crossrefs
 union
 select
     connection,

@@ -68,7 +68,7 @@ referring as (
         document.document_key
     from {{ changes }} as change
     inner join {{ ref_current('int_rec_documents') }} as document
-        on change.{{ token }} = document.reference_token and change.business_unit = document.business_unit
+        on change.{{ token }} = document.sought_token and change.business_unit = document.business_unit
     where
         (change.document_type = 'crm_order' and document.role = 'order')
         or (change.document_type = 'order' and document.role = 'billing')

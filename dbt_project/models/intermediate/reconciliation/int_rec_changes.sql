@@ -8,8 +8,8 @@
 {% set decisions = ref_current('int_rec_decisions') %}
 {% set columns %}
     document.document_key, document.role, document.business_unit, document.document_type, document.document_id, document.external_id,
-    document.number_token, document.reference_token, document.customer_key, document.currency_code, document.net_amount,
-    document.document_date
+    document.number_token, document.reference_token, document.sought_token, document.customer_key, document.currency_code,
+    document.net_amount, document.document_date
 {% endset %}
 {% if is_partial_build() -%}
 with named as (
@@ -76,7 +76,7 @@ union
 -- without a version of today or of then: what is left of it in the marts is closed
 select
     document_key,
-    {% for column in ['role', 'business_unit', 'document_type', 'document_id', 'external_id', 'number_token', 'reference_token', 'customer_key', 'currency_code'] -%}
+    {% for column in ['role', 'business_unit', 'document_type', 'document_id', 'external_id', 'number_token', 'reference_token', 'sought_token', 'customer_key', 'currency_code'] -%}
     cast(null as {{ dbt.type_string() }}) as {{ column }},
     {% endfor -%}
     cast(null as numeric(28, 4)) as net_amount,

@@ -5,8 +5,8 @@
     scope='document', scope_columns=['connection', 'document_id'], scope_model='int_documents__touched',
     on_schema_change='append_new_columns', contract={'enforced': true},
     lookups=[
-        'external_id', 'document_id', 'number_token', 'reference_token', 'document_date', 'due_date',
-        'customer_key, net_amount'
+        'external_id', 'document_id', 'number_token', 'reference_token', 'sought_token', 'document_date',
+        'due_date', 'customer_key, net_amount'
     ]
 ) }}
 
@@ -152,6 +152,28 @@ described as (
     inner join headers on summed.document_key = headers.document_key
     left join {{ ref('dim_currency') }} as currency on summed.currency_code = currency.currency_code
     left join {{ ref('dim_currency') }} as functional on summed.functional_currency_code = functional.currency_code
+),
+
+-- What is said for its unit goes before what is said for all.
+told as (
+    select
+        described.*,
+        crossref.means_token,
+        row_number() over (
+            partition by described.document_key
+            order by case when crossref.business_unit is null then 1 else 0 end, crossref.means_token
+        ) as choice
+    from described
+    left join {{ ref_current('int_rec_crossrefs') }} as crossref on {{ speaks_of('crossref', 'described') }}
+),
+
+documents as (
+    select
+        *,
+        coalesce(means_token, reference_token) as sought_token,
+        means_token is not null as is_cross_referenced
+    from told
+    where choice = 1
 )
 
-{{ versioned('described') }}
+{{ versioned('documents') }}

@@ -64,7 +64,8 @@ candidates as (
     select
         hop,
         right_document_key,
-        max(case when is_same_customer then 1 else 0 end) as same_customer_count,
+        -- what the cross-reference table names may be another customer's
+        max(case when is_same_customer or is_cross_referenced then 1 else 0 end) as same_customer_count,
         -- a name that only one document answers to
         case when count(*) = 1 then min(left_document_key) end as mistaken_key
     from {{ ref('int_rec_reference_candidates') }}
@@ -75,14 +76,17 @@ referring as (
     select
         loose.hop,
         loose.document_key,
-        loose.reference,
+        case
+            when loose.is_cross_referenced then loose.reference || ', by the cross-reference table ' || loose.sought_token
+            else loose.reference
+        end as reference,
         cast(null as {{ dbt.type_string() }}) as predecessor_key,
         candidates.mistaken_key,
         candidates.right_document_key is not null as is_known_elsewhere,
         candidates.same_customer_count = 0 as is_other_customer
     from loose
     left join candidates on loose.hop = candidates.hop and loose.document_key = candidates.right_document_key
-    where loose.reference_token is not null
+    where loose.sought_token is not null
 )
 
 select

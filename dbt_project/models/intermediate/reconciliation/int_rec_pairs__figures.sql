@@ -61,6 +61,8 @@ rights as (
         and looking.scope_reason is null
         and not looking.is_void
         and not looking.is_credit
+        -- somebody said what it follows, and it is not there
+        and not looking.is_cross_referenced
         and looking.net_amount > 0
 ),
 

@@ -1,7 +1,8 @@
 -- Which left and right documents belong together by what somebody says of them, and by which pass: people first (1), then
--- explicit links (2), then references (4): with the same customer and currency, or customer and figures; or, where the customers
--- are not known as one, with the same figures within the hop's days and nobody else for either. First match wins. A reference
--- that several documents carry is believed only where exactly one of them has the same amount: neither order nor ids break ties.
+-- explicit links (2), the cross-reference table (3), whatever customer and currency, then references (4): with the same customer
+-- and currency, or customer and figures; or, where the customers are not known as one, with the same figures within the hop's
+-- days and nobody else for either. First match wins. A reference that several documents carry is believed only where exactly one
+-- of them has the same amount: neither order nor ids break ties.
 with decided as (
     select * from {{ ref('int_rec_pairs__decided') }}
 ),
@@ -54,11 +55,12 @@ counted as (
         left_document_key,
         right_document_key,
         is_same_amount,
+        case when is_cross_referenced then 3 else 4 end as match_pass,
         count(*) over (partition by hop, right_document_key) as candidate_count,
         sum(case when is_same_amount then 1 else 0 end) over (partition by hop, right_document_key) as same_amount_count
     from candidates
     -- the same figures under another currency code are a wrong code rather than another document
-    where is_same_customer and (is_same_currency or is_same_amount)
+    where is_cross_referenced or (is_same_customer and (is_same_currency or is_same_amount))
 ),
 
 found as (
@@ -80,7 +82,7 @@ found as (
         hop,
         left_document_key,
         right_document_key,
-        4 as match_pass,
+        match_pass,
         case when candidate_count > 1 then 1 else 0 end as has_rival
     from counted
     where candidate_count = 1 or (same_amount_count = 1 and is_same_amount)
@@ -113,7 +115,10 @@ strangers as (
         candidates.hop,
         candidates.left_document_key,
         candidates.right_document_key,
-        candidates.is_same_currency and candidates.is_same_amount and candidates.is_telling as is_like,
+        candidates.is_same_currency
+        and candidates.is_same_amount
+        and candidates.is_telling
+        and not candidates.is_cross_referenced as is_like,
         count(*) over (partition by candidates.hop, candidates.right_document_key) as left_count,
         count(*) over (partition by candidates.hop, candidates.left_document_key) as right_count
     from candidates
@@ -123,8 +128,14 @@ strangers as (
             left_document_key
         from believed
     ) as taken on candidates.hop = taken.hop and candidates.left_document_key = taken.left_document_key
-    left join placed on candidates.hop = placed.hop and candidates.right_document_key = placed.right_document_key
-    where taken.hop is null and placed.hop is null
+    -- Who has a left side of its own disputes no other.
+    left join (
+        select distinct
+            hop,
+            right_document_key
+        from believed
+    ) as settled on candidates.hop = settled.hop and candidates.right_document_key = settled.right_document_key
+    where taken.hop is null and settled.hop is null
 )
 
 select

@@ -1,6 +1,7 @@
--- Which documents of the left side, in the same business unit, carry the reference of a document that no link places
--- (pass 4): an order's reference is looked for among the numbers and references of the CRM's orders, an invoice's among
--- those of the ERP's orders. Whether customer, currency and amount agree as well decides whether the reference is believed.
+-- Which documents of the left side, in the same business unit, carry the reference of a document that no link places (pass 4),
+-- or what the cross-reference table says that it means (pass 3): an order's is looked for among the numbers and references of
+-- the CRM's orders, an invoice's among those of the ERP's orders. Whether customer, currency and amount agree as well decides
+-- whether a reference is believed.
 {% set documents = ref_current('int_rec_documents') %}
 with placed as (
     select distinct
@@ -16,13 +17,14 @@ looking as (
         business_unit,
         customer_key,
         currency_code,
-        reference_token,
+        sought_token,
+        is_cross_referenced,
         net_amount,
         document_date
     from {{ documents }} as document
     where
         scope_reason is null
-        and reference_token is not null
+        and sought_token is not null
         and (role = 'billing' or (role = 'order' and document_type = 'order'))
 ),
 
@@ -47,10 +49,11 @@ found as (
         coalesce(searching.customer_key = deal.customer_key, false) as is_same_customer,
         searching.currency_code = deal.currency_code as is_same_currency,
         searching.net_amount = deal.net_amount as is_same_amount,
-        {{ is_telling('searching', 'deal') }} as is_telling
+        {{ is_telling('searching', 'deal') }} as is_telling,
+        searching.is_cross_referenced
     from searching
     inner join {{ documents }} as copy
-        on searching.reference_token = copy.{{ token }} and searching.business_unit = copy.business_unit
+        on searching.sought_token = copy.{{ token }} and searching.business_unit = copy.business_unit
     inner join {{ ref('int_document_links__unioned') }} as link on copy.document_key = link.to_document_key
     inner join {{ documents }} as deal on link.from_document_key = deal.document_key
     where
@@ -66,10 +69,11 @@ found as (
         coalesce(searching.customer_key = origin.customer_key, false) as is_same_customer,
         searching.currency_code = origin.currency_code as is_same_currency,
         searching.net_amount = origin.net_amount as is_same_amount,
-        {{ is_telling('searching', 'origin') }} as is_telling
+        {{ is_telling('searching', 'origin') }} as is_telling,
+        searching.is_cross_referenced
     from searching
     inner join {{ documents }} as origin
-        on searching.reference_token = origin.{{ token }} and searching.business_unit = origin.business_unit
+        on searching.sought_token = origin.{{ token }} and searching.business_unit = origin.business_unit
     where
         searching.hop = 'order_invoice'
         and origin.role = 'order'
@@ -86,5 +90,6 @@ select
     is_same_customer,
     is_same_currency,
     is_same_amount,
-    is_telling
+    is_telling,
+    is_cross_referenced
 from found

@@ -60,7 +60,7 @@ referring as (
         document.business_unit,
         document.document_id,
         document.external_id,
-        document.reference_token
+        document.sought_token
     from {{ affected }} as affected
     {{ look_up(current, 'document', 'affected.document_key = document.document_key') }}
     union
@@ -69,7 +69,7 @@ referring as (
         change.business_unit,
         change.document_id,
         change.external_id,
-        change.reference_token
+        change.sought_token
     from {{ affected }} as affected
     inner join {{ changes }} as change on affected.document_key = change.document_key
 ),
@@ -88,7 +88,7 @@ copies as (
     union
     select document.document_key
     from referring
-    {{ look_up(current, 'document', 'referring.reference_token = document.' ~ token ~ ' and referring.business_unit = document.business_unit') }}
+    {{ look_up(current, 'document', 'referring.sought_token = document.' ~ token ~ ' and referring.business_unit = document.business_unit') }}
     where referring.hop = 'deal_order' and document.document_type = 'crm_order'
     {% endfor %}
 ),
@@ -119,7 +119,7 @@ lefts as (
         'order_invoice' as hop,
         document.document_key
     from referring
-    {{ look_up(current, 'document', 'referring.reference_token = document.' ~ token ~ ' and referring.business_unit = document.business_unit') }}
+    {{ look_up(current, 'document', 'referring.sought_token = document.' ~ token ~ ' and referring.business_unit = document.business_unit') }}
     where referring.hop = 'order_invoice' and document.document_type = 'order'
     {% if not loop.last %}union{% endif %}
     {% endfor %}
@@ -416,7 +416,7 @@ select
     names.hop,
     follower.document_key
 from names
-{{ look_up(current, 'follower', 'names.token = follower.reference_token and names.business_unit = follower.business_unit') }}
+{{ look_up(current, 'follower', 'names.token = follower.sought_token and names.business_unit = follower.business_unit') }}
 {{ look_up(stored, 'document', 'follower.document_key = document.document_key') }}
 where names.hop = document.hop and document.side = 'right' and document.match_key is null
 {%- else -%}

@@ -45,6 +45,8 @@ grant select on ops.promise to tieout_transformer;
 -- Decisions of stewards are append-only by right; they are the loader's, matching reads them.
 grant select, insert on ops.identity_decision to tieout_loader;
 grant select on ops.identity_decision, ops.identity_decision_now to tieout_loader, tieout_transformer, tieout_publisher;
+grant select, insert on ops.document_crossref to tieout_loader;
+grant select on ops.document_crossref, ops.document_crossref_now to tieout_loader, tieout_transformer, tieout_publisher;
 
 -- Files are noted once, and never taken back.
 grant select, insert on ops.load_file to tieout_loader;
