@@ -77,7 +77,6 @@ def _prepare() -> None:
     """Import what the steps import, and parse the dbt project once. Nothing here speaks to Postgres."""
     import great_expectations  # noqa: F401
     import psycopg2  # noqa: F401
-    from dbt.cli.main import dbtRunner
 
     from tieout.extract import bulk2, open, soql, suiteql  # noqa: F401
     from tieout.landing import land, windows  # noqa: F401
@@ -88,10 +87,9 @@ def _prepare() -> None:
     for stage in ("landing", "marts"):
         engine.verify(suites.load(stage=stage))
     chosen = settings.settings()
-    runner = build._runner(
+    build._runner(
         chosen.dbt_project, chosen.home / "dbt", inputs._systems(chosen.company, chosen.dbt_project),
-        chosen.dbt_threads)
-    runner._manifest = runner._call(dbtRunner(), "parse", {"systems": runner._systems}).result
+        chosen.dbt_threads).parsed()
 
 
 def _serve(job: dict[str, Any], answers: Any) -> None:

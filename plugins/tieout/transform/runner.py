@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from tieout import logs
 from tieout.errors import BuildError
@@ -16,6 +16,8 @@ from tieout.errors import BuildError
 # node name, status, seconds, rows (None where the engine does not say)
 Progress = Callable[[str, str, float, int | None], None]
 log = logs.logger(__name__)
+PARTS = ("models", "macros", "seeds", "tests")  # what a project is made of, beside its two files
+MOST_PARSED = 4  # some hundred megabytes
 _FINE = {"success", "pass", "warn", "skipped", "no-op"}
 
 
@@ -34,15 +36,16 @@ class NodeResult:
 
 
 class Runner:
-    """dbt for one project and set of systems. The parsed project is kept: vars that change with every run would else
-    make dbt parse it anew each time.
+    """dbt for one project and set of systems. The parsed project is kept, for all runners of this process: vars that
+    change with every run would else make dbt parse it anew each time, for ten seconds and more.
     """
+
+    _parsed: ClassVar[dict[tuple[object, ...], Any]] = {}
+    _lock: ClassVar[threading.Lock] = threading.Lock()  # dbt's flags are global, and so is what is parsed
 
     def __init__(self, project: Path, folder: Path, systems: Sequence[str], threads: int) -> None:
         self._project, self._folder, self._threads = project, folder, threads
         self._systems = list(systems)
-        self._manifest: Any = None
-        self._lock = threading.Lock()
 
     @property
     def log(self) -> Path:
@@ -59,15 +62,30 @@ class Runner:
         from dbt.cli.main import dbtRunner
 
         with self._lock:
-            if self._manifest is None:
-                self._manifest = self._call(dbtRunner(), "parse", {"systems": self._systems}).result
+            manifest = self.parsed()
             listeners = [_log_line, *([_teller(progress)] if progress else [])]
-            runner = dbtRunner(manifest=self._manifest, callbacks=listeners)
+            runner = dbtRunner(manifest=manifest, callbacks=listeners)
             elsewhere = self._elsewhere() if command in ("run", "test", "build") else []
             # Nobody reads the manifest that every command would write again, a second's work.
             words = ("--threads", str(self._threads), "--no-write-json", *arguments, *elsewhere)
             done = self._call(runner, command, variables, words)
         return tuple(_node_result(found) for found in done.result.results)
+
+    def parsed(self) -> Any:
+        """The project as dbt parsed it, once for as long as its files stay as they are."""
+        from dbt.cli.main import dbtRunner
+
+        key = (self._project, *self._systems, *self._newest())
+        if key not in self._parsed:
+            while len(self._parsed) >= MOST_PARSED:
+                del self._parsed[next(iter(self._parsed))]
+            self._parsed[key] = self._call(dbtRunner(), "parse", {"systems": self._systems}).result
+        return self._parsed[key]
+
+    def _newest(self) -> tuple[int, int]:
+        """How many files the project has, and when one was last written."""
+        written = [path.stat().st_mtime_ns for part in PARTS for path in (self._project / part).rglob("*")]
+        return len(written), max(written, default=0)
 
     def _elsewhere(self) -> list[str]:
         """Staging of systems that the company does not have: there is nothing to read."""
