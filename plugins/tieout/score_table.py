@@ -15,6 +15,7 @@ from typing import Any
 
 NOBODY = "none"  # `simulator.score`: nothing was reported on a planted break's documents
 PAIR_F1, CLASS_RECALL, CLASS_REASON = 0.97, 0.95, 0.93
+CUSTOMERS_F1, CUSTOMERS_PRECISION = 0.975, 0.999
 FALSE_COUNT, FALSE_AMOUNT = Decimal("0.001"), Decimal("0.0005")
 FEWEST = 20
 
@@ -69,6 +70,10 @@ def goals(results: Sequence[dict[str, Any]]) -> list[Goal]:
     classes = class_rows(results)
     found = min((row["recall"], name) for name, row in classes.items() if row["planted"])
     right = min((row["reason"], name) for name, row in classes.items() if row["planted"])
+    customers = {level: _customers([run for run in results if run["level"] == level])
+                 for level in sorted({run["level"] for run in results})}  # fmt: skip
+    joined = min((f1, f"level {level}") for level, (f1, _) in customers.items())
+    trusted = min((precision, f"level {level}") for level, (_, precision) in customers.items())
     return [
         Goal("pair F1 over all hops", f"≥ {PAIR_F1}", f"{f1[0]:.4f}", f1[1], f1[0] >= PAIR_F1),
         Goal("recall of a planted class", f"≥ {CLASS_RECALL}", f"{found[0]:.4f}", found[1], found[0] >= CLASS_RECALL),
@@ -77,6 +82,10 @@ def goals(results: Sequence[dict[str, Any]]) -> list[Goal]:
              counted[0] <= FALSE_COUNT),
         Goal("the same by amount", "≤ 0.05 %", _percent(valued[0]), valued[1], valued[0] <= FALSE_AMOUNT),
         Goal("unexplained money", "0.00", f"{left[0]:.2f}", left[1], not left[0]),
+        Goal("customers: pair F1 of a level", f"≥ {CUSTOMERS_F1}", f"{joined[0]:.4f}", joined[1],
+             joined[0] >= CUSTOMERS_F1),
+        Goal("customers: precision of what was joined", f"≥ {CUSTOMERS_PRECISION}", f"{trusted[0]:.4f}", trusted[1],
+             trusted[0] >= CUSTOMERS_PRECISION),
     ]
 
 
@@ -94,9 +103,18 @@ def _f1(hops: Iterable[dict[str, Any]]) -> float:
     hops = list(hops)
     true, claimed, right = (sum(hop[word] for hop in hops) for word in ("pairs", "claimed", "tp"))
     wrong = sum(hop["fp"] for hop in hops)
-    precision = 1 - wrong / claimed if claimed else 1.0
-    recall = right / true if true else 1.0
+    return _mean(1 - wrong / claimed if claimed else 1.0, right / true if true else 1.0)
+
+
+def _mean(precision: float, recall: float) -> float:
     return round(2 * precision * recall / (precision + recall), 4) if precision + recall else 0.0
+
+
+def _customers(results: Sequence[dict[str, Any]]) -> tuple[float, float]:
+    """(F1, precision) of the pairs of records that share a golden customer, over several runs."""
+    true, found, wrong = (sum(run["identity"][word] for run in results) for word in ("pairs", "found", "false_auto"))
+    precision = _ratio(found - wrong, found)
+    return _mean(precision, _ratio(found - wrong, true)), precision
 
 
 def false_share(result: dict[str, Any]) -> tuple[Decimal, Decimal]:

@@ -19,7 +19,7 @@ RUN = {
     "false_auto": {"count": 0, "of": 1000, "group_amount": "0", "of_group_amount": "90000.00"},
     "unexplained": {"deal_order": "0.0000"},
     "auto_match_rate": {"deal_order": {"documents": 210, "matched": 190, "review": 10, "scoped_out": 10, "rate": 0.95}},
-    "identity": {"f1": 0.99, "review": 3},
+    "identity": {"pairs": 100, "found": 99, "false_auto": 0, "f1": 0.995, "review": 3},
 }  # fmt: skip
 
 
@@ -34,7 +34,7 @@ def _missed(results):
 
 
 def test_a_flawless_campaign_reaches_every_goal():
-    assert len(score_table.goals(_two())) == 6 and _missed(_two()) == {}
+    assert len(score_table.goals(_two())) == 8 and _missed(_two()) == {}
 
 
 @pytest.mark.parametrize(("change", "goal", "where"), [
@@ -45,6 +45,8 @@ def test_a_flawless_campaign_reaches_every_goal():
     ({"classes": {"A1": CLASS, "C1": {**CLASS, "tp": 35}},
       "confusion": {"A1": {"A1": 40}, "C1": {"C1": 35, "none": 5}}},
      "recall of a planted class", "C1"),
+    ({"identity": {**RUN["identity"], "found": 95}}, "customers: pair F1 of a level", "level 3"),
+    ({"identity": {**RUN["identity"], "false_auto": 1}}, "customers: precision of what was joined", "level 3"),
 ])  # fmt: skip
 def test_each_goal_can_be_missed_and_says_where(change, goal, where):
     assert _missed(_two(**change)) == {goal: where}
