@@ -131,8 +131,9 @@ FAULTS = {
     ),
     "assert_no_document_in_two_matches": (
         "marts.rec_match_member",
-        "insert into {0} select 'x' || member_key, 'x', hop, side, document_key, piece_key, amount,"
-        f" currency_code, group_amount, recorded_run, superseded_run, row_hash from {{0}} where {CURRENT} limit 1",
+        "insert into {0} (member_key, match_key, hop, side, document_key, piece_key, amount, recorded_run,"
+        " superseded_run) select 'x' || member_key, 'x', hop, side, document_key, piece_key, amount, recorded_run,"
+        f" superseded_run from {{0}} where {CURRENT} limit 1",
     ),
     "assert_no_fan_out": ("intermediate.int_rec_members", "insert into {0} select * from {0} limit 1"),
     "assert_nothing_unexplained": ("marts.rec_gl_tieout", "update {0} set unexplained_amount = 0.01"),
