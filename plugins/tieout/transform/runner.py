@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from tieout import logs
+from tieout import logs, settings
 from tieout.errors import BuildError
 
 # node name, status, seconds, rows (None where the engine does not say)
@@ -72,10 +72,11 @@ class Runner:
         return tuple(_node_result(found) for found in done.result.results)
 
     def parsed(self) -> Any:
-        """The project as dbt parsed it, once for as long as its files stay as they are."""
+        """The project as dbt parsed it for this database, once for as long as its files stay as they are."""
         from dbt.cli.main import dbtRunner
 
-        key = (self._project, *self._systems, *self._newest())
+        # Every relation of a parsed project names the database.
+        key = (self._project, settings.warehouse().database, *self._systems, *self._newest())
         if key not in self._parsed:
             while len(self._parsed) >= MOST_PARSED:
                 del self._parsed[next(iter(self._parsed))]
