@@ -6,6 +6,7 @@ personal data.
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -22,6 +23,9 @@ documents = typer.Typer(
 documents.add_typer(crossref, name="crossref")
 
 Document = Annotated[str, typer.Argument(help="A document's number, connection:id, id, or key.")]
+Amount = Annotated[
+    str, typer.Option("--amount", help="How much of a payment. Default: all that both have open.", show_default=False)
+]
 Hop = Annotated[str | None, typer.Option("--hop", help="deal_order, order_invoice or invoice_cash. Default: all.")]
 
 
@@ -34,7 +38,7 @@ def register(app: typer.Typer) -> None:
 def review(hop: Hop = None, limit: Annotated[int, typer.Option("--limit", min=1)] = 50, json: Json = False) -> None:
     """What may belong together among open documents, the surest first: all passes of `tieout match` look at them.
 
-    Nothing is changed. Deals, orders and billing are decided about here; cash is applied in the books.
+    Nothing is changed: `decide` says what belongs together.
     """
     with at_work(json) as out, warehouse_as("transformer", "documents") as books:
         found = _proposals(books, hop)[:limit]
@@ -56,12 +60,15 @@ def decide(
     match: Annotated[bool, typer.Option("--match", help="They belong together.")] = False,
     never: Annotated[bool, typer.Option("--never", help="They do not.")] = False,
     revoke: Annotated[bool, typer.Option("--revoke", help="Take the decision about them back.")] = False,
+    amount: Amount = "",
     reason: Annotated[str, typer.Option("--reason", help="Why.")] = "",
     by: By = None,
     json: Json = False,
 ) -> None:
-    """Decide about a deal and its order, or an order and its billing; the next build applies it."""
-    from tieout.matching import document_review, identity_decisions
+    """Decide about a deal and its order, an order and its billing, or a payment and its invoice; the next build applies
+    it. Of a payment that the books apply themselves, the books' word counts.
+    """
+    from tieout.matching import cash, document_review, identity_decisions
     from tieout.publish import explain
     from tieout.publish.asof import as_of
 
@@ -73,17 +80,26 @@ def decide(
             a, b = ((found.connection, found.document_id) for found in (explain.find(db, one), explain.find(db, other)))
         with warehouse_as("transformer", "documents") as books:
             hop = document_review.hop_of(books, a, b)
+            is_cash = hop == cash.HOP and match
+            if amount and not is_cash:
+                raise ConfigError("--amount is said of a payment that pays an invoice", hint="leave it out")
+            applied = cash.Cash(books).share(a, b, amount) if is_cash else None
         with warehouse_as("loader", "documents") as books:
-            made = identity_decisions.decide(books, a, b, verdicts[0], reason, decider(by), hop)
+            made = identity_decisions.decide(books, a, b, verdicts[0], reason, decider(by), hop, applied)
         text = f"decision {made}: the next build applies it" if made else "the same decision counts already"
-        say(out, json, {"decision_id": made, "hop": hop}, text=text)
+        if made and applied:
+            text = f"decision {made}: the next build applies {show.money(applied.amount)} {applied.currency_code}"
+        say(out, json, {"decision_id": made, "hop": hop, **(applied._asdict() if applied else {})}, text=text)
 
 
 @documents.command()
 def export(
     path: Annotated[Path, typer.Argument(help="A CSV file to write.")], hop: Hop = None, json: Json = False
 ) -> None:
-    """Write proposals as CSV, one row a pair: fill in `verdict` (SAME, NOT SAME, REVOKED) and `reason`, then import."""
+    """Write proposals as CSV, one row a pair: fill in `verdict` (SAME, NOT SAME, REVOKED) and `reason`, then import.
+
+    Of a payment and an invoice `applied` says how much; empty, it is all that both have open.
+    """
     from tieout.matching import document_review, identity_decisions
 
     with at_work(json) as out, warehouse_as("transformer", "documents") as books:
@@ -98,10 +114,14 @@ def import_(
     path: Annotated[Path, typer.Argument(exists=True, dir_okay=False)], by: By = None, json: Json = False
 ) -> None:
     """Read decisions from a CSV that `export` wrote. All or none."""
-    from tieout.matching import document_review, identity_decisions
+    from tieout.matching import cash, document_review, identity_decisions
 
-    with at_work(json) as out, warehouse_as("loader", "documents") as books:
-        done = identity_decisions.take(books, path, decider(by), document_review.DECIDED)
+    with (
+        at_work(json) as out,
+        warehouse_as("transformer", "documents") as marts,
+        warehouse_as("loader", "documents") as books,
+    ):
+        done = identity_decisions.take(books, path, decider(by), document_review.HOPS, cash.Cash(marts))
         say(out, json, done, text=f"{done.decided} decided, {done.unchanged} as before, {done.empty} left open")
 
 
@@ -111,14 +131,15 @@ def list_(json: Json = False) -> None:
     from tieout.matching import document_review, identity_store
 
     with at_work(json) as out, warehouse_as("transformer", "documents") as books:
-        found = [(hop, each) for hop in document_review.DECIDED for each in identity_store.decisions(books, hop)]
+        found = [(hop, each) for hop in document_review.HOPS for each in identity_store.decisions(books, hop)]
         if json:
-            show.as_json([{"hop": hop, "decision_id": each.decision_id, "a": each.a, "b": each.b, "same": each.same}
-                          for hop, each in found])  # fmt: skip
+            show.as_json([{"hop": hop, **asdict(each)} for hop, each in found])
             return
-        show.table(out, f"{len(found)} decisions", ["decision", "hop", "document", "document", "verdict"],
-                   [[str(each.decision_id), hop, ":".join(each.a), ":".join(each.b), "match" if each.same else "never"]
-                    for hop, each in found])  # fmt: skip
+        show.table(
+            out, f"{len(found)} decisions", ["decision", "hop", "document", "document", "verdict", "applied", ""],
+            [[str(each.decision_id), hop, ":".join(each.a), ":".join(each.b), "match" if each.same else "never",
+              show.money(each.amount), each.currency_code] for hop, each in found],
+        )  # fmt: skip
 
 
 def _proposals(books: Any, hop: str | None) -> list[Any]:

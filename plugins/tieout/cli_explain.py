@@ -70,6 +70,11 @@ def _show_group(out: Any, group: Any, document_key: str) -> None:
                 entry.evidence or "", f"{entry.status.replace('_', ' ')}, {entry.owner}, due {entry.due_date}",
                 entry.comment or "", f"break {entry.break_key[:12]}"]  # fmt: skip
         out.print("  " + " · ".join(filter(None, said)), markup=False, soft_wrap=True)
+    for each in group.decisions:
+        much = f" {show.money(each.amount)} {each.currency_code}" if each.amount else ""
+        out.print(f"  {each.decided_by} decided on {each.decided_at:%Y-%m-%d}: {each.a} and {each.b}"
+                  f" {'belong together' if each.is_match else 'do not belong together'}{much}: {each.reason}",
+                  markup=False, soft_wrap=True)  # fmt: skip
     for each in group.suggestions:
         sure = f"{each.confidence:.2f}" if each.is_sure else "perhaps"
         out.print(f"  {each.left} and {each.right} may belong together ({each.pass_name}, {sure}), difference "

@@ -237,18 +237,33 @@ def link(world: World) -> None:
 
 
 def decide(world: World) -> None:
-    """A person says of two documents that they belong together, that they do not, or takes that back."""
+    """A person says of two documents that they belong together, that they do not, or takes that back. Of cash, more
+    often than not about documents of which something was said before.
+    """
+    cash = tuple(some(world, "netsuite__transaction", type=kind) for kind in ("CustInvc", "CustPymt"))
+    with connect("loader") as books:
+        said = books.execute("select connection_a, record_id_a from ops.identity_decision where entity = 'invoice_cash'"
+                             " union select connection_b, record_id_b from ops.identity_decision"
+                             " where entity = 'invoice_cash' order by 1, 2").fetchall()
+    known = [document for document in said if document in world.rows("netsuite__transaction")]
+    if known and world.dice.random() < 0.6:
+        again = world.dice.choice(known)
+        kind = world.rows("netsuite__transaction")[again]["type"]
+        cash = (again, cash[1]) if kind == "CustInvc" else (cash[0], again)
     hop, before, after = world.dice.choice((
         ("deal_order", some(world, "salesforce__opportunity"), some(world, "netsuite__transaction", type="SalesOrd")),
         ("order_invoice", some(world, "netsuite__transaction", type="SalesOrd"),
-         some(world, "netsuite__transaction", type="CustInvc"))))
+         some(world, "netsuite__transaction", type="CustInvc")),
+        ("invoice_cash", *cash), ("invoice_cash", *cash)))
     if before and after:
+        verdict = world.dice.choice(("SAME", "SAME", "NOT SAME", "REVOKED"))
+        applied = (50 * world.dice.randint(1, 5), "USD") if (hop, verdict) == ("invoice_cash", "SAME") else (None, None)
         with connect("loader") as books:
             books.execute(
                 "insert into ops.identity_decision (entity, verdict, connection_a, record_id_a, connection_b,"
-                " record_id_b, decided_by, reason) values (%s, %s, %s, %s, %s, %s, 'dice', 'chance')",
-                (hop, world.dice.choice(("SAME", "SAME", "NOT SAME", "REVOKED")), *min(before, after),
-                 *max(before, after)))
+                " record_id_b, decided_by, reason, amount, currency_code)"
+                " values (%s, %s, %s, %s, %s, %s, 'dice', 'chance', %s, %s)",
+                (hop, verdict, *min(before, after), *max(before, after), *applied))
 
 
 def crossref(world: World) -> None:
@@ -308,7 +323,7 @@ def change(world: World, count: int) -> list[str]:
     for _ in range(count):
         what = world.dice.choice(
             ("new", "edit", "edit", "edit", "link", "link", "remove", "customer", "rate", "line", "period", "ship",
-             "decide", "crossref", "crossref"))
+             "decide", "decide", "crossref", "crossref"))
         told.append(what)
         if what == "new":
             world.dice.choice((deal, crm_order, transaction, transaction))(world)

@@ -70,7 +70,7 @@ def test_partial_builds_of_a_random_history_equal_a_complete_one(home: Path, see
     world = company.begin(seed)
     _clear()
     company.land(world, new_batch())
-    for _ in range(4):
+    for _ in range(12):
         company.decide(world)
     for _ in range(16):
         company.crossref(world)

@@ -13,6 +13,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from tieout.errors import ConfigError
+from tieout.matching import cash
 from tieout.matching import identity_store as store
 from tieout.matching.engine import Decisions, Result, match
 from tieout.matching.identity_cluster import Record
@@ -25,8 +26,7 @@ if TYPE_CHECKING:
 
     from tieout.matching.book import Groups
 
-DECIDED = ("deal_order", "order_invoice")  # where a person's word counts; cash is applied in the books
-HOPS = (*DECIDED, "invoice_cash")
+HOPS = ("deal_order", "order_invoice", cash.HOP)  # where a person's word counts
 # What is open of the left side, and what of the right: all of it, or a rest.
 OPEN = {
     "deal_order": (("A1", "C2", "E1"), ("A4", "A9", "E1")),
@@ -37,7 +37,7 @@ KINDS = {"deal_order": "documents", "order_invoice": "documents", "invoice_cash"
 COLUMNS = (
     "hop", "proposal", "pass", "is_sure", "confidence", "connection_a", "record_id_a", "number_a", "date_a", "open_a",
     "connection_b", "record_id_b", "number_b", "date_b", "open_b", "currency", "customer", "difference", "explained_by",
-    "verdict", "reason",
+    "applied", "verdict", "reason",
 )  # fmt: skip
 
 
@@ -187,10 +187,12 @@ def _proposal(
 
 
 def rows(proposals: Sequence[Proposal]) -> list[tuple[object, ...]]:
-    """One row of COLUMNS for each pair of a proposal; `verdict` and `reason` are for a person to fill in."""
+    """One row of COLUMNS for each pair of a proposal; `verdict` and `reason` are for a person to fill in, and of cash
+    `applied` where it is not all that both have open.
+    """
     return [
         (found.hop, number, found.pass_name, found.is_sure, found.confidence, *_cells(a), *_cells(b),
-         found.currency_code, a.customer or b.customer, found.difference, found.reason, "", "")
+         found.currency_code, a.customer or b.customer, found.difference, found.reason, "", "", "")
         for number, found in enumerate(proposals, start=1) for a in found.left for b in found.right]  # fmt: skip
 
 
@@ -208,10 +210,11 @@ def hop_of(books: psycopg.Connection, one: tuple[str, str], other: tuple[str, st
         if not found:
             raise ConfigError(f"no document {connection}:{id_}", hint="connection:id, as `tieout explain` shows it")
         roles.append(found[0][0])
-    hop = {("deal", "order"): "deal_order", ("billing", "order"): "order_invoice"}.get(tuple(sorted(roles)))
+    hop = {("deal", "order"): "deal_order", ("billing", "order"): "order_invoice",
+           ("billing", "payment"): cash.HOP}.get(tuple(sorted(roles)))  # fmt: skip
     if hop is None:
         raise ConfigError(
             f"a {roles[0]} and a {roles[1]} are not matched by decision",
-            hint="a deal and its order, an order and its billing; cash is applied in the books",
+            hint="a deal and its order, an order and its billing, an invoice and its payment",
         )
     return hop

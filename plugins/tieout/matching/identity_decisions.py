@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tieout.errors import ConfigError
+from tieout.matching import cash
 from tieout.matching import identity_store as store
+from tieout.matching.cash import Applied, Cash
 from tieout.matching.identity_cluster import Record
 
 if TYPE_CHECKING:
@@ -109,10 +111,11 @@ def require(books: psycopg.Connection, records: Sequence[Record]) -> None:
 
 
 def decide(
-    books: psycopg.Connection, a: Record, b: Record, verdict: str, reason: str, by: str, entity: str = "customer"
+    books: psycopg.Connection, a: Record, b: Record, verdict: str, reason: str, by: str, entity: str = "customer",
+    applied: Applied | None = None,
 ) -> int | None:
     """Write a decision about two records; its id, or None where the same one counts already. `entity`: customer, or of
-    two documents their hop.
+    two documents their hop. `applied`: of a payment and an invoice that belong together, how much.
 
     ConfigError for a verdict that does not exist, no reason, one record twice, nothing to revoke, or a verdict that
     contradicts what other decisions amount to.
@@ -125,18 +128,21 @@ def decide(
     if one == two:
         raise ConfigError(f"{one[0]}:{one[1]} is one record, not two", hint="name the other one")
     books.execute("select pg_advisory_xact_lock(7160, 7)")
-    standing = store.decisions(books, entity)
-    now = {(found.a, found.b): found.same for found in standing}
+    standing = {(found.a, found.b): found for found in store.decisions(books, entity)}
     wanted = {"SAME": True, "NOT SAME": False, "REVOKED": None}[verdict]
-    if now.get((one, two)) == wanted and (wanted is not None or (one, two) not in now):
-        if wanted is None:
-            raise ConfigError("nothing was decided about this pair", hint="`export --decided` shows what was")
+    before = standing.get((one, two))
+    if before is None and wanted is None:
+        raise ConfigError("nothing was decided about this pair", hint="`list` shows what was")
+    amount, currency = applied or (None, None)
+    if before is not None and (before.same, before.amount, before.currency_code) == (wanted, amount, currency):
         return None
-    _refuse_contradiction({**now, (one, two): wanted}, one, two)
+    if entity != cash.HOP:  # one payment for two invoices makes these no one thing
+        _refuse_contradiction({pair: found.same for pair, found in standing.items()} | {(one, two): wanted}, one, two)
     return books.execute(
         "insert into ops.identity_decision (entity, verdict, connection_a, record_id_a, connection_b, record_id_b,"
-        " decided_by, reason) values (%s, %s, %s, %s, %s, %s, %s, %s) returning decision_id",
-        (entity, verdict, *one, *two, by, reason.strip()),
+        " decided_by, reason, amount, currency_code) values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
+        " returning decision_id",
+        (entity, verdict, *one, *two, by, reason.strip(), amount, currency),
     ).fetchone()[0]
 
 
@@ -182,9 +188,12 @@ def _calm(cell: object) -> object:
     return f"'{cell}" if isinstance(cell, str) and cell[:1] in ("=", "+", "-", "@") else cell
 
 
-def take(books: psycopg.Connection, path: Path, by: str, hops: Sequence[str] = ()) -> Imported:
+def take(
+    books: psycopg.Connection, path: Path, by: str, hops: Sequence[str] = (), opened: Cash | None = None
+) -> Imported:
     """Read decisions from a CSV that `export` wrote; all or none. ConfigError names file and line. `hops`: they are
-    about documents, each of the hop in its column `hop`, which must be one of these.
+    about documents, each of the hop in its column `hop`, which must be one of these. `opened`: how much payments and
+    invoices may take, where the column `applied` is empty or says it.
     """
     decided = unchanged = empty = 0
     with path.open(encoding="utf-8-sig", newline="") as stream:
@@ -203,7 +212,9 @@ def take(books: psycopg.Connection, path: Path, by: str, hops: Sequence[str] = (
             try:
                 if hops and entity not in hops:
                     raise ConfigError(f"{entity!r} is no hop to decide about", hint=", ".join(hops))
-                made = decide(books, a, b, verdict, row["reason"] or "", by, entity)
+                is_cash = opened is not None and entity == cash.HOP and verdict == "SAME"
+                applied = opened.share(a, b, row.get("applied") or "") if is_cash else None
+                made = decide(books, a, b, verdict, row["reason"] or "", by, entity, applied)
             except ConfigError as error:
                 raise ConfigError(f"{path}:{reader.line_num}: {error.message}", hint=error.hint) from error
             decided += made is not None

@@ -6,6 +6,7 @@ import io
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from tieout.matching.identity_cluster import Event, Golden, Record
@@ -34,12 +35,14 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What a steward said of a pair; `same` or not."""
+    """What a person said of a pair; `same` or not. `amount`: how much of a payment pays an invoice, in its currency."""
 
     decision_id: int
     a: Record
     b: Record
     same: bool
+    amount: Decimal | None = None
+    currency_code: str | None = None
 
 
 def is_stale(books: psycopg.Connection, digest: str) -> bool:
@@ -81,9 +84,9 @@ def weights(books: psycopg.Connection) -> list[tuple[str, str, float]]:
 def decisions(books: psycopg.Connection, entity: str = "customer") -> list[Decision]:
     """Those that count, newest first."""
     return [
-        Decision(number, (a, b), (c, d), verdict == "SAME")
-        for number, a, b, c, d, verdict in books.execute(
-            "select decision_id, connection_a, record_id_a, connection_b, record_id_b, verdict"
+        Decision(number, (a, b), (c, d), verdict == "SAME", *money)
+        for number, a, b, c, d, verdict, *money in books.execute(
+            "select decision_id, connection_a, record_id_a, connection_b, record_id_b, verdict, amount, currency_code"
             " from ops.identity_decision_now where entity = %s order by decision_id desc",
             (entity,),
         ).fetchall()

@@ -71,6 +71,20 @@ class Suggestion:
 
 
 @dataclass(frozen=True)
+class Decided:
+    """What a person said of two documents of a group, as it counts now. `amount`: of a payment that pays an invoice."""
+
+    a: str
+    b: str
+    is_match: bool
+    decided_by: str
+    decided_at: datetime
+    reason: str
+    amount: Decimal | None
+    currency_code: str | None
+
+
+@dataclass(frozen=True)
 class Group:
     """Documents of one hop that belong together, and what they differ by. No `pass_name`: nothing was matched.
 
@@ -90,6 +104,7 @@ class Group:
     more: int
     breaks: tuple[Entry, ...]
     suggestions: tuple[Suggestion, ...] = ()
+    decisions: tuple[Decided, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -244,7 +259,21 @@ def _group(db: psycopg.Connection, hop: str, group_key: str) -> Group:
     broken = tuple(book.find(db, book.Filter(hop=hop, document_keys=tuple(sorted({row[1] for row in rows})))))
     title = HOPS[hop][0] if hop in HOPS else hop
     suggested = _suggestions(db, hop, [row[1] for row in rows])
-    return Group(hop, title, group_key, match_key, *match, members, max(len(rows) - MOST_MEMBERS, 0), broken, suggested)
+    decided = _decisions(db, hop, rows)
+    more = max(len(rows) - MOST_MEMBERS, 0)
+    return Group(hop, title, group_key, match_key, *match, members, more, broken, suggested, decided)
+
+
+def _decisions(db: psycopg.Connection, hop: str, rows: list[tuple[Any, ...]]) -> tuple[Decided, ...]:
+    found = db.execute(
+        "with member as (select * from unnest(%s::text[], %s::text[]) as m (connection, document_id))"
+        " select connection_a || ':' || record_id_a, connection_b || ':' || record_id_b, verdict = 'SAME', decided_by,"
+        " decided_at, reason, amount, currency_code from ops.identity_decision_now where entity = %s"
+        " and (connection_a, record_id_a) in (select connection, document_id from member)"
+        " and (connection_b, record_id_b) in (select connection, document_id from member)"
+        " order by decision_id limit %s",
+        ([row[2] for row in rows], [row[4] for row in rows], hop, MOST_MEMBERS)).fetchall()
+    return tuple(Decided(*row) for row in found)
 
 
 def _suggestions(db: psycopg.Connection, hop: str, document_keys: list[str]) -> tuple[Suggestion, ...]:

@@ -1,6 +1,6 @@
 -- Cash and credits, cut into pieces: what each settles of which billing document (`piece`), and the rest that settles
 -- nothing (`piece` null). Cash is the right side of invoice → cash. A credit memo is billing, so its pieces are on the left:
--- what it takes off an invoice stands in that invoice's group.
+-- what it takes off an invoice stands in that invoice's group. What people applied (pass 1) goes with what the books did (2).
 {% set documents = ref_current('int_rec_documents') %}
 {% set ends = ['payment_document_key', 'invoice_document_key'] if is_partial_build() else ['payment_document_key'] %}
 with lines as (
@@ -26,22 +26,42 @@ settlements as (
     group by payment_document_key, invoice_document_key
 ),
 
+pieces as (
+    select
+        payment_document_key,
+        invoice_document_key,
+        abs(applied_amount) as applied_amount,
+        2 as match_pass
+    from settlements
+    where applied_amount <> 0
+    union all
+    select
+        payment_document_key,
+        invoice_document_key,
+        applied_amount,
+        1 as match_pass
+    from {{ ref('int_rec_applications__decided') }}
+),
+
 -- A receipt settles an invoice by a positive amount. What goes back to the customer settles a credit by a negative one.
 applied as (
     select
         document.document_key,
         document.role,
-        settlements.invoice_document_key as piece,
+        pieces.invoice_document_key as piece,
         document.currency_code,
         document.period,
+        max(pieces.match_pass) as match_pass,
         case when document.role = 'billing' or document.total_amount < 0 then -1 else 1 end
-        * abs(settlements.applied_amount) as amount
-    from settlements
-    inner join {{ documents }} as document on settlements.payment_document_key = document.document_key
+        * sum(pieces.applied_amount) as amount
+    from pieces
+    inner join {{ documents }} as document on pieces.payment_document_key = document.document_key
     where
         not document.is_void
         and (document.role = 'payment' or document.is_credit)
-        and settlements.applied_amount <> 0
+    group by
+        document.document_key, document.role, pieces.invoice_document_key, document.currency_code, document.period,
+        document.total_amount
 ),
 
 used as (
@@ -59,6 +79,7 @@ rests as (
         cast(null as {{ dbt.type_string() }}) as piece,
         document.currency_code,
         document.period,
+        2 as match_pass,
         document.total_amount - coalesce(used.amount, 0) as amount
     {{ from_judged(documents, 'document', 'invoice_cash') }}
     left join used on document.document_key = used.document_key
@@ -75,6 +96,7 @@ at_the_counter as (
         document.document_key as piece,
         document.currency_code,
         document.period,
+        2 as match_pass,
         coalesce(document.header_total_amount, document.total_amount) as amount
     {{ from_judged(documents, 'document', 'invoice_cash') }}
     where document.settles_itself
@@ -86,6 +108,7 @@ select
     piece,
     currency_code,
     period,
+    match_pass,
     amount
 from applied
 union all
@@ -95,6 +118,7 @@ select
     piece,
     currency_code,
     period,
+    match_pass,
     amount
 from rests
 union all
@@ -104,5 +128,6 @@ select
     piece,
     currency_code,
     period,
+    match_pass,
     amount
 from at_the_counter

@@ -36,17 +36,22 @@ with named as (
     {% endfor %}
 ),
 
--- Of two documents of which somebody decided, neither is judged without the other.
-decided as (
+-- Of two documents of which somebody decided, neither is judged without the other; one may be gone. What a payment has left for
+-- one invoice depends on what it pays of another, so of cash a further step is looked at.
+{% for step, before, hops in [('decided', 'named', ('deal_order', 'order_invoice', 'invoice_cash')), ('applied', 'decided', ('invoice_cash',))] -%}
+{{ step }} as (
     {% for one, other in [('a', 'b'), ('b', 'a')] -%}
     select partner.document_key
-    from named
-    {{ look_up(current, 'document', 'named.document_key = document.document_key') }}
+    from {{ before }}
+    {{ look_up(documents, 'document', before ~ '.document_key = document.document_key') }}
     {{ look_up(decisions, 'decision', 'decision.connection_' ~ one ~ ' = document.connection and decision.document_id_' ~ one ~ ' = document.document_id') }}
     {{ look_up(current, 'partner', 'decision.connection_' ~ other ~ ' = partner.connection and decision.document_id_' ~ other ~ ' = partner.document_id') }}
+    where decision.hop in ({% for hop in hops %}'{{ hop }}'{% if not loop.last %}, {% endif %}{% endfor %})
     {% if not loop.last %}union{% endif %}
     {% endfor %}
 ),
+
+{% endfor -%}
 
 of_deals as (
     select link.to_document_key as document_key
@@ -61,6 +66,8 @@ concerned as (
     select document_key from of_deals
     union
     select document_key from decided
+    union
+    select document_key from applied
 )
 
 select {{ columns }}

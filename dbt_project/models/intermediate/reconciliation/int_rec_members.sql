@@ -9,7 +9,14 @@ with populations as (
 
 scoped as (
     select
-        populations.*,
+        populations.population_key,
+        populations.hop,
+        populations.side,
+        populations.document_key,
+        populations.piece,
+        populations.currency_code,
+        populations.period,
+        populations.amount,
         coalesce(own.scope_reason, settled.scope_reason) as scope_reason,
         case
             when populations.hop in ('invoice_cash', 'invoice_ledger')
@@ -20,7 +27,8 @@ scoped as (
             else coalesce(grouped.group_key, populations.document_key)
         end as group_key,
         case
-            when populations.hop in ('invoice_cash', 'invoice_ledger') then 2
+            when populations.hop = 'invoice_cash' then populations.match_pass
+            when populations.hop = 'invoice_ledger' then 2
             else grouped.match_pass
         end as match_pass,
         coalesce(grouped.has_rival, 0) as has_rival

@@ -1,6 +1,6 @@
 -- What each hop compares: one row per (hop, side, document, piece). A document is one piece, but for cash: a payment (or a
 -- credit memo) is one piece for each invoice that it settles and one for its rest; and for the ledger: one for each period.
--- Amounts are in the hop's measure, before anything is matched or left out.
+-- Amounts are in the hop's measure, before anything is matched or left out. `match_pass`: who applied a piece of cash.
 {% set documents = ref_current('int_rec_documents') %}
 with ordered as (
     select
@@ -10,6 +10,7 @@ with ordered as (
         cast(null as {{ dbt.type_string() }}) as piece,
         document.currency_code,
         document.period,
+        cast(null as integer) as match_pass,
         document.net_amount as amount
     from {{ documents }} as document
     {{ join_judged("'deal_order'", 'document.document_key') }}
@@ -22,6 +23,7 @@ with ordered as (
         cast(null as {{ dbt.type_string() }}) as piece,
         document.currency_code,
         document.period,
+        cast(null as integer) as match_pass,
         document.net_amount as amount
     from {{ documents }} as document
     {{ join_judged("'deal_order'", 'document.document_key') }}
@@ -36,6 +38,7 @@ billed as (
         cast(null as {{ dbt.type_string() }}) as piece,
         document.currency_code,
         document.period,
+        cast(null as integer) as match_pass,
         document.net_amount as amount
     from {{ documents }} as document
     {{ join_judged("'order_invoice'", 'document.document_key') }}
@@ -48,6 +51,7 @@ billed as (
         cast(null as {{ dbt.type_string() }}) as piece,
         document.currency_code,
         document.period,
+        cast(null as integer) as match_pass,
         document.net_amount as amount
     from {{ documents }} as document
     {{ join_judged("'order_invoice'", 'document.document_key') }}
@@ -63,6 +67,7 @@ settled as (
         cast(null as {{ dbt.type_string() }}) as piece,
         document.currency_code,
         document.period,
+        cast(null as integer) as match_pass,
         document.total_amount as amount
     from {{ documents }} as document
     {{ join_judged("'invoice_cash'", 'document.document_key') }}
@@ -75,6 +80,7 @@ settled as (
         application.piece,
         application.currency_code,
         application.period,
+        application.match_pass,
         application.amount
     from {{ ref('int_rec_applications') }} as application
     {{ join_judged("'invoice_cash'", 'coalesce(application.piece, application.document_key)') }}
@@ -88,6 +94,7 @@ posted as (
         cast(null as {{ dbt.type_string() }}) as piece,
         document.functional_currency_code as currency_code,
         document.period,
+        cast(null as integer) as match_pass,
         coalesce(document.functional_net_amount, 0) as amount
     from {{ documents }} as document
     {{ join_judged("'invoice_ledger'", 'document.document_key') }}
@@ -100,6 +107,7 @@ posted as (
         posting.period as piece,
         min(posting.functional_currency_code) as currency_code,
         posting.period,
+        cast(null as integer) as match_pass,
         sum(posting.amount) as amount
     from {{ documents }} as document
     {{ join_judged("'invoice_ledger'", 'document.document_key') }}
@@ -126,5 +134,6 @@ select
     measured.piece,
     measured.currency_code,
     measured.period,
+    measured.match_pass,
     measured.amount
 from measured

@@ -1,9 +1,10 @@
 -- Who is who: what stewards decided, and what matching last knew.
 
--- Decisions about pairs of records. Append-only: the newest about a pair counts; REVOKED takes it back.
+-- Decisions about pairs of records. Append-only: the newest about a pair counts; REVOKED takes it back. That a payment pays an
+-- invoice is said with how much of it, and in its currency.
 create table if not exists ops.identity_decision (
     decision_id   bigint generated always as identity primary key,
-    entity        text not null default 'customer' check (entity in ('customer', 'product', 'deal_order', 'order_invoice')),
+    entity        text not null default 'customer' check (entity in ('customer', 'product', 'deal_order', 'order_invoice', 'invoice_cash')),
     verdict       text not null check (verdict in ('SAME', 'NOT SAME', 'REVOKED')),
     connection_a  text not null,
     record_id_a   text not null,
@@ -12,18 +13,32 @@ create table if not exists ops.identity_decision (
     decided_by    text not null check (decided_by <> ''),
     decided_at    timestamptz not null default clock_timestamp(),
     reason        text not null check (reason <> ''),
-    check ((connection_a, record_id_a) < (connection_b, record_id_b))
+    amount        numeric(28, 4),
+    currency_code text,
+    check ((connection_a, record_id_a) < (connection_b, record_id_b)),
+    constraint identity_decision_amount_check check (
+        case when entity = 'invoice_cash' and verdict = 'SAME' then amount > 0 and amount is not null and currency_code is not null
+             else amount is null and currency_code is null end)
 );
+alter table ops.identity_decision add column if not exists amount numeric(28, 4);
+alter table ops.identity_decision add column if not exists currency_code text;
 -- Documents of a hop are decided like records: SAME, they belong together.
 do $$
 begin
     if not exists (
         select from pg_constraint
          where conrelid = 'ops.identity_decision'::regclass and conname = 'identity_decision_entity_check'
-           and pg_get_constraintdef(oid) like '%order_invoice%') then
+           and pg_get_constraintdef(oid) like '%invoice_cash%') then
         alter table ops.identity_decision drop constraint if exists identity_decision_entity_check;
         alter table ops.identity_decision add constraint identity_decision_entity_check
-            check (entity in ('customer', 'product', 'deal_order', 'order_invoice'));
+            check (entity in ('customer', 'product', 'deal_order', 'order_invoice', 'invoice_cash'));
+    end if;
+    if not exists (
+        select from pg_constraint
+         where conrelid = 'ops.identity_decision'::regclass and conname = 'identity_decision_amount_check') then
+        alter table ops.identity_decision add constraint identity_decision_amount_check check (
+            case when entity = 'invoice_cash' and verdict = 'SAME' then amount > 0 and amount is not null and currency_code is not null
+                 else amount is null and currency_code is null end);
     end if;
 end $$;
 create index if not exists identity_decision_pair
@@ -32,7 +47,7 @@ create index if not exists identity_decision_pair
 -- Decisions that count.
 create or replace view ops.identity_decision_now as
 select d.decision_id, d.entity, d.verdict, d.connection_a, d.record_id_a, d.connection_b, d.record_id_b, d.decided_by,
-       d.decided_at, d.reason
+       d.decided_at, d.reason, d.amount, d.currency_code
   from ops.identity_decision d
  where d.verdict <> 'REVOKED'
    and not exists (
