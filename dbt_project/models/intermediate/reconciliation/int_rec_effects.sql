@@ -48,7 +48,7 @@ translated as (
         coalesce(cells.group_amount, 0) as cell_group_amount,
         {{ round_minor('effects.amount * cells.group_rate', 'in_group.minor_units') }} as rounded_group_amount,
         row_number() over (
-            partition by effects.hop, effects.group_key, effects.period, effects.currency_code
+            partition by effects.group_key, effects.hop, effects.period, effects.currency_code
             order by abs(effects.amount) desc, effects.reason_code, effects.break_key asc, effects.part asc
         ) as place
     from effects
@@ -79,7 +79,7 @@ select
         when place = 1
             then
                 cell_group_amount
-                - sum(rounded_group_amount) over (partition by hop, group_key, period, currency_code)
+                - sum(rounded_group_amount) over (partition by group_key, hop, period, currency_code)
         else 0
     end as group_amount
 from translated

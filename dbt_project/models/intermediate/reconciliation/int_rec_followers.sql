@@ -47,19 +47,19 @@ rights as (
 compared as (
     select
         *,
-        sum(case when not is_credit then amount else 0 end) over (partition by hop, group_key, currency_code) as side_amount,
-        sum(case when not is_credit then product_quantity else 0 end) over (partition by hop, group_key) as side_quantity,
-        sum(case when not is_credit then amount else 0 end) over (partition by hop, group_key) as figures,
+        sum(case when not is_credit then amount else 0 end) over (partition by group_key, hop, currency_code) as side_amount,
+        sum(case when not is_credit then product_quantity else 0 end) over (partition by group_key, hop) as side_quantity,
+        sum(case when not is_credit then amount else 0 end) over (partition by group_key, hop) as figures,
         row_number() over (
-            partition by hop, group_key, currency_code, amount, reference_token, is_credit, is_void
+            partition by group_key, hop, currency_code, amount, reference_token, is_credit, is_void
             order by document_date, document_number, document_key
         ) as repetition,
         first_value(document_key) over (
-            partition by hop, group_key, currency_code, amount, reference_token, is_credit, is_void
+            partition by group_key, hop, currency_code, amount, reference_token, is_credit, is_void
             order by document_date, document_number, document_key
         ) as first_document_key,
         first_value(document_date) over (
-            partition by hop, group_key, currency_code, amount, reference_token, is_credit, is_void
+            partition by group_key, hop, currency_code, amount, reference_token, is_credit, is_void
             order by document_date, document_number, document_key
         ) as first_date
     from rights
@@ -81,12 +81,12 @@ exceeding as (
     select
         *,
         sum(case when is_suspect then amount else 0 end) over (
-            partition by hop, group_key
+            partition by group_key, hop
             order by repetition desc, document_date desc, document_key
             rows between unbounded preceding and current row
         ) as suspect_amount,
         sum(case when is_suspect then product_quantity else 0 end) over (
-            partition by hop, group_key
+            partition by group_key, hop
             order by repetition desc, document_date desc, document_key
             rows between unbounded preceding and current row
         ) as suspect_quantity

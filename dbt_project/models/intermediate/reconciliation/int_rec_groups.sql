@@ -20,7 +20,7 @@ first_right as (
         right_document_key,
         match_pass,
         has_rival,
-        min(label) over (partition by hop, right_document_key) as label
+        min(label) over (partition by right_document_key, hop) as label
     from pairs
 ),
 
@@ -31,7 +31,7 @@ first_left as (
         right_document_key,
         match_pass,
         has_rival,
-        min(label) over (partition by hop, left_document_key) as label
+        min(label) over (partition by left_document_key, hop) as label
     from first_right
 ),
 
@@ -42,7 +42,7 @@ second_right as (
         right_document_key,
         match_pass,
         has_rival,
-        min(label) over (partition by hop, right_document_key) as label
+        min(label) over (partition by right_document_key, hop) as label
     from first_left
 ),
 
@@ -53,7 +53,7 @@ second_left as (
         right_document_key,
         match_pass,
         has_rival,
-        min(label) over (partition by hop, left_document_key) as label
+        min(label) over (partition by left_document_key, hop) as label
     from second_right
 ),
 
@@ -64,7 +64,7 @@ third_right as (
         right_document_key,
         match_pass,
         has_rival,
-        min(label) over (partition by hop, right_document_key) as label
+        min(label) over (partition by right_document_key, hop) as label
     from second_left
 ),
 
@@ -75,7 +75,7 @@ labelled as (
         right_document_key,
         match_pass,
         has_rival,
-        min(label) over (partition by hop, left_document_key) as label
+        min(label) over (partition by left_document_key, hop) as label
     from third_right
 ),
 
@@ -106,10 +106,10 @@ select
     documents.side,
     documents.document_key,
     first_value(documents.document_key) over (
-        partition by documents.hop, documents.label
+        partition by documents.label, documents.hop
         order by documents.side, described.document_date, described.document_id, documents.document_key
     ) as group_key,
-    max(documents.match_pass) over (partition by documents.hop, documents.label) as match_pass,
-    max(documents.has_rival) over (partition by documents.hop, documents.label) as has_rival
+    max(documents.match_pass) over (partition by documents.label, documents.hop) as match_pass,
+    max(documents.has_rival) over (partition by documents.label, documents.hop) as has_rival
 from documents
 inner join {{ ref_current('int_rec_documents') }} as described on documents.document_key = described.document_key

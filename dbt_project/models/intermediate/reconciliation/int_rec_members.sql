@@ -3,6 +3,7 @@
 --
 -- Everybody in a group counts in the anchor's entity and period, at the anchor's rate: the hop asks whether the document was
 -- followed up, not when. Only the ledger hop keeps the period of the posting.
+-- Windows are parted by group before hop: a sort compares the first column first, and there are four hops.
 with populations as (
     select * from {{ ref('int_rec_populations') }}
 ),
@@ -17,7 +18,20 @@ scoped as (
         populations.currency_code,
         populations.period,
         populations.amount,
-        coalesce(own.scope_reason, settled.scope_reason) as scope_reason,
+        own.document_date,
+        own.document_number,
+        own.business_unit,
+        own.legal_entity_id,
+        own.customer_key,
+        own.group_rate,
+        own.functional_currency_code,
+        case
+            when populations.hop = 'invoice_ledger' then populations.amount
+            when populations.amount = own.net_amount and populations.hop <> 'invoice_cash' then own.functional_net_amount
+            when populations.amount = own.total_amount and populations.hop = 'invoice_cash' then own.functional_total_amount
+            else {{ round_minor('populations.amount * own.fx_rate', 'own.functional_minor_units') }}
+        end as functional_amount,
+        own.functional_group_rate,
         case
             when populations.hop in ('invoice_cash', 'invoice_ledger')
                 then
@@ -41,6 +55,7 @@ scoped as (
             populations.hop = grouped.hop
             and populations.side = grouped.side
             and populations.document_key = grouped.document_key
+    where coalesce(own.scope_reason, settled.scope_reason) is null
 ),
 
 placed as (
@@ -55,34 +70,27 @@ placed as (
         scoped.has_rival,
         scoped.currency_code,
         scoped.amount,
-        own.document_date,
-        own.document_number,
-        own.business_unit,
+        scoped.document_date,
+        scoped.document_number,
+        scoped.business_unit,
         coalesce(
             anchor.legal_entity_id,
-            min(own.legal_entity_id) over (partition by scoped.hop, scoped.group_key)
+            min(scoped.legal_entity_id) over (partition by scoped.group_key, scoped.hop)
         ) as legal_entity_id,
-        coalesce(anchor.customer_key, own.customer_key) as customer_key,
+        coalesce(anchor.customer_key, scoped.customer_key) as customer_key,
         case
             when scoped.hop = 'invoice_ledger' then scoped.period
             else coalesce(anchor.period, scoped.period)
         end as period,
         case
-            when scoped.hop = 'invoice_ledger' then own.functional_group_rate
+            when scoped.hop = 'invoice_ledger' then scoped.functional_group_rate
             when scoped.currency_code = anchor.currency_code then anchor.group_rate
-            else own.group_rate
+            else scoped.group_rate
         end as group_rate,
-        case
-            when scoped.hop = 'invoice_ledger' then scoped.amount
-            when scoped.amount = own.net_amount and scoped.hop <> 'invoice_cash' then own.functional_net_amount
-            when scoped.amount = own.total_amount and scoped.hop = 'invoice_cash' then own.functional_total_amount
-            else {{ round_minor('scoped.amount * own.fx_rate', 'own.functional_minor_units') }}
-        end as functional_amount,
-        own.functional_currency_code
+        scoped.functional_amount,
+        scoped.functional_currency_code
     from scoped
-    inner join {{ ref_current('int_rec_documents') }} as own on scoped.document_key = own.document_key
     left join {{ ref_current('int_rec_documents') }} as anchor on scoped.group_key = anchor.document_key
-    where scoped.scope_reason is null
 ),
 
 -- Rounding the running total, not each amount: the parts add up to the rounded whole, so that equal sides stay equal.
@@ -90,7 +98,7 @@ running as (
     select
         *,
         sum(amount) over (
-            partition by hop, group_key, side, currency_code, period, group_rate
+            partition by group_key, hop, side, currency_code, period, group_rate
             order by document_date, document_key, piece
             rows between unbounded preceding and current row
         ) as running_amount

@@ -56,8 +56,8 @@ counted as (
         right_document_key,
         is_same_amount,
         case when is_cross_referenced then 3 else 4 end as match_pass,
-        count(*) over (partition by hop, right_document_key) as candidate_count,
-        sum(case when is_same_amount then 1 else 0 end) over (partition by hop, right_document_key) as same_amount_count
+        count(*) over (partition by right_document_key, hop) as candidate_count,
+        sum(case when is_same_amount then 1 else 0 end) over (partition by right_document_key, hop) as same_amount_count
     from candidates
     -- the same figures under another currency code are a wrong code rather than another document
     where is_cross_referenced or (is_same_customer and (is_same_currency or is_same_amount))
@@ -119,8 +119,8 @@ strangers as (
         and candidates.is_same_amount
         and candidates.is_telling
         and not candidates.is_cross_referenced as is_like,
-        count(*) over (partition by candidates.hop, candidates.right_document_key) as left_count,
-        count(*) over (partition by candidates.hop, candidates.left_document_key) as right_count
+        count(*) over (partition by candidates.right_document_key, candidates.hop) as left_count,
+        count(*) over (partition by candidates.left_document_key, candidates.hop) as right_count
     from candidates
     left join (
         select distinct

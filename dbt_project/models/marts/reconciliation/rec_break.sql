@@ -3,7 +3,7 @@
 -- and reporting.rec_break shows both.
 {{ config(
     materialized='incremental', incremental_strategy='versioned', unique_key='break_key', full_refresh=false,
-    scope='document', scope_columns=['hop', 'group_key'], scope_model='int_rec_groups__touched',
+    scope='document', scope_columns=['group_key', 'hop'], scope_model='int_rec_groups__touched',
     lookups=['customer_key', 'document_date', 'reason_code'], hash_exclude=['age_days'], indexes=[{'columns': ['break_key']}]
 ) }}
 -- depends on: {{ ref('int_rec_groups__touched') }}

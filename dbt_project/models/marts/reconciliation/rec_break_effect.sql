@@ -1,7 +1,7 @@
 -- In which cell each break counts: the effects sum to the gap of every cell of rec_summary.
 {{ config(
     materialized='incremental', incremental_strategy='versioned', unique_key='effect_key', full_refresh=false,
-    scope='document', scope_columns=['hop', 'group_key'], scope_model='int_rec_groups__touched'
+    scope='document', scope_columns=['group_key', 'hop'], scope_model='int_rec_groups__touched'
 ) }}
 -- depends on: {{ ref('int_rec_groups__touched') }}
 

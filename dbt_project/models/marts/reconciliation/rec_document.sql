@@ -1,7 +1,7 @@
 -- The population: every document of every hop, on its side, and what became of it.
 {{ config(
     materialized='incremental', incremental_strategy='versioned', unique_key='document_hop_key', full_refresh=false,
-    scope='document', scope_columns=['hop', 'group_key'], scope_model='int_rec_groups__touched',
+    scope='document', scope_columns=['group_key', 'hop'], scope_model='int_rec_groups__touched',
     lookups=['document_key', 'piece_key', 'customer_key, amount where match_key is null']
 ) }}
 -- depends on: {{ ref('int_rec_groups__touched') }}
@@ -12,7 +12,7 @@ with broken_groups as (
         group_key,
         reason_code,
         row_number() over (
-            partition by hop, group_key
+            partition by group_key, hop
             order by case when reason_code = 'X' then 0 else 1 end, abs(amount) desc, reason_code, break_key asc
         ) as place
     from {{ ref('int_rec_breaks') }}
@@ -25,7 +25,7 @@ broken_documents as (
         document_key,
         reason_code,
         row_number() over (
-            partition by hop, group_key, document_key
+            partition by group_key, hop, document_key
             order by abs(amount) desc, reason_code, break_key asc
         ) as place
     from {{ ref('int_rec_breaks') }}

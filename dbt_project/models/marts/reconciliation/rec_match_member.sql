@@ -11,11 +11,11 @@ with members as (
         *,
         {{ hash_key(['hop', 'group_key']) }} as match_key,
         sum(amount) over (
-            partition by hop, group_key, side
+            partition by group_key, hop, side
             order by document_date, document_number, document_key, piece
             rows between unbounded preceding and current row
         ) as running_amount,
-        sum(amount) over (partition by hop, group_key, side) as side_amount
+        sum(amount) over (partition by group_key, hop, side) as side_amount
     from {{ ref('int_rec_members') }}
 ),
 
