@@ -84,6 +84,9 @@ def decide(
             if amount and not is_cash:
                 raise ConfigError("--amount is said of a payment that pays an invoice", hint="leave it out")
             applied = cash.Cash(books).share(a, b, amount) if is_cash else None
+            if is_cash and applied is None:
+                raise ConfigError(f"other decisions have left nothing of {':'.join(a)} or {':'.join(b)}",
+                                  hint="`tieout documents list` shows them")  # fmt: skip
         with warehouse_as("loader", "documents") as books:
             made = identity_decisions.decide(books, a, b, verdicts[0], reason, decider(by), hop, applied)
         text = f"decision {made}: the next build applies it" if made else "the same decision counts already"

@@ -184,7 +184,8 @@ def transaction(world: World, key: Key | None = None) -> None:
               externalid=named[1] if named and kind == "SalesOrd" and dice.random() < 0.4 else None, exchangerate=1.2,
               foreigntotal=amount, posting=POSTING[kind], voided=dice.random() < 0.05, trandate=day,
               duedate=day + timedelta(dice.choice((0, 14, 30))))
-    sign = 1 if kind in ("CustInvc", "CashSale", "SalesOrd") else -1
+    is_refund = kind == "CustPymt" and dice.random() < 0.2
+    sign = 1 if kind in ("CustInvc", "CashSale", "SalesOrd", "CustPymt") and not is_refund else -1
     scale = dice.choice((1, 1, 1, 5, 25))  # now and then the same multiple in several documents
     made_from = some(world, "netsuite__transaction", type="SalesOrd" if dice.random() < 0.7 else "CustInvc")
     if made_from and (
@@ -237,24 +238,13 @@ def link(world: World) -> None:
 
 
 def decide(world: World) -> None:
-    """A person says of two documents that they belong together, that they do not, or takes that back. Of cash, more
-    often than not about documents of which something was said before.
-    """
-    cash = tuple(some(world, "netsuite__transaction", type=kind) for kind in ("CustInvc", "CustPymt"))
-    with connect("loader") as books:
-        said = books.execute("select connection_a, record_id_a from ops.identity_decision where entity = 'invoice_cash'"
-                             " union select connection_b, record_id_b from ops.identity_decision"
-                             " where entity = 'invoice_cash' order by 1, 2").fetchall()
-    known = [document for document in said if document in world.rows("netsuite__transaction")]
-    if known and world.dice.random() < 0.6:
-        again = world.dice.choice(known)
-        kind = world.rows("netsuite__transaction")[again]["type"]
-        cash = (again, cash[1]) if kind == "CustInvc" else (cash[0], again)
+    """A person says of two documents that they belong together, that they do not, or takes that back."""
+    cash = _payable(world)
     hop, before, after = world.dice.choice((
         ("deal_order", some(world, "salesforce__opportunity"), some(world, "netsuite__transaction", type="SalesOrd")),
         ("order_invoice", some(world, "netsuite__transaction", type="SalesOrd"),
          some(world, "netsuite__transaction", type="CustInvc")),
-        ("invoice_cash", *cash), ("invoice_cash", *cash)))
+        ("invoice_cash", *cash), ("invoice_cash", *cash), ("invoice_cash", *cash)))
     if before and after:
         verdict = world.dice.choice(("SAME", "SAME", "NOT SAME", "REVOKED"))
         applied = (50 * world.dice.randint(1, 5), "USD") if (hop, verdict) == ("invoice_cash", "SAME") else (None, None)
@@ -264,6 +254,26 @@ def decide(world: World) -> None:
                 " record_id_b, decided_by, reason, amount, currency_code)"
                 " values (%s, %s, %s, %s, %s, %s, 'dice', 'chance', %s, %s)",
                 (hop, verdict, *min(before, after), *max(before, after), *applied))
+
+
+def _payable(world: World) -> tuple[Key | None, Key | None]:
+    """An invoice and a payment, most often of one ERP, currency and entity, and of which something was said before."""
+    with connect("loader") as books:
+        said = set(books.execute(
+            "select connection_a, record_id_a from ops.identity_decision where entity = 'invoice_cash' union"
+            " select connection_b, record_id_b from ops.identity_decision where entity = 'invoice_cash'"))  # fmt: skip
+    rows, lines = world.rows("netsuite__transaction"), world.rows("netsuite__transactionline")
+
+    def place(key: Key) -> tuple[str, str, str]:
+        return key[0], rows[key]["currency"], lines[key[0], f"{key[1]}-1"]["subsidiary"]
+
+    one = some(world, "netsuite__transaction", type="CustInvc"), some(world, "netsuite__transaction", type="CustPymt")
+    fit = [(a, b) for a in sorted(rows) if rows[a]["type"] == "CustInvc"
+           for b in sorted(rows) if rows[b]["type"] == "CustPymt" and place(a) == place(b)]  # fmt: skip
+    again = [pair for pair in fit if said & set(pair)]
+    if fit and world.dice.random() < 0.9:
+        one = world.dice.choice(again if again and world.dice.random() < 0.6 else fit)
+    return one
 
 
 def crossref(world: World) -> None:

@@ -233,7 +233,10 @@ def test_a_person_applies_cash_that_the_books_do_not(
     assert (told["hop"], told["amount"], told["currency_code"]) == ("invoice_cash", "500.0000", "USD")
     assert "applies 100.00 USD" in tieout("decide", "N3021", "N4020", "--match", "--reason", "the rest")
     assert "counts already" in tieout("decide", "N3021", "N4020", "--match", "--reason", "again")
-    assert "4020 has 0.00 USD open" in tieout("decide", "N4020", "N3001", "--match", "--reason", "x", code=2)
+    assert "have left nothing of erp_one:4020" in " ".join(
+        tieout("decide", "N4020", "N3001", "--match", "--reason", "x", code=2).split())  # fmt: skip
+    assert "4020 has 0.00 USD open, not 5" in tieout(
+        "decide", "N4020", "N3001", "--match", "--amount", "5", "--reason", "x", code=2)  # fmt: skip
     tieout("decide", "N4021", "N3021", "--match", "--reason", "the second slip")
     case.build()
     assert not cash.keys() & case.reasons("invoice_cash").keys()
@@ -290,12 +293,28 @@ def test_cash_is_decided_by_csv(case: Case, tieout: Tieout, tmp_path) -> None:
     assert json.loads(tieout("import", str(path), "--json")) == {"decided": 0, "unchanged": 3, "empty": 0}
     assert {("3022", "A10", 4975), ("3023", "A10", 25)} <= cents("invoice_cash")
     assert not [ids for name, ids in case.suggestions().items() if set(ids) == {"3022", "4020"}]
+    assert [each["amount"] for each in json.loads(tieout("list", "--json")) if each["b"] == ["erp_one", "4021"]] == [
+        "69.7500", "80.2500"]  # fmt: skip
     path.write_text("hop,connection_a,record_id_a,connection_b,record_id_b,applied,verdict,reason\n"
                     "invoice_cash,erp_one,3022,erp_one,4020,,SAME,by phone\n"
                     "invoice_cash,erp_one,3023,erp_one,4020,a bit,SAME,by phone\n", encoding="utf-8")
     assert "cash.csv:3: 'a bit' is no amount of USD" in " ".join(tieout("import", str(path), code=2).split())
-    assert [each["amount"] for each in json.loads(tieout("list", "--json")) if each["b"] == ["erp_one", "4021"]] == [
-        "69.7500", "80.2500"]  # fmt: skip
+
+
+def test_every_pair_of_some_payments_and_invoices_is_decided_at_once(case: Case, tieout: Tieout, tmp_path) -> None:
+    """70 and 50 for 60 and 60, as an export tells such a proposal: three pairs take something, the fourth nothing."""
+    for kind, number, amount in (("CustPymt", "4040", 70), ("CustPymt", "4041", 50), ("CustInvc", "3040", 60),
+                                 ("CustInvc", "3041", 60)):  # fmt: skip
+        case.document(kind, number, amount)
+    case.build()
+    path = tmp_path / "cash.csv"
+    path.write_text("hop,connection_a,record_id_a,connection_b,record_id_b,verdict,reason\n" + "".join(
+        f"invoice_cash,erp_one,{invoice},erp_one,{payment},SAME,one transfer\n"
+        for invoice in ("3040", "3041") for payment in ("4040", "4041")), encoding="utf-8")  # fmt: skip
+    assert json.loads(tieout("import", str(path), "--json")) == {"decided": 3, "unchanged": 1, "empty": 0}
+    case.build()
+    assert applied("3041") == {("3041", "left", 6000), ("4040", "right", 1000), ("4041", "right", 5000)}
+    assert not {"3040", "3041", "4040", "4041"} & case.reasons("invoice_cash").keys()
 
 
 def test_cash_that_people_apply_keeps_every_sum(case: Case) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from decimal import Decimal, InvalidOperation
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from tieout.errors import ConfigError
 from tieout.matching import identity_store as store
 from tieout.matching.identity_cluster import Record
-from tieout.matching.money import to_minor
+from tieout.matching.money import to_minor, units
 
 if TYPE_CHECKING:
     import psycopg
@@ -60,10 +61,11 @@ class Cash:
         """What is decided by now."""
         return {(each.a, each.b): each.amount for each in store.decisions(self._books, HOP) if each.same}
 
-    def share(self, one: Record, other: Record, asked: str = "") -> Applied:
+    def share(self, one: Record, other: Record, asked: str = "") -> Applied | None:
         """What is decided of two documents: `asked`, or as much as both have open. Remembered, for the next call.
 
-        ConfigError where they are no receipt and invoice of one currency, or have less open.
+        None where other decisions have left nothing: of payments for several invoices not every pair takes something.
+        ConfigError where they are no receipt and invoice of one currency and entity, or have less open.
         """
         sides = [self._side(one), self._side(other)]
         named = [f"{connection}:{id_}" for connection, id_ in (one, other)]
@@ -84,19 +86,34 @@ class Cash:
                               hint="cash in another currency is applied in the books, at their rate")  # fmt: skip
         pair = min(one, other), max(one, other)
         rests = [self._rest(record, side, pair) for record, side in zip((one, other), sides, strict=True)]
+        if not asked and any(
+            rest == 0 and self._about[record] - {pair} for record, rest in zip((one, other), rests, strict=True)
+        ):
+            return None
         amount = _amount(asked, currency) if asked else min(rests)
         for name, rest in zip(named, rests, strict=True):
             if not rest or amount > rest:
-                raise ConfigError(f"{name} has {rest:.2f} {currency} open, not {amount if rest else asked or 'more'}",
+                raise ConfigError(f"{name} has {rest:.{units(currency)}f} {currency} open, not {asked or 'more'}",
                                   hint="`tieout documents list` shows what was decided of it")  # fmt: skip
         self._now[pair] = amount
+        self._about[one].add(pair)
+        self._about[other].add(pair)
         return Applied(amount, currency)
+
+    @cached_property
+    def _about(self) -> defaultdict[Record, set[Pair]]:
+        """What is decided, or was when the last build read it, by document."""
+        found: defaultdict[Record, set[Pair]] = defaultdict(set)
+        for pair in self._built.keys() | self._now.keys():
+            for record in pair:
+                found[record].add(pair)
+        return found
 
     def _rest(self, record: Record, side: _Side, pair: Pair) -> Decimal:
         """What the document has open for one pair beside the others, of which the last build may not know."""
         rest = side.open
-        for other in self._built.keys() | self._now.keys():
-            if record in other and all((found := self._find(each)) and found.is_applicable for each in other):
+        for other in self._about[record]:
+            if all((found := self._find(each)) and found.is_applicable for each in other):
                 rest += self._by_decision(other) - (self._now.get(other, Decimal(0)) if other != pair else 0)
         return max(rest, Decimal(0))
 

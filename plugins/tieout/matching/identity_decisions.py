@@ -214,7 +214,9 @@ def take(
                     raise ConfigError(f"{entity!r} is no hop to decide about", hint=", ".join(hops))
                 is_cash = opened is not None and entity == cash.HOP and verdict == "SAME"
                 applied = opened.share(a, b, row.get("applied") or "") if is_cash else None
-                made = decide(books, a, b, verdict, row["reason"] or "", by, entity, applied)
+                made = None
+                if applied or not is_cash:
+                    made = decide(books, a, b, verdict, row["reason"] or "", by, entity, applied)
             except ConfigError as error:
                 raise ConfigError(f"{path}:{reader.line_num}: {error.message}", hint=error.hint) from error
             decided += made is not None
