@@ -84,8 +84,9 @@ def test_retention_leaves_it_to_the_policy_whether_to_prune(done):
 
 def test_a_waiver_that_was_settled_meanwhile_is_not_asked(done):
     """Those that wait: tests/integration/test_waivers_airflow.py."""
-    assert [(name, arguments) for name, arguments, _ in done["calls"][10:]] == [
-        ("waiting_waivers", []),
+    first, *questions = [(name, arguments) for name, arguments, _ in done["calls"][10:]]
+    assert first == ("waiting_waivers", [])
+    assert sorted(questions) == [  # instances of a mapped task run in any order
         ("waiver_question", ["{'break_key': 'one', 'request_id': '4'}"]),
         ("waiver_question", ["{'break_key': 'two', 'request_id': '5'}"]),
     ]

@@ -208,7 +208,7 @@ def test_two_candidates_of_one_key_fail_and_change_nothing(probe: Probe) -> None
 def test_an_appended_column_arrives_with_new_versions(probe: Probe) -> None:
     probe.good(1, [("a", "d1", "1.00")])
     probe.write(extra="upper(item_key) as shout")
-    probe.good(2, [("a", "d1", "1.00")])
+    probe.good(2, [("a", "d1", "1.00")], previous=-1)  # another project, hence a complete build
     with connect("transformer") as books:
         rows = books.execute("select shout, recorded_run, superseded_run from intermediate.items order by 2").fetchall()
     assert rows == [(None, 1, 2), ("A", 2, OPEN)]

@@ -3,12 +3,13 @@
   its leading zeros. 'PO-00012345', '0001 2345' and 'order 12345' are one token; 'A12B' stays 'A12B'.
 #}
 {% macro reference_token(value) -%}
+    {%- set letters, figures = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ', '0123456789' -%}
     {%- set bare = "upper(" ~ regex_replace(value, '[^A-Za-z0-9]', '') ~ ")" -%}
-    {%- set digits = regex_replace(bare, '^[A-Z]+', '') -%}
+    {%- set word = "rtrim(" ~ bare ~ ", '" ~ figures ~ "')" %}
     nullif(
         case
-            when {{ regex_replace(digits, '[0-9]', '') }} = '' and {{ digits }} <> ''
-                then {{ regex_replace(digits, '^0+', '') }}
+            when {{ word }} <> {{ bare }} and ltrim({{ word }}, '{{ letters }}') = ''
+                then ltrim(ltrim({{ bare }}, '{{ letters }}'), '0')
             else {{ bare }}
         end, ''
     )

@@ -132,7 +132,8 @@ def decide(
     wanted = {"SAME": True, "NOT SAME": False, "REVOKED": None}[verdict]
     before = standing.get((one, two))
     if before is None and wanted is None:
-        raise ConfigError("nothing was decided about this pair", hint="`list` shows what was")
+        told = "`export --decided`" if entity == "customer" else "`list`"
+        raise ConfigError("nothing was decided about this pair", hint=f"{told} shows what was")
     amount, currency = applied or (None, None)
     if before is not None and (before.same, before.amount, before.currency_code) == (wanted, amount, currency):
         return None

@@ -8,31 +8,37 @@
 {% if model.resource_type != 'unit_test' %}{% set touched = ref('int_rec_touched') %}{% endif %}
 with
 {% if is_partial_build() -%}
-named as (
-    {% for one in ['a', 'b'] -%}
+judged_documents as (
     select
-        decision.connection_a,
-        decision.document_id_a,
-        decision.connection_b,
-        decision.document_id_b
+        document.connection,
+        document.document_id
     {{ from_judged(documents, 'document', 'invoice_cash') }}
-    {{ look_up(decisions, 'decision', 'decision.connection_' ~ one ~ ' = document.connection and decision.document_id_' ~ one ~ ' = document.document_id') }}
+),
+
+partners as (
+    {% for one, other in [('a', 'b'), ('b', 'a')] -%}
+    select
+        decision.connection_{{ other }} as connection,
+        decision.document_id_{{ other }} as document_id
+    from judged_documents as document
+    {{ look_up(decisions, 'decision', decided_of('decision', one, 'document')) }}
     where decision.hop = 'invoice_cash'
     {% if not loop.last %}union{% endif %}
     {% endfor %}
 ),
 
--- Those that are served with them.
+-- Those that are served with them as well.
 decided as (
     {% for one in ['a', 'b'] -%}
-    {% set first_loop = loop %}
-    {% for other in ['a', 'b'] -%}
     select decision.*
-    from named
-    {{ look_up(decisions, 'decision', 'decision.connection_' ~ other ~ ' = named.connection_' ~ one ~ ' and decision.document_id_' ~ other ~ ' = named.document_id_' ~ one) }}
+    from (
+        select * from judged_documents
+        union
+        select * from partners
+    ) as document
+    {{ look_up(decisions, 'decision', decided_of('decision', one, 'document')) }}
     where decision.hop = 'invoice_cash' and decision.is_match
-    {% if not (loop.last and first_loop.last) %}union{% endif %}
-    {% endfor %}
+    {% if not loop.last %}union{% endif %}
     {% endfor %}
 ),
 {%- else -%}
@@ -53,11 +59,8 @@ pairs as (
         payment.total_amount as payment_amount,
         coalesce(invoice.header_total_amount, invoice.total_amount) as invoice_amount
     from decided as decision
-    {% for name, end in [('payment', one), ('invoice', other)] -%}
-    {% set is_named = 'decision.connection_' ~ end ~ ' = ' ~ name ~ '.connection'
-        ~ ' and decision.document_id_' ~ end ~ ' = ' ~ name ~ '.document_id' %}
-    {{ look_up(documents, name, is_named) }}
-    {% endfor -%}
+    {{ look_up(documents, 'payment', decided_of('decision', one, 'payment')) }}
+    {{ look_up(documents, 'invoice', decided_of('decision', other, 'invoice')) }}
     where
         payment.role = 'payment'
         and invoice.role = 'billing'

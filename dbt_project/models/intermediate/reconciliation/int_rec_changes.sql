@@ -32,7 +32,7 @@ with named as (
     union
     select document.document_key
     from {{ ref_changed('int_rec_decisions') }} as decision
-    {{ look_up(current, 'document', 'decision.connection_' ~ one ~ ' = document.connection and decision.document_id_' ~ one ~ ' = document.document_id') }}
+    {{ look_up(current, 'document', decided_of('decision', one, 'document')) }}
     {% endfor %}
 ),
 
@@ -44,8 +44,8 @@ with named as (
     select partner.document_key
     from {{ before }}
     {{ look_up(documents, 'document', before ~ '.document_key = document.document_key') }}
-    {{ look_up(decisions, 'decision', 'decision.connection_' ~ one ~ ' = document.connection and decision.document_id_' ~ one ~ ' = document.document_id') }}
-    {{ look_up(current, 'partner', 'decision.connection_' ~ other ~ ' = partner.connection and decision.document_id_' ~ other ~ ' = partner.document_id') }}
+    {{ look_up(decisions, 'decision', decided_of('decision', one, 'document')) }}
+    {{ look_up(current, 'partner', decided_of('decision', other, 'partner')) }}
     where decision.hop in ({% for hop in hops %}'{{ hop }}'{% if not loop.last %}, {% endif %}{% endfor %})
     {% if not loop.last %}union{% endif %}
     {% endfor %}

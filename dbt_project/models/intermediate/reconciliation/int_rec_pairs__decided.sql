@@ -8,13 +8,9 @@ select
     decision.is_match
 from {{ ref_current('int_rec_decisions') }} as decision
 inner join {{ documents }} as left_document
-    on
-        decision.connection_{{ one }} = left_document.connection
-        and decision.document_id_{{ one }} = left_document.document_id
+    on {{ decided_of('decision', one, 'left_document') }}
 inner join {{ documents }} as right_document
-    on
-        decision.connection_{{ other }} = right_document.connection
-        and decision.document_id_{{ other }} = right_document.document_id
+    on {{ decided_of('decision', other, 'right_document') }}
 {{ join_judged('decision.hop', 'right_document.document_key') }}
 where
     left_document.scope_reason is null

@@ -15,10 +15,7 @@ create table if not exists ops.identity_decision (
     reason        text not null check (reason <> ''),
     amount        numeric(28, 4),
     currency_code text,
-    check ((connection_a, record_id_a) < (connection_b, record_id_b)),
-    constraint identity_decision_amount_check check (
-        case when entity = 'invoice_cash' and verdict = 'SAME' then amount > 0 and amount is not null and currency_code is not null
-             else amount is null and currency_code is null end)
+    check ((connection_a, record_id_a) < (connection_b, record_id_b))
 );
 alter table ops.identity_decision add column if not exists amount numeric(28, 4);
 alter table ops.identity_decision add column if not exists currency_code text;
