@@ -12,7 +12,8 @@ from tieout.warehouse import connect
 
 TABLE = """
 {{ config(materialized='table', indexes=[{'columns': ['document_id']}]) }}
-select document_id, count(*) as lines, 1 / (count(*) - 3) as fails_at_three from intermediate.versioned_candidates group by 1
+select document_id, count(*) as lines, 1 / (count(*) - 3) as fails_at_three
+  from intermediate.versioned_candidates group by 1
 """
 VIEW = "select document_id, lines * {factor} as lines from {{{{ ref('lines') }}}}"
 PROPERTIES = """
@@ -31,7 +32,8 @@ COMMENTS = """
 select c.relname::text, a.attname::text, d.description
   from pg_class c join pg_description d on d.objoid = c.oid and d.classoid = 'pg_class'::regclass
   left join pg_attribute a on a.attrelid = c.oid and a.attnum = d.objsubid and a.attnum > 0
- where c.relnamespace = 'intermediate'::regnamespace and c.relname in ('lines', 'seen') order by c.relname, a.attnum nulls first
+ where c.relnamespace = 'intermediate'::regnamespace and c.relname in ('lines', 'seen')
+ order by c.relname, a.attnum nulls first
 """
 SAID = [
     ("lines", None, "Lines of a document, said 'simply'."), ("lines", "document_id", "Whose lines."),
