@@ -39,9 +39,7 @@
 
     {{ run_hooks(pre_hooks) }}
     {% call statement('main') -%}
-        create table {{ fresh }} as (
-            {{ sql }}
-        )
+        {{ get_create_table_as_sql(False, fresh, sql) }}
     {%- endcall %}
     {% call statement('swap') -%}
         drop table {{ target }} cascade;
@@ -76,15 +74,15 @@
 
 {# What the properties say of a relation and its columns. A column that they name and that it lacks is an error. #}
 {% macro comments_on(relation) -%}
+    {% if config.persist_relation_docs() -%}
     {% if model.description %}{{ alter_relation_comment(relation, model.description) }}{% endif %}
     {% for column in model.columns.values() if column.description -%}
     comment on column {{ relation }}.{{ adapter.quote(column.name) }} is {{ postgres_escape_comment(column.description) }};
     {% endfor -%}
+    {%- endif %}
 {%- endmacro %}
 
 {% macro postgres__persist_docs(relation, model, for_relation, for_columns) -%}
     {% set said = comments_on(relation) | trim %}
-    {% if said and config.persist_relation_docs() %}
-        {% call statement('comments') %}{{ said }}{% endcall %}
-    {% endif %}
+    {% if said %}{% call statement('comments') %}{{ said }}{% endcall %}{% endif %}
 {%- endmacro %}

@@ -99,3 +99,17 @@ def test_rows_of_a_partial_build_are_told_as_before(pair: Probe) -> None:
     pair.good(1, [("a", "d1", "1.00")], previous=-1)
     told = {found.name: found.rows for found in pair.build(2, [("a", "d1", "1.00"), ("b", "d2", "2.00")])}
     assert told["lines"] == 2 and told["items"] == 1
+
+
+def test_a_contract_holds_for_a_table_made_anew(pair: Probe) -> None:
+    """Its columns have the types and the order of the contract, whatever the select says."""
+    (pair.folder / "models" / "kept.sql").write_text(
+        "{{ config(materialized='table') }} select 1.5 as amount, document_id from {{ ref('lines') }}")
+    (pair.folder / "models" / "kept.yml").write_text(
+        "models: [{name: kept, config: {contract: {enforced: true}}, columns: ["
+        "{name: document_id, data_type: text}, {name: amount, data_type: 'numeric(28,4)'}]}]")
+    for run_id, previous in ((1, -1), (2, 0)):
+        pair.good(run_id, [("a", "d1", "1.00")], previous=previous)
+        assert asked("select attname::text, format_type(atttypid, atttypmod) from pg_attribute"
+                     " where attrelid = 'intermediate.kept'::regclass and attnum > 0 order by attnum") == [
+            ("document_id", "text"), ("amount", "numeric(28,4)")]
