@@ -47,19 +47,18 @@
 select * from {{ source }}
 {%- elif execute -%}
 {%- set columns = declared_columns() -%}
-{%- set names = columns | map(attribute='name') | list -%}
-{%- set excluded = config.get('hash_exclude', []) -%}
 select
-    {% for name in names %}candidate.{{ name }},
+    {% for column in columns %}candidate.{{ column.name }},
     {% endfor -%}
     cast({{ var('run_id') }} as bigint) as recorded_run,
     cast({{ open_run() }} as bigint) as superseded_run,
-    {{ row_digest(names | reject('in', excluded) | list) }} as row_hash
+    {{ row_digest(columns | map(attribute='name') | reject('in', config.get('hash_exclude', [])) | list) }} as row_hash
 from (
     select
         {% for column in columns %}cast({{ column.name }} as {{ column.data_type }}) as {{ column.name }}{% if not loop.last %},{% endif %}
         {% endfor %}
     from {{ source }}
+    {{ computed_once() }}
 ) as candidate
 {%- else -%}
 select * from {{ source }}

@@ -2,10 +2,10 @@
 -- so that a build knows what a document said before, and looks again at those that referred to it.
 {{ config(
     materialized='incremental', incremental_strategy='versioned', unique_key='document_key', full_refresh=false,
-    scope='document', scope_columns=['connection', 'document_id'], scope_model='int_documents__touched',
+    scope='document', scope_columns=['document_id', 'connection'], scope_model='int_documents__touched',
     on_schema_change='append_new_columns', contract={'enforced': true},
     lookups=[
-        'external_id', 'document_id', 'number_token', 'reference_token', 'sought_token', 'document_date',
+        'external_id', 'number_token', 'reference_token', 'sought_token', 'document_date',
         'due_date', 'customer_key, net_amount'
     ]
 ) }}
@@ -58,14 +58,23 @@ headers as (
     {{ join_touched('int_documents__touched', 'document.connection', 'document.document_id') }}
 ),
 
+-- Apart from the headers, which are wide: who asks for both reads them twice.
+rates as (
+    select
+        document.document_key,
+        document.exchange_rate
+    from {{ ref('int_documents__unioned') }} as document
+    {{ join_touched('int_documents__touched', 'document.connection', 'document.document_id') }}
+),
+
 lines as (
     select
         events.*,
         -- What the ledger makes of the line at the rate that the document was posted with.
-        {{ round_minor('events.net_amount * headers.exchange_rate', 'coalesce(functional.minor_units, 2)') }}
+        {{ round_minor('events.net_amount * rates.exchange_rate', 'coalesce(functional.minor_units, 2)') }}
             as posted_rate_net_amount
     from events
-    inner join headers on events.document_key = headers.document_key
+    inner join rates on events.document_key = rates.document_key
     left join {{ ref('dim_currency') }} as functional on events.functional_currency_code = functional.currency_code
     where events.role is not null
 ),
@@ -152,28 +161,29 @@ described as (
     inner join headers on summed.document_key = headers.document_key
     left join {{ ref('dim_currency') }} as currency on summed.currency_code = currency.currency_code
     left join {{ ref('dim_currency') }} as functional on summed.functional_currency_code = functional.currency_code
+    {{ computed_once() }}
 ),
 
 -- What is said for its unit goes before what is said for all.
-told as (
-    select
-        described.*,
-        crossref.means_token,
-        row_number() over (
-            partition by described.document_key
-            order by case when crossref.business_unit is null then 1 else 0 end, crossref.means_token
-        ) as choice
-    from described
-    left join {{ ref_current('int_rec_crossrefs') }} as crossref on {{ speaks_of('crossref', 'described') }}
-),
-
-documents as (
+crossrefs as (
     select
         *,
-        coalesce(means_token, reference_token) as sought_token,
-        means_token is not null as is_cross_referenced
-    from told
-    where choice = 1
+        row_number() over (
+            order by case when business_unit is null then 1 else 0 end, means_token, crossref_key
+        ) as place
+    from {{ ref_current('int_rec_crossrefs') }}
+),
+
+-- Nothing that goes before it speaks of the document: cheaper than to sort all documents for the few that have two entries.
+documents as (
+    select
+        described.*,
+        coalesce(crossref.means_token, described.reference_token) as sought_token,
+        crossref.means_token is not null as is_cross_referenced
+    from described
+    left join crossrefs as crossref on {{ speaks_of('crossref', 'described') }}
+    left join crossrefs as better on {{ speaks_of('better', 'described') }} and better.place < crossref.place
+    where better.place is null
 )
 
 {{ versioned('documents') }}

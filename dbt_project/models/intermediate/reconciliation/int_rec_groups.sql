@@ -88,7 +88,7 @@ documents as (
         max(match_pass) as match_pass,
         max(has_rival) as has_rival
     from labelled
-    group by hop, left_document_key
+    group by left_document_key, hop
     union all
     select
         hop,
@@ -98,7 +98,7 @@ documents as (
         max(match_pass) as match_pass,
         max(has_rival) as has_rival
     from labelled
-    group by hop, right_document_key
+    group by right_document_key, hop
 )
 
 select

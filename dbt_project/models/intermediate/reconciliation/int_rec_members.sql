@@ -4,6 +4,7 @@
 -- Everybody in a group counts in the anchor's entity and period, at the anchor's rate: the hop asks whether the document was
 -- followed up, not when. Only the ledger hop keeps the period of the posting.
 -- Windows are parted by group before hop: a sort compares the first column first, and there are four hops.
+{{ config(pre_hook="{{ joined_by_hash() if not is_partial_build() }}") }}
 with populations as (
     select * from {{ ref('int_rec_populations') }}
 ),
@@ -73,10 +74,8 @@ placed as (
         scoped.document_date,
         scoped.document_number,
         scoped.business_unit,
-        coalesce(
-            anchor.legal_entity_id,
-            min(scoped.legal_entity_id) over (partition by scoped.group_key, scoped.hop)
-        ) as legal_entity_id,
+        scoped.legal_entity_id as own_legal_entity_id,
+        anchor.legal_entity_id as anchor_legal_entity_id,
         coalesce(anchor.customer_key, scoped.customer_key) as customer_key,
         case
             when scoped.hop = 'invoice_ledger' then scoped.period
@@ -94,9 +93,13 @@ placed as (
 ),
 
 -- Rounding the running total, not each amount: the parts add up to the rounded whole, so that equal sides stay equal.
+-- Both windows in one select: one sort serves them.
 running as (
     select
         *,
+        coalesce(
+            anchor_legal_entity_id, min(own_legal_entity_id) over (partition by group_key, hop)
+        ) as legal_entity_id,
         sum(amount) over (
             partition by group_key, hop, side, currency_code, period, group_rate
             order by document_date, document_key, piece

@@ -2,6 +2,7 @@
 -- or what the cross-reference table says that it means (pass 3): an order's is looked for among the numbers and references of
 -- the CRM's orders, an invoice's among those of the ERP's orders. Whether customer, currency and amount agree as well decides
 -- whether a reference is believed.
+{{ config(pre_hook="{{ joined_by_hash() if not is_partial_build() }}") }}
 {% set documents = ref_current('int_rec_documents') %}
 with placed as (
     select distinct

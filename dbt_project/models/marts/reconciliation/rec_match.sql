@@ -31,7 +31,7 @@ groups as (
         sum(case when side = 'left' then group_amount else 0 end) as group_left_amount,
         sum(case when side = 'right' then group_amount else 0 end) as group_right_amount
     from members
-    group by hop, group_key
+    group by group_key, hop
     having sum(case when side = 'left' then 1 else 0 end) > 0 and sum(case when side = 'right' then 1 else 0 end) > 0
 ),
 

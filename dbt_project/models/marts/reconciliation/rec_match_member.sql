@@ -14,8 +14,7 @@ with members as (
             partition by group_key, hop, side
             order by document_date, document_number, document_key, piece
             rows between unbounded preceding and current row
-        ) as running_amount,
-        sum(amount) over (partition by group_key, hop, side) as side_amount
+        ) as running_amount
     from {{ ref('int_rec_members') }}
 ),
 
@@ -25,7 +24,9 @@ counted as (
         matches.applied_minor_units as most,
         {{ in_minor_units('members.running_amount', 'currency.minor_units') }} as until_here,
         {{ in_minor_units('members.running_amount - members.amount', 'currency.minor_units') }} as until_before,
-        {{ in_minor_units('members.side_amount', 'currency.minor_units') }} as in_all
+        {{ in_minor_units(
+            "case when members.side = 'left' then matches.left_amount else matches.right_amount end", 'currency.minor_units'
+        ) }} as in_all
     from members
     inner join {{ ref_current('rec_match') }} as matches on members.match_key = matches.match_key
     left join {{ ref('dim_currency') }} as currency on members.currency_code = currency.currency_code
