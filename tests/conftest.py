@@ -15,6 +15,8 @@ from tieout import localpg, settings
 from tieout.spec import Company, shipped
 
 ROOT = Path(__file__).resolve().parents[1]
+# dbt takes twenty seconds to parse the project, and it is the same one in all warehouses of all tests.
+os.environ.setdefault("TIEOUT_DBT_PARSED", str(ROOT / "build" / "dbt-parsed"))
 
 
 @pytest.fixture(scope="session")

@@ -54,6 +54,7 @@ class Settings(BaseSettings):
     dbt_project: Path = ROOT / "dbt_project"
     expectations: Path = ROOT / "expectations"
     dbt_threads: int = Field(default=2, ge=1)
+    dbt_parsed: Path | None = None  # where parsed projects are kept; None: home/dbt/parsed
     log_format: str = Field(default="console", pattern="^(console|json)$")
     log_level: str = "INFO"
     alert_url: SecretStr | None = None

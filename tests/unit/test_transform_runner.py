@@ -5,11 +5,13 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.conftest import ROOT
 from tieout import settings
+from tieout.transform import manifests
 from tieout.transform.runner import MOST_PARSED, Runner
 
 
@@ -17,6 +19,7 @@ from tieout.transform.runner import MOST_PARSED, Runner
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A project of one seed, and a process that has parsed nothing yet."""
     monkeypatch.setenv("TIEOUT_WAREHOUSE_DATABASE", "one")
+    monkeypatch.delenv("TIEOUT_DBT_PARSED")
     settings.apply({})
     monkeypatch.setattr(Runner, "_parsed", {})
     (tmp_path / "seeds").mkdir()
@@ -48,3 +51,57 @@ def test_a_changed_file_is_parsed_and_few_are_kept(project: Path) -> None:
         (project / "seeds" / f"more_{number}.csv").write_text("code\nUSD\n")
         assert len(Runner(project, project / "out", [], 1).parsed().nodes) == number + 2
     assert len(Runner._parsed) == MOST_PARSED
+
+
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The commands that dbt is asked for."""
+    asked: list[str] = []
+    whole = Runner._call
+    monkeypatch.setattr(Runner, "_call", lambda self, runner, command, *rest: (
+        asked.append(command), whole(self, runner, command, *rest))[1])
+    return asked
+
+
+def content(manifest: Any) -> dict[str, Any]:
+    """All that dbt writes down, but for when it was parsed."""
+    return {name: said for name, said in manifest.writable_manifest().to_dict().items() if name != "metadata"}
+
+
+def another_process(project: Path, monkeypatch: pytest.MonkeyPatch) -> Runner:
+    monkeypatch.setattr(Runner, "_parsed", {})
+    return Runner(project, project / "out", [], 1)
+
+
+def test_another_process_reads_what_was_parsed(
+    project: Path, calls: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = another_process(project, monkeypatch).parsed()
+    second = another_process(project, monkeypatch).parsed()
+    assert calls == ["parse"]
+    assert second is not first and content(second) == content(first)
+    (project / "seeds" / "rates.csv").write_text("code\nUSD\n")
+    another_process(project, monkeypatch).parsed()
+    settings.apply({"TIEOUT_WAREHOUSE_DATABASE": "twin"})
+    another_process(project, monkeypatch).parsed()
+    assert calls == ["parse"] * 3
+
+
+def test_what_cannot_be_read_is_parsed_anew(
+    project: Path, calls: list[str], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    another_process(project, monkeypatch).parsed()
+    (kept,) = (project / "out" / "parsed").iterdir()
+    kept.write_bytes(kept.read_bytes()[:-20])
+    assert len(another_process(project, monkeypatch).parsed().nodes) == 1
+    assert calls == ["parse"] * 2 and str(kept) in caplog.text
+    assert len(another_process(project, monkeypatch).parsed().nodes) == 1
+    assert calls == ["parse"] * 2
+
+
+def test_the_oldest_are_removed(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(manifests, "MOST_KEPT", 2)
+    for code in ("EUR", "USD", "GBP"):
+        (project / "seeds" / "rates.csv").write_text(f"code\n{code}\n")
+        another_process(project, monkeypatch).parsed()
+    assert len(list((project / "out" / "parsed").iterdir())) == 2

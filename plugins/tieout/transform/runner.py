@@ -12,11 +12,11 @@ from typing import Any, ClassVar
 
 from tieout import logs, settings
 from tieout.errors import BuildError
+from tieout.transform import manifests
 
 # node name, status, seconds, rows (None where the engine does not say)
 Progress = Callable[[str, str, float, int | None], None]
 log = logs.logger(__name__)
-PARTS = ("models", "macros", "seeds", "tests")  # what a project is made of, beside its two files
 MOST_PARSED = 4  # some hundred megabytes
 _FINE = {"success", "pass", "warn", "skipped", "no-op"}
 
@@ -36,8 +36,8 @@ class NodeResult:
 
 
 class Runner:
-    """dbt for one project and set of systems. The parsed project is kept, for all runners of this process: vars that
-    change with every run would else make dbt parse it anew each time, for ten seconds and more.
+    """dbt for one project and set of systems. The parsed project is kept, for all runners of this process and on
+    disk: vars that change with every run would else make dbt parse it anew each time, for ten seconds and more.
     """
 
     _parsed: ClassVar[dict[tuple[object, ...], Any]] = {}
@@ -80,12 +80,18 @@ class Runner:
         if key not in self._parsed:
             while len(self._parsed) >= MOST_PARSED:
                 del self._parsed[next(iter(self._parsed))]
-            self._parsed[key] = self._call(dbtRunner(), "parse", {"systems": self._systems}).result
+            folder = settings.settings().dbt_parsed or self._folder / "parsed"
+            place = manifests.place(folder, self._project, settings.warehouse().database, *self._systems)
+            manifest = manifests.read(place)
+            if manifest is None:
+                manifest = self._call(dbtRunner(), "parse", {"systems": self._systems}).result
+                manifests.keep(place, manifest)
+            self._parsed[key] = manifest
         return self._parsed[key]
 
     def _newest(self) -> tuple[int, int]:
         """How many files the project has, and when one was last written."""
-        written = [path.stat().st_mtime_ns for part in PARTS for path in (self._project / part).rglob("*")]
+        written = [path.stat().st_mtime_ns for path in manifests.files(self._project)]
         return len(written), max(written, default=0)
 
     def _elsewhere(self) -> list[str]:
