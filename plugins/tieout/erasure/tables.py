@@ -194,9 +194,22 @@ def holding(db: psycopg.Connection, table: Table, words: Words) -> int:
 
 
 def _holds(table: Table, columns: tuple[str, ...] | list[str], words: Words) -> sql.Composable:
-    return sql.SQL("({})").format(sql.SQL(" or ").join(
+    """Whether a row holds one of them. Its text is looked at as a whole first: most rows hold none, and to begin a
+    search costs more than to go on with it. No word goes over a seam, which is neither a blank nor a digit.
+    """
+    anywhere = sql.SQL("{} ~* {}").format(_together(columns), sql.Literal(f"{words.plain}|{words.in_json}"))
+    return sql.SQL("({} and ({}))").format(anywhere, sql.SQL(" or ").join(
         sql.SQL("{}::text ~* {}").format(sql.Identifier(name), sql.Literal(_pattern(table, name, words)))
         for name in columns))
+
+
+def _together(columns: tuple[str, ...] | list[str]) -> sql.Composable:
+    """The text of some columns, with seams. A function takes a hundred arguments."""
+    texts: list[sql.Composable] = [sql.SQL("{}::text").format(sql.Identifier(name)) for name in columns]
+    while len(texts) > 1:
+        texts = [sql.SQL("concat_ws(e'\\x01', {})").format(sql.SQL(", ").join(texts[at:at + 90]))
+                 for at in range(0, len(texts), 90)]
+    return texts[0]
 
 
 def _pattern(table: Table, column: str, words: Words) -> str:
