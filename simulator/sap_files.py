@@ -43,8 +43,10 @@ def write_tables(folder: Path, target: Path) -> dict[str, int]:
 
 
 def _records(database: Any, name: str) -> Iterator[Record]:
-    for row in database.execute(f'SELECT * FROM "sap__{name}"'):
-        yield dict(row)
+    found = database.execute(f'SELECT * FROM "sap__{name}"')
+    names = [column for column, *_ in found.description]
+    for row in found:  # by place: a name is looked for among all names
+        yield dict(zip(names, row, strict=True))
 
 
 def _kept(amount: str | None, currency: str, *, unsigned: bool = False) -> str:

@@ -87,6 +87,11 @@ def test_another_process_reads_what_was_parsed(
     assert calls == ["parse"] * 3
 
 
+def test_no_command_looks_through_the_call_stack(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("inspect.stack", lambda *_: pytest.fail("seconds, in a process with many modules"))
+    assert another_process(project, monkeypatch).parsed()
+
+
 def test_what_cannot_be_read_is_parsed_anew(
     project: Path, calls: list[str], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -109,6 +109,7 @@ class Runner:
         return json.loads((self._folder / "target" / "manifest.json").read_text(encoding="utf-8"))
 
     def _call(self, runner: Any, command: str, variables: dict[str, Any], arguments: Sequence[str] = ()) -> Any:
+        _leave_the_stack_alone()
         done = runner.invoke([
             "--no-send-anonymous-usage-stats", "--no-version-check", "--no-use-colors", "--no-print", "--quiet",
             "--log-level", "none", "--log-level-file", "info", "--log-path", str(self._folder / "logs"),
@@ -120,6 +121,15 @@ class Runner:
         if done.result is None:
             raise BuildError(f"dbt {command} returned nothing", hint=f"see {self.log}")
         return done
+
+
+def _leave_the_stack_alone() -> None:
+    """Each of dbt's behaviour flags looks through the whole call stack, with sources, for the module that it belongs
+    to, at every command: seconds in a process that has loaded thousands of modules. No message of ours says it.
+    """
+    from dbt_common.behavior_flags import BehaviorFlagRendered
+
+    BehaviorFlagRendered._default_source = staticmethod(lambda: "dbt")  # type: ignore[method-assign]
 
 
 def failed(results: Sequence[NodeResult]) -> tuple[NodeResult, ...]:
