@@ -110,3 +110,12 @@ def test_the_oldest_are_removed(project: Path, monkeypatch: pytest.MonkeyPatch) 
         (project / "seeds" / "rates.csv").write_text(f"code\n{code}\n")
         another_process(project, monkeypatch).parsed()
     assert len(list((project / "out" / "parsed").iterdir())) == 2
+
+
+def test_another_process_may_have_removed_one_meanwhile(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gone = project / "out" / "parsed" / "gone.msgpack.gz"
+    gone.parent.mkdir(parents=True)
+    gone.symlink_to("nowhere")
+    monkeypatch.setattr(manifests, "MOST_KEPT", 1)
+    assert another_process(project, monkeypatch).parsed()
+    assert not gone.is_symlink()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from tieout import spec_contracts
 from tieout.errors import BuildError
+from tieout.transform import manifests
 
 if TYPE_CHECKING:
     import psycopg
@@ -149,7 +150,8 @@ def project_fingerprints(project: Path) -> dict[str, str]:
     """Digests of the models with their macros, and of the seeds: when they change, everything is built anew."""
     models = [path for folder in ("models", "macros") for path in sorted(project.glob(f"{folder}/**/*.sql"))]
     models.append(project / "dbt_project.yml")
-    return {"project": _files(models), "seeds": _files(sorted(project.glob("seeds/**/*.csv")))}
+    seeds = sorted(project.glob("seeds/**/*.csv"))
+    return {"project": manifests.digest(project, models), "seeds": manifests.digest(project, seeds)}
 
 
 def _as_of_date(books: psycopg.Connection, run_id: int) -> date | None:
@@ -172,13 +174,6 @@ def _systems(company: Company, project: Path) -> tuple[str, ...]:
     if absent:
         raise BuildError(f"no staging models for {', '.join(absent)}", hint="see docs/add-a-source.md")
     return systems
-
-
-def _files(paths: list[Path]) -> str:
-    digest = hashlib.sha256()
-    for path in paths:
-        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
-    return digest.hexdigest()
 
 
 def _digest(text: bytes) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import logging
 import os
 import tempfile
 import zlib
@@ -29,11 +28,16 @@ log = logs.logger(__name__)
 
 def place(folder: Path, project: Path, *depends: Sequence[str] | str) -> Path:
     """The file in `folder` for this project, as its files are now, and for what else it depends on."""
-    told = hashlib.sha256(repr((str(project), *map(version, LIBRARIES), *depends)).encode())
-    for path in files(project):
-        told.update(f"\0{path.relative_to(project)}\0".encode())
-        told.update(hashlib.sha256(path.read_bytes()).digest())
-    return folder / f"{told.hexdigest()[:40]}.msgpack.gz"
+    told = repr((str(project), *map(version, LIBRARIES), *depends, digest(project, files(project))))
+    return folder / f"{hashlib.sha256(told.encode()).hexdigest()[:40]}.msgpack.gz"
+
+
+def digest(project: Path, paths: Sequence[Path]) -> str:
+    """Of what these files of the project say, and of where they lie."""
+    told = hashlib.sha256()
+    for path in paths:
+        told.update(f"{path.relative_to(project)}\0".encode() + path.read_bytes() + b"\0")
+    return told.hexdigest()
 
 
 def files(project: Path) -> list[Path]:
@@ -53,7 +57,7 @@ def read(path: Path) -> Any | None:
     except FileNotFoundError:
         return None
     except UNREADABLE as fault:
-        log.log(logging.WARNING, "%s cannot be read (%s); the project is parsed anew", path, fault)
+        log.warning("%s cannot be read (%s); the project is parsed anew", path, fault)
         return None
 
 
@@ -66,6 +70,13 @@ def keep(path: Path, manifest: Any) -> None:
     with os.fdopen(handle, "wb") as written:
         written.write(gzip.compress(manifest.to_msgpack(extended_mashumaro_encoder), compresslevel=1))
     os.replace(name, path)
-    kept = sorted(path.parent.glob("*.msgpack.gz"), key=lambda found: found.stat().st_mtime, reverse=True)
+    kept = sorted(path.parent.glob("*.msgpack.gz"), key=_written, reverse=True)
     for old in kept[MOST_KEPT:]:
         old.unlink(missing_ok=True)
+
+
+def _written(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:  # another process removed it
+        return 0.0
