@@ -62,6 +62,9 @@ def test_fingerprints_follow_models_macros_and_seeds(tmp_path: Path) -> None:
     assert second["project"] != first["project"] and second["seeds"] == first["seeds"]
     (tmp_path / "seeds/c.csv").write_text("two")
     assert inputs.project_fingerprints(tmp_path)["seeds"] != second["seeds"]
+    (tmp_path / "models/marts").mkdir()  # another schema
+    next((tmp_path / "models").glob("*.sql")).rename(tmp_path / "models/marts/a.sql")
+    assert inputs.project_fingerprints(tmp_path)["project"] != second["project"]
 
 
 def test_a_system_without_staging_models_is_named(tmp_path: Path) -> None:
